@@ -1,0 +1,1 @@
+"""Lift 2D keypoint tracks to 3D human poses."""

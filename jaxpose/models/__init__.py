@@ -1,0 +1,1 @@
+"""The models: keypoints in, poses out."""

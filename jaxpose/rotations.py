@@ -1,0 +1,104 @@
+"""Rotations as unit quaternions (w, x, y, z), active and right-handed.
+
+Every function takes leading axes of any shape, broadcast against each other; the last axis is the quaternion
+or the vector. `rotate(q, v)` is q v q⁻¹.
+"""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from jaxpose.numerics import safe_divide, safe_norm, safe_normalize
+
+
+def quaternion_multiply(p: jax.Array, q: jax.Array) -> jax.Array:
+    """Hamilton product: the rotation that applies `q` first, then `p`.
+
+    Args:
+      p: (..., 4) quaternions.
+      q: (..., 4) quaternions.
+
+    Returns:
+      (..., 4) quaternions.
+    """
+    chex.assert_axis_dimension(p, -1, 4)
+    chex.assert_axis_dimension(q, -1, 4)
+    pw, pv, qw, qv = p[..., :1], p[..., 1:], q[..., :1], q[..., 1:]
+    w = pw * qw - jnp.sum(pv * qv, axis=-1, keepdims=True)
+    return jnp.concatenate([w, pw * qv + qw * pv + jnp.cross(pv, qv)], axis=-1)
+
+
+def quaternion_inverse(q: jax.Array) -> jax.Array:
+    """Inverse of unit quaternions (..., 4): the conjugate."""
+    chex.assert_axis_dimension(q, -1, 4)
+    return q * jnp.asarray([1, -1, -1, -1], q.dtype)
+
+
+def rotate(q: jax.Array, v: jax.Array) -> jax.Array:
+    """Rotate vectors (..., 3) by unit quaternions (..., 4)."""
+    chex.assert_axis_dimension(q, -1, 4)
+    chex.assert_axis_dimension(v, -1, 3)
+    w, u = q[..., :1], q[..., 1:]
+    t = 2 * jnp.cross(u, v)
+    return v + w * t + jnp.cross(u, t)
+
+
+def quaternion_from_axis_angle(rotation_vector: jax.Array) -> jax.Array:
+    """Exponential map: rotation vectors, axis times angle in radians, to unit quaternions.
+
+    Smooth through the zero rotation, where its gradient is that of (1, v / 2).
+
+    Args:
+      rotation_vector: (..., 3) radians.
+
+    Returns:
+      (..., 4) unit quaternions.
+    """
+    chex.assert_axis_dimension(rotation_vector, -1, 3)
+    half_square = jnp.sum(rotation_vector * rotation_vector, axis=-1, keepdims=True) / 4
+    small = half_square < 1e-6  # the series below is then exact in float32, and to 1e-14 in float64
+    half = jnp.sqrt(jnp.where(small, 1, half_square))
+    sinc = jnp.where(small, 1 - half_square / 6 + half_square**2 / 120, jnp.sin(half) / half)
+    cosine = jnp.where(small, 1 - half_square / 2 + half_square**2 / 24, jnp.cos(half))
+    return jnp.concatenate([cosine, rotation_vector / 2 * sinc], axis=-1)
+
+
+def axis_angle_from_quaternion(q: jax.Array) -> jax.Array:
+    """Logarithm map: unit quaternions to rotation vectors with an angle in [0, π].
+
+    Args:
+      q: (..., 4) unit quaternions; q and -q give the same vector.
+
+    Returns:
+      (..., 3) radians.
+    """
+    chex.assert_axis_dimension(q, -1, 4)
+    q = jnp.where(q[..., :1] < 0, -q, q)
+    sine = safe_norm(q[..., 1:], keepdims=True)
+    angle = 2 * jnp.arctan2(sine, q[..., :1])
+    return q[..., 1:] * jnp.where(sine > 0, safe_divide(angle, sine), 2)
+
+
+def quaternion_to_matrix(q: jax.Array) -> jax.Array:
+    """Rotation matrices (..., 3, 3) of unit quaternions (..., 4); column i is the image of axis i."""
+    columns = rotate(q[..., None, :], jnp.eye(3, dtype=q.dtype))
+    return jnp.swapaxes(columns, -1, -2)
+
+
+def rotation_between(u: jax.Array, v: jax.Array) -> jax.Array:
+    """The smallest rotation that turns the direction of `u` into that of `v`.
+
+    Args:
+      u: (..., 3) vectors.
+      v: (..., 3) vectors.
+
+    Returns:
+      (..., 4) unit quaternions. For opposed vectors the axis is not unique: one of them is returned.
+    """
+    u, v = safe_normalize(u), safe_normalize(v)
+    w = 1 + jnp.sum(u * v, axis=-1, keepdims=True)
+    # Opposed: any axis perpendicular to u. The coordinate axis furthest from u gives a stable one.
+    furthest = jax.nn.one_hot(jnp.argmin(jnp.abs(u), axis=-1), 3, dtype=u.dtype)
+    half_turn = jnp.concatenate([jnp.zeros_like(w), jnp.cross(u, furthest)], axis=-1)
+    turn = jnp.concatenate([w, jnp.cross(u, v)], axis=-1)
+    return safe_normalize(jnp.where(w < 1e-6, half_turn, turn))
