@@ -77,25 +77,32 @@ def unproject(pixels: jax.Array, depth: jax.Array, camera: Camera, *, iterations
     return jnp.concatenate([ray * depth[..., None], depth[..., None]], axis=-1)
 
 
-def normalize_screen(pixels: jax.Array, width: float, height: float) -> jax.Array:
+def normalize_screen(pixels: jax.Array, width: chex.Numeric, height: chex.Numeric) -> jax.Array:
     """Pixels to screen coordinates: x spans [-1, 1], y keeps the aspect ratio, the centre is 0.
 
     Args:
       pixels: (..., C); x and y come first, further channels such as a confidence pass through.
-      width: of the image, pixels.
-      height: of the image, pixels.
+      width: of the image, pixels; a number, or an array that broadcasts against (...).
+      height: of the image, pixels, likewise.
 
     Returns:
       (..., C).
     """
-    xy = pixels[..., :2] / width * 2 - jnp.asarray([1, height / width], pixels.dtype)
-    return jnp.concatenate([xy, pixels[..., 2:]], axis=-1)
+    x = pixels[..., :1] / _last(width) * 2 - 1
+    y = pixels[..., 1:2] / _last(width) * 2 - _last(height) / _last(width)
+    return jnp.concatenate([x, y, pixels[..., 2:]], axis=-1)
 
 
-def denormalize_screen(screen: jax.Array, width: float, height: float) -> jax.Array:
+def denormalize_screen(screen: jax.Array, width: chex.Numeric, height: chex.Numeric) -> jax.Array:
     """Screen coordinates (..., C) to pixels: the inverse of `normalize_screen`."""
-    xy = (screen[..., :2] + jnp.asarray([1, height / width], screen.dtype)) * width / 2
-    return jnp.concatenate([xy, screen[..., 2:]], axis=-1)
+    x = (screen[..., :1] + 1) * _last(width) / 2
+    y = (screen[..., 1:2] * _last(width) + _last(height)) / 2
+    return jnp.concatenate([x, y, screen[..., 2:]], axis=-1)
+
+
+def _last(size: chex.Numeric) -> jax.Array:
+    """A size with an axis for the coordinates."""
+    return jnp.asarray(size, jnp.float32)[..., None]
 
 
 def _split(intrinsics: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:

@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 
 
-def safe_norm(x: jax.Array, axis: int = -1, keepdims: bool = False) -> jax.Array:
+def safe_norm(x: jax.Array, axis: int | tuple[int, ...] = -1, keepdims: bool = False) -> jax.Array:
     """Euclidean norm along `axis`; its gradient is zero where the norm is zero.
 
     Args:
       x: (..., n) vectors.
-      axis: the axis that holds the vector.
+      axis: the axis that holds the vector, or the axes that hold it together.
       keepdims: keep `axis` with length one.
 
     Returns:
@@ -31,7 +31,7 @@ def safe_divide(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
     return jnp.where(usable, numerator / jnp.where(usable, denominator, 1), 0)
 
 
-def safe_normalize(x: jax.Array, axis: int = -1) -> jax.Array:
+def safe_normalize(x: jax.Array, axis: int | tuple[int, ...] = -1) -> jax.Array:
     """Unit vectors along `axis`; the zero vector stays zero, with zero gradient."""
     return safe_divide(x, safe_norm(x, axis=axis, keepdims=True))
 

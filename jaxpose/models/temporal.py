@@ -1,0 +1,239 @@
+"""The dilated temporal stack of VideoPose3D, with exactly the work that the wanted frames need.
+
+An expanding convolution lifts the flattened keypoints of each frame to C channels; then, per further filter width,
+a residual block of a dilated convolution and a 1×1 convolution; a last 1×1 convolution gives the joints. Every
+convolution but the last is followed by BatchNorm, ReLU and dropout. There is no padding inside: N input frames
+give K = N - receptive field + 1 output frames.
+
+One algorithm serves every K. Walking from the output to the input, each layer needs its taps of the frames that the
+next layer needs: a set of equally spaced clusters of consecutive frames. While the dilation is at least a cluster's
+length the clusters multiply; once it is less they grow together into one run of consecutive frames. Only these
+frames are computed and stored. K = 1 is the published strided training network, a whole track the published
+dilated one, and the weights are the same for all.
+
+Source: Pavllo et al., "3D human pose estimation in video with temporal convolutions and semi-supervised training",
+CVPR 2019, section 3.
+"""
+
+import functools
+import math
+from typing import NamedTuple
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Frames(NamedTuple):
+    """The frames that a layer's array holds: `clusters` runs of `length` consecutive frames, `spacing` apart."""
+
+    clusters: int
+    spacing: int
+    length: int
+
+
+class Reading(NamedTuple):
+    """How one convolution reads its input: `width` taps, `dilation` frames apart, to give `output`."""
+
+    width: int
+    dilation: int
+    residual: int  # the tap that is the output frame itself
+    input: Frames
+    output: Frames
+
+
+@functools.lru_cache
+def plan(filter_widths: tuple[int, ...], frames: int, *, causal: bool, dense: bool) -> tuple[Reading, ...]:
+    """What each convolution over time reads, first layer first, so that the last one gives `frames` frames.
+
+    Args:
+      filter_widths: of the layers; the dilation of each is the product of the widths before it.
+      frames: consecutive frames to predict, K.
+      causal: an output frame looks at the past only.
+      dense: wide filters in place of dilated ones (the published ablation).
+
+    Returns:
+      One `Reading` per filter width. The input of the first is `frames` + receptive field - 1 consecutive frames.
+    """
+    readings = []
+    output = Frames(1, frames, frames)
+    for layer in reversed(range(len(filter_widths))):
+        width, dilation = filter_widths[layer], math.prod(filter_widths[:layer])
+        if dense:
+            width, dilation = (width - 1) * dilation + 1, 1
+        if dilation > output.length:
+            input = Frames(output.clusters * width, dilation, output.length)
+        else:
+            run = (output.clusters - 1) * output.spacing + (width - 1) * dilation + output.length
+            input = Frames(1, run, run)
+        readings.append(Reading(width, dilation, width - 1 if causal else width // 2, input, output))
+        output = input
+    return tuple(reversed(readings))
+
+
+class TemporalModel(nn.Module):
+    """Keypoints of consecutive frames in, root-relative poses of the frames in their middle out.
+
+    `apply(variables, keypoints)` evaluates; with `train=True`, `mutable=["batch_stats"]` and a `dropout` key it
+    uses the batch's own statistics and updates the running ones.
+    """
+
+    num_joints: int  # J of the predicted skeleton
+    filter_widths: tuple[int, ...] = (3, 3, 3, 3, 3)  # odd; their product is the receptive field
+    channels: int = 1024
+    dropout: float = 0.25
+    causal: bool = False
+    dense: bool = False
+
+    @property
+    def context(self) -> tuple[int, int]:
+        """Frames that the model sees before and after each frame it predicts."""
+        around = math.prod(self.filter_widths) - 1
+        return (around, 0) if self.causal else (around // 2, around // 2)
+
+    @nn.compact
+    def __call__(self, keypoints: jax.Array, *, train: bool = False, momentum: chex.Numeric = 0.1) -> jax.Array:
+        """Predict the K = N - receptive field + 1 frames whose whole context is in the input.
+
+        Args:
+          keypoints: (B, N, K_2d, D) screen coordinates of N consecutive frames.
+          train: normalise by this batch's statistics, update the running ones, drop activations.
+          momentum: weight of this batch in the running statistics.
+
+        Returns:
+          (B, K, J, 3) metres, relative to the root.
+
+        Raises:
+          ValueError: N is less than the receptive field.
+        """
+        chex.assert_rank(keypoints, 4)
+        batch, available = keypoints.shape[:2]
+        frames = available - sum(self.context)
+        if frames < 1:
+            raise ValueError(f"{available} frames are fewer than the receptive field, {sum(self.context) + 1}")
+
+        def activate(x: jax.Array, name: str) -> jax.Array:
+            x = nn.relu(BatchNorm(name=name)(x, train=train, momentum=momentum))
+            return drop(self.make_rng("dropout"), x, self.dropout) if train and self.dropout else x
+
+        def convolve(x: jax.Array, reading: Reading, name: str) -> jax.Array:
+            return Convolution(self.channels, name=name)(x, reading)
+
+        x = keypoints.reshape(batch, available, -1)
+        readings = plan(self.filter_widths, frames, causal=self.causal, dense=self.dense)
+        x = activate(convolve(x, readings[0], "expand"), "expand_norm")
+        for block, reading in enumerate(readings[1:], start=1):
+            residual = read(x, reading, reading.residual)
+            x = activate(convolve(x, reading, f"dilated_{block}"), f"dilated_norm_{block}")
+            x = activate(Pointwise(self.channels, name=f"pointwise_{block}")(x), f"pointwise_norm_{block}")
+            x = residual + x
+        x = Pointwise(3 * self.num_joints, bias=True, name="shrink")(x)
+        return x.reshape(batch, frames, self.num_joints, 3)
+
+
+def read(x: jax.Array, reading: Reading, tap: int) -> jax.Array:
+    """The frames that one tap sees: (B, input frames, C) to (B, output frames, C), without a gather."""
+    batch, _, channels = x.shape
+    source, target = reading.input, reading.output
+    if source.clusters > 1:  # the clusters of every tap stand side by side
+        taps = x.reshape(batch, target.clusters, reading.width, target.length, channels)
+        return taps[:, :, tap].reshape(batch, -1, channels)
+    start = tap * reading.dilation
+    if target.length == 1:  # a strided read
+        stop = start + (target.clusters - 1) * target.spacing + 1
+        return jax.lax.slice_in_dim(x, start, stop, target.spacing, axis=1)
+    # The first `length` of every `spacing` frames: the last cluster is padded to a whole spacing, then cut again.
+    x = x[:, start : start + target.clusters * target.spacing]
+    missing = target.clusters * target.spacing - x.shape[1]
+    x = jnp.pad(x, ((0, 0), (0, missing), (0, 0))).reshape(batch, target.clusters, target.spacing, channels)
+    return x[:, :, : target.length].reshape(batch, -1, channels)
+
+
+# PyTorch's default for convolutions, which the published recipe keeps: uniform within ±1/sqrt(fan_in).
+_uniform_fan_in = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+
+
+class Convolution(nn.Module):
+    """A convolution over time without bias, at the frames of a `Reading` only."""
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array, reading: Reading) -> jax.Array:
+        """(B, input frames, C) to (B, output frames, features)."""
+        kernel = self.param("kernel", _uniform_fan_in, (reading.width, x.shape[-1], self.features))
+        if reading.output.length == 1 and reading.width * reading.output.clusters == x.shape[1]:
+            # The taps of an output frame are neighbours in memory: one matrix product does it all.
+            return x.reshape(x.shape[0], reading.output.clusters, -1) @ kernel.reshape(-1, self.features)
+        return sum(read(x, reading, tap) @ kernel[tap] for tap in range(reading.width))
+
+
+class Pointwise(nn.Module):
+    """A 1×1 convolution: the same matrix product for every frame."""
+
+    features: int
+    bias: bool = False
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """(..., C) to (..., features)."""
+        fan_in = x.shape[-1]
+        x = x @ self.param("kernel", _uniform_fan_in, (fan_in, self.features))
+        if not self.bias:
+            return x
+
+        def initial_bias(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+            return jax.random.uniform(key, shape, minval=-1, maxval=1) / math.sqrt(fan_in)
+
+        return x + self.param("bias", initial_bias, (self.features,))
+
+
+class BatchNorm(nn.Module):
+    """BatchNorm over all axes but the last, with PyTorch's conventions and the momentum as an argument.
+
+    The batch is normalised by its biased variance, the running variance is the unbiased one, and `momentum` is the
+    weight of the new batch: the published schedule changes it every epoch, so it cannot be a field of the module.
+    """
+
+    epsilon: float = 1e-5
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool, momentum: chex.Numeric) -> jax.Array:
+        """(..., C) to (..., C)."""
+        features = x.shape[-1]
+        scale = self.param("scale", nn.initializers.ones, (features,))
+        bias = self.param("bias", nn.initializers.zeros, (features,))
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, (features,))
+        running_var = self.variable("batch_stats", "var", jnp.ones, (features,))
+        if not train:
+            mean, var = running_mean.value, running_var.value
+        else:
+            axes, count = tuple(range(x.ndim - 1)), x.size // features
+            mean = jnp.mean(x, axis=axes)
+            var = jnp.mean((x - mean) ** 2, axis=axes)
+            if not self.is_initializing():
+                unbiased = var * (count / max(count - 1, 1))
+                running_mean.value += momentum * (mean - running_mean.value)
+                running_var.value += momentum * (unbiased - running_var.value)
+        return (x - mean) * (scale * jax.lax.rsqrt(var + self.epsilon)) + bias
+
+
+def drop(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
+    """Dropout: zero a share `rate` of the elements and scale up the rest.
+
+    A random byte decides each element, a quarter of the random bits that a uniform float takes; the rate is
+    therefore rounded to a multiple of 1/256, and 0.25 is exact.
+
+    Args:
+      key: random key.
+      x: (..., C) activations.
+      rate: share to drop, in [0, 1).
+
+    Returns:
+      (..., C), with the expectation of `x`.
+    """
+    threshold = round(rate * 256)
+    words = jax.random.bits(key, (*x.shape[:-1], -(-x.shape[-1] // 4)), "uint32")
+    octets = jax.lax.bitcast_convert_type(words, jnp.uint8).reshape(*x.shape[:-1], -1)[..., : x.shape[-1]]
+    return jnp.where(octets >= threshold, x * (256 / (256 - threshold)), 0)

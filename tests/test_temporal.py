@@ -1,0 +1,189 @@
+"""The stack against a direct dilated convolution in float64, and every window length against the whole track."""
+
+import math
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jaxpose.models import temporal
+from jaxpose.models.temporal import TemporalModel
+
+STACKS = {
+    "27": {"filter_widths": (3, 3, 3)},
+    "causal": {"filter_widths": (3, 3, 3), "causal": True},
+    "dense": {"filter_widths": (3, 3, 3), "dense": True},
+    "odd widths": {"filter_widths": (3, 5, 1, 3)},
+    "one frame": {"filter_widths": (1, 1)},
+    "causal odd": {"filter_widths": (5, 3, 3), "causal": True},
+}
+
+
+def model_of(**overrides):
+    return TemporalModel(**({"num_joints": 5, "channels": 8, "dropout": 0.25} | overrides))
+
+
+def variables_of(model, joints=4, seed=0):
+    """Weights, with running statistics and norms that are not the identity, so that they matter."""
+    example = jnp.zeros((1, sum(model.context) + 1, joints, 2))
+    variables = model.init(jax.random.key(seed), example)
+    keys = iter(jax.random.split(jax.random.key(seed + 1), len(jax.tree.leaves(variables))))
+
+    def unlike_the_start(path, leaf):
+        return leaf if path[-1].key == "kernel" else jax.random.uniform(next(keys), leaf.shape, minval=0.5)
+
+    return jax.tree_util.tree_map_with_path(unlike_the_start, variables)
+
+
+def direct(model, variables, keypoints):
+    """The published whole-track network in float64: at each layer a loop over frames and taps."""
+    p = jax.tree.map(lambda x: np.asarray(x, np.float64), variables["params"])
+    s = jax.tree.map(lambda x: np.asarray(x, np.float64), variables["batch_stats"])
+
+    def activate(x, name):
+        x = (x - s[name]["mean"]) / np.sqrt(s[name]["var"] + 1e-5) * p[name]["scale"] + p[name]["bias"]
+        return np.maximum(x, 0)
+
+    def convolve(x, kernel, dilation):
+        span = (len(kernel) - 1) * dilation
+        return np.array([sum(x[t + i * dilation] @ w for i, w in enumerate(kernel)) for t in range(len(x) - span)])
+
+    x = np.asarray(keypoints, np.float64).reshape(len(keypoints), -1)
+    x = activate(convolve(x, p["expand"]["kernel"], 1), "expand_norm")
+    for block in range(1, len(model.filter_widths)):
+        width, dilation = model.filter_widths[block], math.prod(model.filter_widths[:block])
+        span = (width - 1) * dilation
+        lead = span if model.causal else span // 2
+        residual = x[lead : len(x) - span + lead]
+        x = convolve(x, p[f"dilated_{block}"]["kernel"], 1 if model.dense else dilation)
+        x = activate(x, f"dilated_norm_{block}")
+        x = residual + activate(x @ p[f"pointwise_{block}"]["kernel"], f"pointwise_norm_{block}")
+    return (x @ p["shrink"]["kernel"] + p["shrink"]["bias"]).reshape(len(x), -1, 3)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_whole_track_agrees_with_a_direct_convolution(stack):
+    model = model_of(**STACKS[stack])
+    variables = variables_of(model)
+    keypoints = np.random.default_rng(0).normal(size=(sum(model.context) + 20, 4, 2)).astype(np.float32)
+    ours = model.apply(variables, keypoints[None])[0]
+    np.testing.assert_allclose(ours, direct(model, variables, keypoints), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 9, 10, 14])
+def test_windows_of_any_length_agree_with_the_whole_track(stack, frames):
+    model = model_of(**STACKS[stack])
+    variables = variables_of(model)
+    before, after = model.context
+    track = jnp.asarray(np.random.default_rng(1).normal(size=(before + 30 + after, 4, 2)), jnp.float32)
+    whole = model.apply(variables, track[None])[0]
+    starts = np.arange(0, 30 - frames + 1, 4)
+    windows = jnp.stack([track[s : s + before + frames + after] for s in starts])
+    np.testing.assert_allclose(
+        model.apply(variables, windows), np.stack([whole[s : s + frames] for s in starts]), rtol=1e-4, atol=1e-5
+    )
+
+
+@given(
+    widths=st.lists(st.sampled_from([1, 3, 5, 7]), min_size=1, max_size=4).map(tuple),
+    frames=st.integers(1, 60),
+    causal=st.booleans(),
+    dense=st.booleans(),
+)
+def test_the_plan_holds_exactly_the_frames_that_are_needed(widths, frames, causal, dense):
+    needed = set(range(frames))
+    for reading in reversed(temporal.plan(widths, frames, causal=causal, dense=dense)):
+        assert needed == held(reading.output)
+        needed = {frame + tap * reading.dilation for frame in needed for tap in range(reading.width)}
+        assert needed == held(reading.input)
+    assert needed == set(range(frames + math.prod(widths) - 1))
+
+
+def held(frames):
+    """The set of frames, which must be stored once each."""
+    listed = [c * frames.spacing + k for c in range(frames.clusters) for k in range(frames.length)]
+    assert len(set(listed)) == len(listed)
+    return set(listed)
+
+
+def test_one_frame_is_the_strided_network():
+    readings = temporal.plan((3, 3, 3), 1, causal=False, dense=False)
+    assert [r.input.clusters * r.input.length for r in readings] == [27, 9, 3]
+
+
+@pytest.mark.parametrize(("widths", "parameters"), [((3, 3, 3), 8_555_571), ((3, 3, 3, 3, 3), 16_952_371)])
+def test_parameter_counts_are_the_published_ones(widths, parameters):
+    model = TemporalModel(17, widths, 1024)
+    example = jnp.zeros((1, math.prod(widths), 17, 2))
+    shapes = jax.eval_shape(model.init, jax.random.key(0), example)["params"]
+    assert sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes)) == parameters
+
+
+def test_a_causal_model_does_not_see_the_future():
+    model = model_of(**STACKS["causal"])
+    variables = variables_of(model)
+    track = jnp.asarray(np.random.default_rng(2).normal(size=(1, 40, 4, 2)), jnp.float32)
+    changed = track.at[:, 30:].add(1)
+    one, other = model.apply(variables, track)[0], model.apply(variables, changed)[0]
+    np.testing.assert_array_equal(one[: 30 - 26], other[: 30 - 26])
+    assert (jnp.abs(one[30 - 26 :] - other[30 - 26 :]).max(axis=(1, 2)) > 0).all()
+
+
+def test_too_few_frames_are_refused():
+    model = model_of()
+    with pytest.raises(ValueError, match="26 frames are fewer than the receptive field, 27"):
+        model_of(filter_widths=(3, 3, 3)).init(jax.random.key(0), jnp.zeros((1, 26, 4, 2)))
+    with pytest.raises(AssertionError):
+        model.init(jax.random.key(0), jnp.zeros((243, 4, 2)))
+
+
+def test_batch_norm_follows_the_published_conventions():
+    x = np.random.default_rng(3).normal(2, 3, (6, 5, 4)).astype(np.float32)
+    norm = temporal.BatchNorm()
+    variables = norm.init(jax.random.key(0), x, train=False, momentum=0.1)
+    y, updated = norm.apply(variables, x, train=True, momentum=0.1, mutable=["batch_stats"])
+    flat = x.reshape(-1, 4).astype(np.float64)
+    np.testing.assert_allclose(y.reshape(-1, 4), (flat - flat.mean(0)) / np.sqrt(flat.var(0) + 1e-5), atol=1e-5)
+    np.testing.assert_allclose(updated["batch_stats"]["mean"], 0.1 * flat.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(updated["batch_stats"]["var"], 0.9 + 0.1 * flat.var(0, ddof=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0.25, 0.5])
+def test_dropout_keeps_the_share_and_the_mean(rate):
+    y = temporal.drop(jax.random.key(0), jnp.ones((400, 250)), rate)
+    kept = float(jnp.mean(y > 0))
+    assert abs(kept - (1 - rate)) < 4 * math.sqrt(rate * (1 - rate) / y.size)
+    np.testing.assert_allclose(jnp.unique(y), [0, 1 / (1 - rate)], rtol=1e-6)
+    assert not (temporal.drop(jax.random.key(1), jnp.ones((400, 250)), rate) == y).all()
+
+
+def test_initial_weights_are_uniform_within_the_fan_in_bound():
+    model = TemporalModel(17, (3, 3), 64)
+    params = model.init(jax.random.key(0), jnp.zeros((1, 9, 17, 2)))["params"]
+    for name, fan_in in {"expand": 3 * 34, "dilated_1": 3 * 64, "pointwise_1": 64, "shrink": 64}.items():
+        kernel, bound = params[name]["kernel"], 1 / math.sqrt(fan_in)
+        assert 0.98 * bound < jnp.abs(kernel).max() <= bound
+        np.testing.assert_allclose(kernel.std(), bound / math.sqrt(3), rtol=0.05)
+
+
+@pytest.mark.parametrize("frames", [1, 4, 10])
+def test_gradients_are_finite_and_reach_every_weight(frames):
+    model = model_of(filter_widths=(3, 3, 3))
+    variables = variables_of(model)
+    keypoints = jnp.asarray(np.random.default_rng(4).normal(size=(6, 26 + frames, 4, 2)), jnp.float32)
+
+    def loss(params):
+        out, _ = model.apply(
+            variables | {"params": params}, keypoints, train=True,
+            mutable=["batch_stats"], rngs={"dropout": jax.random.key(0)},
+        )  # fmt: skip
+        return jnp.sum(out**2)
+
+    gradients = jax.grad(loss)(variables["params"])
+    chex.assert_tree_all_finite(gradients)
+    assert all(jnp.any(g != 0) for g in jax.tree.leaves(gradients))
