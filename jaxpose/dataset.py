@@ -1,8 +1,16 @@
-"""Pose tracks in memory."""
+"""Pose tracks in memory: all frames end to end on the device, windows of them by index."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+
+from jaxpose.cameras import normalize_screen
+from jaxpose.errors import InputError
+from jaxpose.kinematics import mirror, root_relative
+from jaxpose.skeleton import Skeleton
 
 
 class Track(NamedTuple):
@@ -19,3 +27,128 @@ class Track(NamedTuple):
     translation: np.ndarray  # (3,) float32 metres, of the camera in the world
     width: int  # pixels
     height: int  # pixels
+
+
+class Description(NamedTuple):
+    """What a data set says about itself."""
+
+    title: str  # names the data in reports
+    synthetic: bool  # made by a program: its numbers say nothing about real people
+    skeleton: Skeleton  # of positions_3d
+    layout: Skeleton  # of keypoints_2d
+    channels: int  # per keypoint: 2, or 3 with a confidence
+    splits: tuple[str, ...]  # the subjects
+
+
+class Frames(NamedTuple):
+    """All frames of some tracks, end to end; a pytree of arrays, F frames of N tracks."""
+
+    keypoints: jax.Array  # (F, K, D) screen coordinates
+    poses: jax.Array  # (F, J, 3) metres, root-relative
+    track: jax.Array  # (F,) int32, which track a frame belongs to
+    first: jax.Array  # (N,) int32, the first frame of each track
+    last: jax.Array  # (N,) int32, its last frame
+
+
+def join(tracks: Sequence[Track]) -> Frames:
+    """Put tracks end to end, as the model sees them: screen coordinates in, root-relative poses out.
+
+    Args:
+      tracks: at least one, each of at least one frame.
+
+    Returns:
+      The frames, on the default device.
+
+    Raises:
+      InputError: there is nothing to join.
+    """
+    if not tracks:
+        raise InputError("the split holds no tracks; choose another split")
+    lengths = track_lengths(tracks)
+    if not lengths.all():
+        raise InputError(f"{name(tracks[int(np.argmin(lengths))])} has no frames; leave it out of the data set")
+    track = np.repeat(np.arange(len(tracks), dtype=np.int32), lengths)
+    width, height = np.asarray([(t.width, t.height) for t in tracks], np.float32)[track].T[..., None]
+    ends = np.cumsum(lengths, dtype=np.int32)
+    return Frames(
+        keypoints=normalize_screen(np.concatenate([t.keypoints_2d for t in tracks]), width, height),
+        poses=root_relative(jnp.concatenate([t.positions_3d for t in tracks])),
+        track=jnp.asarray(track),
+        first=jnp.asarray(ends - lengths, jnp.int32),
+        last=jnp.asarray(ends - 1),
+    )
+
+
+def name(track: Track) -> str:
+    """How messages call a track."""
+    return f"{track.subject}/{track.action}/{track.camera}"
+
+
+def track_lengths(tracks: Sequence[Track]) -> np.ndarray:
+    """(N,) frames of each track."""
+    return np.asarray([len(track.keypoints_2d) for track in tracks])
+
+
+def window_starts(lengths: Sequence[int], frames: int) -> np.ndarray:
+    """Where windows of `frames` output frames start so that they cover every frame of every track.
+
+    The windows of a track follow each other; the last one is moved back to end with the track, and so overlaps the
+    one before. A track shorter than a window has one window, which starts with it.
+
+    Args:
+      lengths: (N,) frames of each track.
+      frames: output frames of a window, K.
+
+    Returns:
+      (W,) int32 indices into the joined frames.
+    """
+    starts, begin = [], 0
+    for length in lengths:
+        starts.append(begin + np.minimum(np.arange(0, length, frames), max(length - frames, 0)))
+        begin += length
+    return np.concatenate(starts).astype(np.int32)
+
+
+def take_windows(data: Frames, starts: jax.Array, frames: int, context: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
+    """Gather windows: each with its context, for which a track's edge frames are repeated.
+
+    Args:
+      data: the joined frames.
+      starts: (B,) first output frame of each window.
+      frames: output frames of a window, K; those beyond the end of a track repeat its last frame.
+      context: input frames before and after the output frames.
+
+    Returns:
+      Keypoints (B, before + K + after, K_2d, D) and poses (B, K, J, 3).
+    """
+    before, after = context
+    track = data.track[starts]
+    first, last = data.first[track][:, None], data.last[track][:, None]
+    seen = jnp.clip(starts[:, None] + jnp.arange(-before, frames + after), first, last)
+    wanted = jnp.minimum(starts[:, None] + jnp.arange(frames), last)
+    return data.keypoints[seen], data.poses[wanted]
+
+
+def mirror_some(
+    mirrored: jax.Array, keypoints: jax.Array, poses: jax.Array, layout: Skeleton, skeleton: Skeleton
+) -> tuple[jax.Array, jax.Array]:
+    """Reflect the windows of a batch for which `mirrored` (B,) is true, in 2D and in 3D alike."""
+    choose = mirrored[:, None, None, None]
+    return (
+        jnp.where(choose, mirror(keypoints, layout), keypoints),
+        jnp.where(choose, mirror(poses, skeleton), poses),
+    )
+
+
+def epoch_order(key: jax.Array, epoch: int, windows: int) -> jax.Array:
+    """The samples of one epoch in random order: a function of (key, epoch) alone, so that a run can resume anywhere.
+
+    Args:
+      key: random key of the run.
+      epoch: which epoch.
+      windows: W, the number of windows.
+
+    Returns:
+      (2W,) int32: sample i < W is window i, sample W + i is its mirror image.
+    """
+    return jax.random.permutation(jax.random.fold_in(key, epoch), 2 * windows)

@@ -8,7 +8,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxpose.numerics import safe_divide, safe_norm, safe_normalize
+from jaxpose.numerics import safe_divide, safe_norm
 
 
 def quaternion_multiply(p: jax.Array, q: jax.Array) -> jax.Array:
@@ -83,22 +83,3 @@ def quaternion_to_matrix(q: jax.Array) -> jax.Array:
     """Rotation matrices (..., 3, 3) of unit quaternions (..., 4); column i is the image of axis i."""
     columns = rotate(q[..., None, :], jnp.eye(3, dtype=q.dtype))
     return jnp.swapaxes(columns, -1, -2)
-
-
-def rotation_between(u: jax.Array, v: jax.Array) -> jax.Array:
-    """The smallest rotation that turns the direction of `u` into that of `v`.
-
-    Args:
-      u: (..., 3) vectors.
-      v: (..., 3) vectors.
-
-    Returns:
-      (..., 4) unit quaternions. For opposed vectors the axis is not unique: one of them is returned.
-    """
-    u, v = safe_normalize(u), safe_normalize(v)
-    w = 1 + jnp.sum(u * v, axis=-1, keepdims=True)
-    # Opposed: any axis perpendicular to u. The coordinate axis furthest from u gives a stable one.
-    furthest = jax.nn.one_hot(jnp.argmin(jnp.abs(u), axis=-1), 3, dtype=u.dtype)
-    half_turn = jnp.concatenate([jnp.zeros_like(w), jnp.cross(u, furthest)], axis=-1)
-    turn = jnp.concatenate([w, jnp.cross(u, v)], axis=-1)
-    return safe_normalize(jnp.where(w < 1e-6, half_turn, turn))

@@ -1,0 +1,160 @@
+"""Read prepared data sets: the data contract, as every command of `data_prep` writes it.
+
+A prepared data set is a folder with one TFDS data set of array_record files; one example is one `Track`, one split
+is one subject. The skeleton and the layout of the keypoints travel with it as TFDS metadata.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxpose.dataset import Description, Track, name
+from jaxpose.errors import InputError
+from jaxpose.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+CONTRACT_VERSION = "1.0.0"
+"""Raise the first number when an old reader could not make sense of a new data set."""
+
+
+def describe(data_dir: Path) -> Description:
+    """What a prepared data set says about itself.
+
+    Raises:
+      InputError: `data_dir` is not a prepared data set, or is of a version that this program does not read.
+    """
+    return _description(_opened(data_dir), data_dir)
+
+
+def read(data_dir: Path, split: str) -> list[Track]:
+    """The tracks of a split.
+
+    Args:
+      data_dir: a folder that a command of `data_prep` wrote.
+      split: TFDS split arithmetic over subjects, such as "S1+S5" or "S9[:50%]"; "all" is everything.
+
+    Returns:
+      At least one track, in the order in which they were written; the arrays are read-only.
+
+    Raises:
+      InputError: `data_dir` is not a prepared data set or is damaged, the split is unknown or empty, or a track is
+        not as the contract says (see `fault`).
+    """
+    builder = _opened(data_dir)
+    description = _description(builder, data_dir)
+    try:
+        source = builder.as_data_source(split=split)
+    except (ValueError, NotImplementedError):  # a split that TFDS does not find, or cannot parse
+        subjects = ", ".join(builder.info.splits)
+        raise InputError(
+            f"{data_dir}: split {split!r} is unknown or empty; the subjects are {subjects}: join them with '+', take "
+            "a part of one with 'S1[:50%]'"
+        ) from None
+    try:
+        tracks = [_track(example) for example in source]
+    except RuntimeError as error:  # array_record found a file missing, short or altered
+        raise InputError(f"{data_dir} is damaged or incomplete ({error}); prepare or copy it again") from error
+    for track in tracks:
+        if found := fault(track, description):
+            raise InputError(f"{data_dir}: {found}; correct the source and prepare the data set again")
+    return tracks
+
+
+def fault(track: Track, description: Description) -> str:
+    """What in a track breaks the data contract, in words that begin with the track; empty if nothing does.
+
+    Checked: shapes, joints as the skeleton and the layout have them, equal numbers of frames, finite values, a unit
+    quaternion, a frame rate and an image size above zero.
+    """
+    skeleton, layout, channels = description.skeleton, description.layout, description.channels
+    positions, keypoints = track.positions_3d, track.keypoints_2d
+    if positions.ndim != 3 or positions.shape[1:] != (skeleton.num_joints, 3):
+        wanted = f"(frames, {skeleton.num_joints}, 3) as skeleton {skeleton.name!r} has it"
+        return f"{name(track)}: positions_3d have shape {positions.shape}, not {wanted}"
+    if keypoints.ndim != 3 or keypoints.shape[1:] != (layout.num_joints, channels):
+        wanted = f"(frames, {layout.num_joints}, {channels}) as layout {layout.name!r} has it"
+        return f"{name(track)}: keypoints_2d have shape {keypoints.shape}, not {wanted}"
+    if not len(positions) == len(keypoints) > 0:
+        return f"{name(track)}: {len(positions)} frames of positions_3d and {len(keypoints)} of keypoints_2d"
+    for field in ("positions_3d", "keypoints_2d"):
+        if (frame := first_not_finite(getattr(track, field))) is not None:
+            return f"{name(track)}: {field} are not finite at frame {frame}"
+    for field, size in (("intrinsics", 9), ("orientation", 4), ("translation", 3)):
+        numbers = getattr(track, field)
+        if numbers.shape != (size,) or not np.isfinite(numbers).all():
+            return f"{name(track)}: {field} is not {size} finite numbers"
+    if abs(np.linalg.norm(track.orientation) - 1) > 1e-3:
+        return f"{name(track)}: orientation is not a unit quaternion"
+    if not (np.isfinite(track.fps) and min(track.fps, track.width, track.height) > 0):
+        return f"{name(track)}: fps {track.fps}, width {track.width} and height {track.height} must be above zero"
+    return ""
+
+
+def first_not_finite(frames: np.ndarray) -> int | None:
+    """The first frame of (T, ...) that holds NaN or infinity; None if there is none."""
+    if np.isfinite(frames).all():
+        return None
+    return int(np.argmin(np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))))
+
+
+def _opened(data_dir: Path) -> "tfds.core.DatasetBuilder":
+    """The TFDS builder that reads the folder."""
+    import tensorflow_datasets as tfds  # takes 0.3 s, which nobody without prepared data should wait for
+
+    if not data_dir.is_dir():
+        raise _not_prepared(data_dir, "no such folder")
+    if not (data_dir / "features.json").is_file():
+        raise _not_prepared(data_dir, "no features.json in it")
+    try:
+        # features.json names the classes that decode the data, and TFDS would import any module to find them.
+        json.loads((data_dir / "features.json").read_text("utf-8"), object_hook=_trusted)
+        return tfds.builder_from_directory(data_dir)
+    except Exception as error:  # TFDS and protobuf raise many kinds for files that are not theirs
+        raise _not_prepared(data_dir, str(error).partition("\n")[0]) from error
+
+
+def _trusted(node: dict[str, Any]) -> dict[str, Any]:
+    """`node` of a features.json, if TFDS itself has the class that it names."""
+    for key in ("pythonClassName", "python_class_name"):
+        if not str(node.get(key, "tensorflow_datasets.")).startswith("tensorflow_datasets."):
+            raise ValueError(f"features.json names a foreign class, {node[key]!r}")
+    return node
+
+
+def _description(builder: "tfds.core.DatasetBuilder", data_dir: Path) -> Description:
+    """The description that travels in the metadata."""
+    missing = sorted(set(Track._fields) - set(builder.info.features))
+    if missing:
+        raise _not_prepared(data_dir, f"a TFDS data set without {', '.join(missing)}")
+    if builder.version.major != int(CONTRACT_VERSION.partition(".")[0]):
+        raise _not_prepared(data_dir, f"version {builder.version}, this program reads {CONTRACT_VERSION}")
+    try:
+        metadata = builder.info.metadata
+        return Description(
+            title=metadata["title"],
+            synthetic=metadata["synthetic"],
+            skeleton=Skeleton.from_dict(metadata["skeleton"]),
+            layout=Skeleton.from_dict(metadata["layout"]),
+            channels=builder.info.features["keypoints_2d"].shape[-1],
+            splits=tuple(builder.info.splits),
+        )
+    except (LookupError, TypeError, ValueError) as error:
+        raise _not_prepared(data_dir, f"metadata.json: {type(error).__name__} {error}") from error
+
+
+def _not_prepared(data_dir: Path, reason: str) -> InputError:
+    """The error for a folder that no command of `data_prep` wrote."""
+    return InputError(
+        f"{data_dir} is not a prepared data set ({reason}); python -m data_prep.h36m_npz … --out DIR writes one"
+    )
+
+
+def _track(example: dict[str, Any]) -> Track:
+    """One example as TFDS decodes it: strings are bytes, numbers are numpy scalars."""
+    texts = {field: example[field].decode("utf-8") for field in ("subject", "action", "camera")}
+    numbers = {"fps": float(example["fps"]), "width": int(example["width"]), "height": int(example["height"])}
+    return Track(**{**example, **texts, **numbers})

@@ -1,0 +1,90 @@
+"""Windows by index against slices of padded tracks."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import make_track
+
+from jaxpose import dataset
+from jaxpose.errors import InputError
+from jaxpose.skeleton import COCO_17, H36M_17
+
+LENGTHS = (5, 1, 12, 3)
+
+
+def tracks():
+    return [make_track(frames=frames, seed=frames) for frames in LENGTHS]
+
+
+def test_joined_frames_are_what_the_model_sees():
+    some = [make_track(frames=4, width=640, height=480), make_track(frames=3, seed=1)]
+    data = dataset.join(some)
+    assert data.keypoints.dtype == data.poses.dtype == jnp.float32
+    first = some[0]
+    expected = first.keypoints_2d / 640 * 2 - [1, 480 / 640]
+    np.testing.assert_allclose(data.keypoints[:4], expected, atol=1e-6)
+    np.testing.assert_allclose(data.poses[:4], first.positions_3d - first.positions_3d[:, :1], atol=1e-6)
+    np.testing.assert_array_equal(data.track, [0, 0, 0, 0, 1, 1, 1])
+    np.testing.assert_array_equal(data.first, [0, 4])
+    np.testing.assert_array_equal(data.last, [3, 6])
+
+
+def test_nothing_to_join_is_refused():
+    with pytest.raises(InputError, match="the split holds no tracks"):
+        dataset.join([])
+    with pytest.raises(InputError, match="S1/Walking/55011271 has no frames"):
+        dataset.join([make_track(frames=3), make_track(frames=0)])
+
+
+@given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=5), frames=st.integers(1, 12))
+def test_windows_cover_every_frame_and_stay_inside(lengths, frames):
+    starts = dataset.window_starts(lengths, frames)
+    covered = np.zeros(sum(lengths), int)
+    for begin, length in zip(np.cumsum([0, *lengths[:-1]]), lengths, strict=True):
+        own = starts[(starts >= begin) & (starts < begin + length)]
+        assert len(own) == -(-length // frames)  # no more than needed
+        for start in own:
+            assert start + frames <= begin + length or start == begin
+            covered[start : min(start + frames, begin + length)] += 1
+    assert (covered > 0).all()
+
+
+@pytest.mark.parametrize("context", [(0, 0), (4, 4), (8, 0)])
+@pytest.mark.parametrize("frames", [1, 3, 6])
+def test_windows_are_slices_of_edge_padded_tracks(frames, context):
+    data = dataset.join(tracks())
+    starts = dataset.window_starts(LENGTHS, frames)
+    keypoints, poses = jax.jit(dataset.take_windows, static_argnums=(2, 3))(data, jnp.asarray(starts), frames, context)
+    before, after = context
+    begins = np.cumsum([0, *LENGTHS[:-1]])
+    for start, window, pose in zip(starts, keypoints, poses, strict=True):
+        track = np.searchsorted(begins, start, side="right") - 1
+        own = slice(begins[track], begins[track] + LENGTHS[track])
+        padding = ((before, after + frames), (0, 0), (0, 0))
+        padded = np.pad(np.asarray(data.keypoints[own]), padding, mode="edge")
+        local = start - begins[track]
+        np.testing.assert_array_equal(window, padded[local : local + before + frames + after])
+        padded = np.pad(np.asarray(data.poses[own]), ((0, frames), (0, 0), (0, 0)), mode="edge")
+        np.testing.assert_array_equal(pose, padded[local : local + frames])
+
+
+def test_only_the_chosen_windows_are_mirrored():
+    keypoints = jnp.asarray(np.random.default_rng(0).normal(size=(3, 5, 17, 2)), jnp.float32)
+    poses = jnp.asarray(np.random.default_rng(1).normal(size=(3, 1, 17, 3)), jnp.float32)
+    some = jnp.asarray([True, False, True])
+    seen, wanted = dataset.mirror_some(some, keypoints, poses, COCO_17, H36M_17)
+    np.testing.assert_array_equal(seen[1], keypoints[1])
+    np.testing.assert_array_equal(seen[0, :, :, 0], -keypoints[0][:, list(COCO_17.mirrored), 0])
+    np.testing.assert_array_equal(wanted[2, ..., 1:], poses[2][:, list(H36M_17.mirrored), 1:])
+
+
+def test_an_epoch_visits_every_sample_once_in_an_order_of_its_own():
+    key = jax.random.key(0)
+    orders = [np.asarray(dataset.epoch_order(key, epoch, 50)) for epoch in (0, 0, 1)]
+    for order in orders:
+        np.testing.assert_array_equal(np.sort(order), np.arange(100))
+    np.testing.assert_array_equal(orders[0], orders[1])
+    assert (orders[0] != orders[2]).any()
