@@ -1,0 +1,75 @@
+"""What a run is made of: one frozen dataclass that checks itself, and the presets by name."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from jaxpose.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Every setting of a training run; the defaults are the published baseline's.
+
+    Raises `InputError` for a value that cannot be used.
+    """
+
+    data: str = "synthetic"
+    """A prepared data set's folder, or `synthetic` for the built-in data."""
+    train_split: str = "S1+S5+S6+S7+S8"
+    """Subjects to train on, joined by +."""
+    test_split: str = "S9+S11"
+    """Subjects to evaluate on."""
+    filter_widths: tuple[int, ...] = (3, 3, 3, 3, 3)
+    """Odd filter width of each layer; the receptive field is their product."""
+    channels: int = 1024
+    """Width of the temporal stack."""
+    dropout: float = 0.25
+    """Share of activations dropped in training."""
+    causal: bool = False
+    """Predict from past frames only."""
+    dense: bool = False
+    """Wide filters in place of dilated ones (ablation)."""
+    frames: int = 1
+    """Consecutive frames predicted per window, K."""
+    batch_size: int = 1024
+    """Windows per step."""
+    epochs: int = 80
+    """Passes over the data, each mirrored too; the schedules are planned for this many."""
+    steps: int | None = None
+    """Stop after this many steps, for short runs; the schedules stay those of `epochs`."""
+    learning_rate: float = 0.001
+    """In the first epoch."""
+    learning_rate_decay: float = 0.95
+    """Factor after each epoch."""
+    seed: int = 0
+    """Of the weights, the order of samples and dropout."""
+    log_every: int = 50
+    """Steps per compiled call, and per line of the metrics log."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+
+        def require(truth: bool, field: str, expected: str) -> None:
+            if not truth:
+                raise InputError(f"--{field.replace('_', '-')} is {getattr(self, field)!r}; it must be {expected}")
+
+        widths = self.filter_widths
+        require(len(widths) > 0 and all(w > 0 and w % 2 for w in widths), "filter_widths", "odd numbers above zero")
+        for field in ("channels", "frames", "batch_size", "epochs", "log_every"):
+            require(getattr(self, field) > 0, field, "at least 1")
+        require(0 <= self.dropout < 1, "dropout", "at least 0 and less than 1")
+        require(self.steps is None or self.steps > 0, "steps", "at least 1")
+        require(0 < self.learning_rate < float("inf"), "learning_rate", "above 0")
+        require(0 < self.learning_rate_decay <= 1, "learning_rate_decay", "above 0 and at most 1")
+        require(0 <= self.seed < 2**32, "seed", "at least 0 and less than 2^32")
+
+
+QUICK = Config(filter_widths=(3, 3, 3), channels=256, batch_size=512, epochs=8)
+
+PRESETS: Mapping[str, Config] = {
+    "quick": QUICK,
+    "baseline": Config(),
+    "baseline-2048": Config(channels=2048),
+    "joint-aware": Config(channels=2048, epochs=85),
+}
+"""Settings by name. `baseline` is VideoPose3D's, `baseline-2048` the joint-aware paper's ablation."""

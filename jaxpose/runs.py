@@ -1,0 +1,93 @@
+"""The folder that a run leaves: its settings, what its data is, and its log.
+
+`config.json`, `data.json` and `metrics.jsonl` are read and written here; the checkpoints are `checkpoint`'s, the
+results `results`'s.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jaxpose.config import Config
+from jaxpose.dataset import Description
+from jaxpose.errors import InputError
+from jaxpose.files import write_text
+from jaxpose.skeleton import Skeleton
+
+
+def new_run(preset: str, runs: Path = Path("runs")) -> Path:
+    """The first folder `runs/PRESET-1`, `runs/PRESET-2`, … that does not exist yet."""
+    number = 1
+    while (runs / f"{preset}-{number}").exists():
+        number += 1
+    return runs / f"{preset}-{number}"
+
+
+def refuse_occupied(run: Path) -> None:
+    """Raise `InputError` if the folder holds something."""
+    if run.exists() and (not run.is_dir() or any(run.iterdir())):
+        raise InputError(f"{run} already exists; name another folder with --out, or go on with --resume {run}")
+
+
+def write_settings(run: Path, config: Config, description: Description) -> None:
+    """Make the run's folder, with `config.json` and `data.json`."""
+    run.mkdir(parents=True, exist_ok=True)
+    data = description._asdict() | {
+        "skeleton": description.skeleton.to_dict(),
+        "layout": description.layout.to_dict(),
+    }
+    write_text(run / "config.json", json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+    write_text(run / "data.json", json.dumps(data, indent=2) + "\n")
+
+
+def read_settings(run: Path) -> tuple[Config, Description]:
+    """The settings of a run, and the description of the data it was trained on.
+
+    Raises:
+      InputError: the folder holds no run, or one of its files is not what `write_settings` writes.
+    """
+    settings, data = _read_json(run / "config.json"), _read_json(run / "data.json")
+    try:
+        config = Config(**settings | {"filter_widths": tuple(settings["filter_widths"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{run / 'config.json'} does not hold the settings of a run: {error}") from error
+    try:
+        skeletons = {field: Skeleton.from_dict(data[field]) for field in ("skeleton", "layout")}
+        description = Description(**data | skeletons | {"splits": tuple(data["splits"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{run / 'data.json'} does not describe a data set: {error}") from error
+    return config, description
+
+
+def append_log(run: Path, record: Mapping[str, float]) -> None:
+    """Add a line to the run's log, `metrics.jsonl`."""
+    with (run / "metrics.jsonl").open("a") as log:
+        log.write(json.dumps(record) + "\n")
+
+
+def read_log(run: Path) -> list[dict[str, float]]:
+    """The records of the run's log; a last line that was cut short is left out."""
+    path = run / "metrics.jsonl"
+    whole_lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    return [json.loads(line) for line in whole_lines]
+
+
+def cut_log(run: Path, step: int) -> None:
+    """Forget what was logged after a step, before training goes on from it."""
+    kept = [json.dumps(record) + "\n" for record in read_log(run) if record["step"] <= step]
+    write_text(run / "metrics.jsonl", "".join(kept))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of a run."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path.parent} holds no run: there is no {path.name}") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} does not hold a JSON object")
+    return content

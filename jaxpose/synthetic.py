@@ -1,0 +1,267 @@
+"""Built-in data: synthetic motion of seven people and fifteen actions, and a model of a 2D detector.
+
+A clip plays a script of postures (`jaxpose.actions`) with seeded choices of order, tempo, amplitude, side, heading
+and place. Joint angles move from posture to posture with minimum jerk (Flash & Hogan, J. Neuroscience, 1985); the
+gait cycle, gestures and sway are added; forward kinematics gives the body. What touches the floor carries it: the
+lowest points stand on z = 0 and do not slide, so that height and walking speed follow from the angles alone.
+
+World space is metric with z up. The people are made of anthropometric tables and rules: a number that comes from
+these data says nothing about real people, and whatever prints one says so (`NOTICE`).
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxpose import actions
+from jaxpose.calibration import H36M_CAMERAS
+from jaxpose.cameras import Camera, project, world_to_camera
+from jaxpose.dataset import Track
+from jaxpose.kinematics import mirror
+from jaxpose.rig import body, carry, figure
+from jaxpose.skeleton import H36M_17, Skeleton
+
+ACTIONS: tuple[str, ...] = tuple(actions.ACTIONS)
+"""The fifteen actions of Human3.6M."""
+
+SUBJECTS: tuple[str, ...] = tuple(H36M_CAMERAS)
+"""Seven synthetic people, each before the cameras of the Human3.6M subject of that name."""
+
+NOTICE = "synthetic motion (jaxpose.synthetic), not recorded people"
+"""What to print beside every number that comes from these data."""
+
+
+_CENTRE, _REACH = (0.05, 0.3), 1.25  # the square of floor, in metres, that all four cameras see entirely
+
+
+class _Scripts(NamedTuple):
+    """Scripts as arrays: S of them, with at most P postures; or one, without the first axis."""
+
+    postures: np.ndarray  # (S, P, 2, D) degrees: angles and swing
+    count: np.ndarray  # (S,) of postures
+    ordered: np.ndarray  # (S,)
+    move: np.ndarray  # (S,) seconds
+    hold: np.ndarray  # (S,) seconds
+    rhythm: np.ndarray  # (S,) per second
+
+
+def _tabulate(scripts: Sequence[actions.Script]) -> _Scripts:
+    count = np.asarray([len(script.postures) for script in scripts])
+    postures = np.zeros((len(scripts), count.max(), 2, len(actions.ANGLES)), np.float32)
+    for index, script in enumerate(scripts):
+        postures[index, : count[index]] = [actions.posture(description) for description in script.postures]
+    ordered = np.asarray([script.ordered for script in scripts])
+    times = np.asarray([(script.move, script.hold, script.rhythm) for script in scripts], np.float32)
+    return _Scripts(postures, count, ordered, *times.T)
+
+
+_SCRIPTS = _tabulate([script for variants in actions.ACTIONS.values() for script in variants])
+_VARIANTS = np.asarray([len(variants) for variants in actions.ACTIONS.values()])
+_FIRST_VARIANT = np.cumsum(_VARIANTS) - _VARIANTS
+
+_GAIT, _GAIT_GAIN = actions.gait_series(), actions.gait_gain()
+_BY_POSTURE, _BY_CLIP, _SWAY = actions.by_column(actions.VARIATION, (0, 0, 0))
+_LOWEST, _HIGHEST = actions.by_column(actions.LIMITS, (-180, 180))
+_TEMPO = (0.85, 1.2)  # how long the quickest and the slowest person take for what takes one second on average
+_HOLD = (0.6, 1.4)  # shortest and longest hold, relative to the average
+
+
+def motion(key: jax.Array, action: str, subject: str, *, frames: int, fps: float = 50.0) -> jax.Array:
+    """One clip of one person.
+
+    Args:
+      key: of all randomness; the same key gives the same choices for any action and subject.
+      action: one of `ACTIONS`.
+      subject: one of `SUBJECTS`.
+      frames: T, static.
+      fps: frames a second, static.
+
+    Returns:
+      (T, 17, 3) float32 positions in the world, metres, z up, floor at 0; joints as in `H36M_17`. All actions and
+      subjects share one compiled program for each `frames` and `fps`.
+    """
+    return _clip(key, ACTIONS.index(action), body(subject), frames, fps)
+
+
+@functools.partial(jax.jit, static_argnames=("frames", "fps"))
+def _clip(key: jax.Array, action: jax.Array, offsets: jax.Array, frames: int, fps: float) -> jax.Array:
+    variant, play, path, side, place = jax.random.split(key, 5)
+    index = jax.random.randint(variant, (), 0, jnp.asarray(_VARIANTS)[action])
+    script = jax.tree.map(lambda table: jnp.asarray(table)[jnp.asarray(_FIRST_VARIANT)[action] + index], _SCRIPTS)
+    positions = carry(figure(_play(play, script, frames, fps), offsets), _oval(path))
+    left_handed = jax.random.bernoulli(side)
+    return _place(place, jnp.where(left_handed, mirror(positions, H36M_17), positions))
+
+
+def _play(key: jax.Array, script: _Scripts, frames: int, fps: float) -> jax.Array:
+    """Angles (T, D) in degrees of one script."""
+    order, tempo, posture, clip, swing, sway, gait = jax.random.split(key, 7)
+    time = jnp.arange(frames, dtype=jnp.float32) / fps
+    fewest_seconds = _TEMPO[0] * np.min(_SCRIPTS.move + _HOLD[0] * _SCRIPTS.hold)
+    progress = _progress(tempo, script, time, moves=math.ceil(frames / fps / fewest_seconds) + 1)
+    poses, swings = jnp.unstack(_sequence(order, script, progress.shape[1] + 1), axis=1)
+    column = poses.shape[1:]
+    poses += _BY_POSTURE * jax.random.normal(posture, poses.shape, jnp.float32)
+    poses += _BY_CLIP * jax.random.normal(clip, column, jnp.float32)
+    angles = _blend(progress, poses)
+    phase = jax.random.uniform(swing, column, jnp.float32)
+    angles += _blend(progress, swings) * jnp.sin(2 * jnp.pi * (script.rhythm * time[:, None] + phase))
+    angles += _SWAY * _smooth_noise(sway, time, column[0])
+    angles += _walk(gait, angles, time)
+    return jnp.clip(angles, _LOWEST, _HIGHEST)
+
+
+def _sequence(key: jax.Array, script: _Scripts, length: int) -> jax.Array:
+    """Postures (length, 2, D) in the order they are taken: never the same twice in a row."""
+    first, jump = jax.random.split(key)
+    jumps = jax.random.randint(jump, (length,), 1, jnp.maximum(script.count, 2))
+    visits = jax.random.randint(first, (), 0, script.count) + jnp.cumsum(jnp.where(script.ordered, 1, jumps))
+    return script.postures[visits % script.count]
+
+
+def _progress(key: jax.Array, script: _Scripts, time: jax.Array, moves: int) -> jax.Array:
+    """How far each move is done at each time: (T, moves) from 0 to 1 along minimum-jerk curves."""
+    tempo, phase, hold = jax.random.split(key, 3)
+    tempo = jax.random.uniform(tempo, (), jnp.float32, *_TEMPO)
+    move = tempo * script.move
+    period = move + tempo * script.hold * jax.random.uniform(hold, (moves,), jnp.float32, *_HOLD)
+    start = jnp.cumsum(period) - period[0] * (1 + jax.random.uniform(phase, (), jnp.float32))
+    done = jnp.clip((time[:, None] - start) / move, 0, 1)
+    return done**3 * (10 - 15 * done + 6 * done**2)
+
+
+def _blend(progress: jax.Array, poses: jax.Array) -> jax.Array:
+    """Values (T, D) on the way through the poses (N + 1, D) after the progress (T, N) of the moves between them."""
+    return poses[0] + jnp.matmul(progress, jnp.diff(poses, axis=0), precision="highest")
+
+
+def _smooth_noise(key: jax.Array, time: jax.Array, columns: int) -> jax.Array:
+    """Independent noise (T, columns) of standard deviation 1 between 0.1 and 0.8 Hz, where people sway and breathe."""
+    waves = 5
+    pitch, phase = jax.random.uniform(key, (2, waves, columns), jnp.float32)
+    turns = (0.1 + 0.7 * pitch) * time[:, None, None] + phase
+    return jnp.sum(jnp.sin(2 * jnp.pi * turns), axis=1) * math.sqrt(2 / waves)
+
+
+def _walk(key: jax.Array, angles: jax.Array, time: jax.Array) -> jax.Array:
+    """What the gait cycle adds to the angles (T, D), as far as their gains allow."""
+    phase, cadence, vigour = jax.random.uniform(key, (3,), jnp.float32)
+    strides = phase + (0.8 + 0.15 * cadence) * time
+    turns = 2 * jnp.pi * strides[:, None] * np.arange(1, actions.HARMONICS + 1, dtype=np.float32)
+    waves = jnp.concatenate([jnp.ones_like(turns[:, :1]), jnp.cos(turns), jnp.sin(turns)], axis=1)
+    gain = jnp.matmul(angles, _GAIT_GAIN, precision="highest") * (0.85 + 0.2 * vigour)
+    return gain * jnp.matmul(waves, _GAIT, precision="highest")
+
+
+def _oval(key: jax.Array) -> Callable[[jax.Array], jax.Array]:
+    """A closed path, started anywhere and walked either way: heading in radians as a function of distance in metres."""
+    heading, phase, side, radius = jax.random.uniform(key, (4,), jnp.float32)
+    radius = 0.65 + 0.15 * radius
+
+    def path(distance: jax.Array) -> jax.Array:
+        turn = distance / radius * jnp.where(side < 0.5, -1, 1)
+        return 2 * jnp.pi * heading + turn + 0.3 * (jnp.sin(2 * (turn + jnp.pi * phase)) - jnp.sin(2 * jnp.pi * phase))
+
+    return path
+
+
+def _place(key: jax.Array, positions: jax.Array) -> jax.Array:
+    """Shift positions (T, J, 3) along the floor to a random place where the cameras see all of them."""
+    low, high = jnp.min(positions[..., :2], axis=(0, 1)), jnp.max(positions[..., :2], axis=(0, 1))
+    room = jnp.maximum(_REACH - (high - low) / 2, 0)
+    target = np.asarray(_CENTRE, np.float32) + room * jax.random.uniform(key, (2,), jnp.float32, -1, 1)
+    return positions + jnp.pad(target - (low + high) / 2, (0, 1))
+
+
+# What a detector adds, in pixels of the Human3.6M images: standard deviation by kind of joint.
+_JITTER = {"pelvis": 3.0, "hip": 3.5, "spine": 3.5, "thorax": 3.5, "shoulder": 4.0, "neck": 4.0, "nose": 4.0,
+           "head": 4.0, "eye": 4.0, "ear": 4.5, "knee": 5.0, "elbow": 6.0, "ankle": 7.0, "wrist": 8.0}  # fmt: skip
+_USUAL_JITTER = 5.0
+_MEMORY = 0.8  # correlation of the jitter from frame to frame: it lasts about five frames
+_OUTLIER_SHARE, _OUTLIER_FRAMES, _OUTLIER_SPREAD = 0.01, 3, 40.0  # of the key points; frames; pixels
+
+
+def detect(key: jax.Array, keypoints: jax.Array, skeleton: Skeleton = H36M_17) -> jax.Array:
+    """Key points as a 2D detector would give them: jitter that lasts a few frames, more at the limbs' ends, and outliers.
+
+    The jitter is autoregressive, x' = 0.8 x + noise, with a standard deviation of 3 to 8 pixels by kind of joint; about
+    1 % of the key points jump by tens of pixels for three frames.
+
+    Args:
+      key: of the noise.
+      keypoints: (T, K, 2) true pixels.
+      skeleton: names the K joints, and so their noise.
+
+    Returns:
+      (T, K, 2) noisy pixels.
+    """
+    chex.assert_shape(keypoints, (None, skeleton.num_joints, 2))
+    jitter, when, where = jax.random.split(key, 3)
+    kinds = [name.rpartition("_")[2] for name in skeleton.joints]
+    spread = np.asarray([_JITTER.get(kind, _USUAL_JITTER) for kind in kinds], np.float32)[:, None]
+    innovation = jax.random.normal(jitter, keypoints.shape, jnp.float32)
+    innovation = innovation.at[1:].multiply(math.sqrt(1 - _MEMORY**2))  # stationary from the first frame
+
+    def step(state: jax.Array, noise: jax.Array) -> tuple[jax.Array, jax.Array]:
+        state = _MEMORY * state + noise
+        return state, state
+
+    _, noise = jax.lax.scan(step, jnp.zeros_like(innovation[0]), innovation)
+
+    early = _OUTLIER_FRAMES - 1  # an outlier may have begun before the first frame
+    starts = jax.random.bernoulli(
+        when, _OUTLIER_SHARE / _OUTLIER_FRAMES, (len(keypoints) + early, *keypoints.shape[1:2], 1)
+    )
+    jumps = starts * _OUTLIER_SPREAD * jax.random.normal(where, (*starts.shape[:2], 2), jnp.float32)
+    lasting = sum(jumps[lag : lag + len(keypoints)] for lag in range(_OUTLIER_FRAMES))
+    return keypoints + spread * noise + lasting
+
+
+def tracks(seed: int, subjects: Sequence[str] = SUBJECTS, *, frames: int = 200, fps: float = 50.0) -> list[Track]:
+    """Every action of the subjects before their four cameras, with noisy key points.
+
+    Args:
+      seed: of everything; a clip depends on it, its subject and its action alone, not on what else is asked for.
+      subjects: some of `SUBJECTS`.
+      frames: of each clip.
+      fps: frames a second.
+
+    Returns:
+      15 actions × 4 cameras for each subject, in that order.
+    """
+    return [track for subject in subjects for track in _tracks_of(seed, subject, frames, fps)]
+
+
+def _tracks_of(seed: int, subject: str, frames: int, fps: float) -> Iterator[Track]:
+    cameras = H36M_CAMERAS[subject]
+    key = jax.random.fold_in(jax.random.key(seed), SUBJECTS.index(subject))
+    rig = Camera(*(np.stack(values) for values in zip(*cameras.values(), strict=True)))
+    positions, keypoints = jax.device_get(_views(key, body(subject), rig, frames, fps))
+    for action, of_action in enumerate(ACTIONS):
+        for index, (name, camera) in enumerate(cameras.items()):
+            yield Track(
+                subject, of_action, name, fps, positions[action, index], keypoints[action, index],
+                camera.intrinsics, camera.orientation, camera.translation, camera.width, camera.height,
+            )  # fmt: skip
+
+
+@functools.partial(jax.jit, static_argnames=("frames", "fps"))
+def _views(key: jax.Array, offsets: jax.Array, rig: Camera, frames: int, fps: float) -> tuple[jax.Array, jax.Array]:
+    """All actions of one person before all cameras C: positions (A, C, T, 17, 3), noisy key points (A, C, T, 17, 2)."""
+
+    def view(key: jax.Array, world: jax.Array, camera: Camera) -> tuple[jax.Array, jax.Array]:
+        positions = world_to_camera(world, camera)
+        return positions, detect(key, project(positions, camera))
+
+    def act(action: jax.Array) -> tuple[jax.Array, jax.Array]:
+        move, see = jax.random.split(jax.random.fold_in(key, action))
+        keys = jax.random.split(see, len(rig.width))
+        return jax.vmap(view, in_axes=(0, None, 0))(keys, _clip(move, action, offsets, frames, fps), rig)
+
+    return jax.vmap(act)(jnp.arange(len(ACTIONS)))

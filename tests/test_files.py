@@ -1,0 +1,36 @@
+"""Files appear whole or not at all."""
+
+import os
+
+import pytest
+
+from jaxpose.files import write_text, write_whole
+
+
+def test_writes_and_replaces(tmp_path):
+    path = tmp_path / "a.txt"
+    for text in ("one", "two µ"):
+        write_text(path, text)
+        assert path.read_text("utf-8") == text
+    assert os.listdir(tmp_path) == ["a.txt"]
+    assert path.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_a_failure_leaves_the_old_file_alone(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+
+    def fail(temporary):
+        temporary.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(path, fail)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]

@@ -1,0 +1,146 @@
+"""The training step: it learns, it never retraces, and a resumed run is the run that never stopped."""
+
+import dataclasses
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from samples import DESCRIPTION, make_track
+
+from jaxpose import loop
+from jaxpose.config import Config
+from jaxpose.dataset import join, take_windows, track_lengths, window_starts
+from jaxpose.errors import InputError
+
+CONFIG = Config(filter_widths=(3, 3), channels=32, batch_size=16, epochs=40)
+
+
+@functools.lru_cache  # one recipe for each configuration, so that tests share compiled programs
+def problem(config=CONFIG):
+    tracks = [make_track(frames=frames, seed=frames) for frames in (30, 17)]
+    starts = window_starts(track_lengths(tracks), config.frames)
+    return loop.build_recipe(config, DESCRIPTION, len(starts)), join(tracks), jnp.asarray(starts)
+
+
+def trained(recipe, data, starts, *, until, state=None, steps_per_call=5):
+    state = loop.init(recipe, data, 0) if state is None else state
+    records = []
+    for state, record in loop.run(state, recipe, data, starts, until=until, steps_per_call=steps_per_call):  # noqa: B007, B020
+        records.append(record)
+    return state, records
+
+
+def copied(state):
+    """A state that survives the donation of the original."""
+    return jax.tree.map(jnp.copy, state)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_tiny_problem_is_learnt(frames, causal):
+    config = dataclasses.replace(CONFIG, dropout=0.0, learning_rate_decay=1.0, frames=frames, causal=causal)
+    state, records = trained(*problem(config), until=300, steps_per_call=50)
+    assert int(state.step) == 300
+    assert records[-1]["loss"] < 0.2 * records[0]["loss"]
+    chex.assert_tree_all_finite(state.params)
+
+
+def test_every_run_of_steps_is_one_program():
+    recipe, data, starts = problem()
+    before = loop.train_steps._cache_size()
+    trained(recipe, data, starts, until=13, steps_per_call=4)
+    assert loop.train_steps._cache_size() == before + 1
+
+
+def test_records_tell_the_schedules():
+    recipe, data, starts = problem()
+    assert recipe.steps_per_epoch == 6  # 94 samples in batches of 16
+    _, records = trained(recipe, data, starts, until=14, steps_per_call=4)
+    assert [record["step"] for record in records] == [4, 6, 10, 12, 14]
+    assert [record["learning_rate"] for record in records] == pytest.approx([0.001, 0.001, 0.00095, 0.00095, 0.0009025])
+    assert records[2]["momentum"] == pytest.approx(0.1 * 100 ** (-1 / 40))
+    assert records[1]["epoch"] == 1
+    assert records[0]["loss"] == records[0]["position"]
+
+
+@pytest.mark.parametrize("stop", [1, 6, 9])
+def test_a_resumed_run_is_bit_for_bit_the_run_that_never_stopped(stop):
+    recipe, data, starts = problem()
+    whole, records = trained(recipe, data, starts, until=14)
+    half, _ = trained(recipe, data, starts, until=stop)
+    resumed, rest = trained(recipe, data, starts, until=14, state=copied(half))
+    chex.assert_trees_all_equal(whole, resumed)
+    ends = [record["step"] for record in rest]
+    assert rest[1:] == [record for record in records if record["step"] in ends[1:]]
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not():
+    recipe, data, starts = problem()
+    one, two = (trained(recipe, data, starts, until=3)[0] for _ in range(2))
+    chex.assert_trees_all_equal(one, two)
+    other, _ = trained(recipe, data, starts, until=3, state=loop.init(recipe, data, 1))
+    assert any(jnp.any(a != b) for a, b in zip(*map(jax.tree.leaves, (one.params, other.params)), strict=True))
+
+
+def test_many_steps_in_one_call_are_the_steps_one_by_one():
+    recipe, data, starts = problem()
+    together, _ = trained(recipe, data, starts, until=6, steps_per_call=6)
+    single, _ = trained(recipe, data, starts, until=6, steps_per_call=1)
+    chex.assert_trees_all_equal(together, single)
+
+
+def test_batch_statistics_follow_the_momentum_of_the_step():
+    recipe, data, starts = problem()
+    state = loop.init(recipe, data, 0)
+    keypoints, poses = take_windows(data, starts[:16], 1, recipe.model.context)
+    stepped, _ = loop.train_step(state, keypoints, poses, recipe._replace(momentum=lambda step: 1.0))
+    kernel = state.params["expand"]["kernel"]
+    windows = np.asarray(keypoints, np.float64).reshape(16, 3, -1)
+    outputs = windows @ np.asarray(kernel, np.float64).reshape(-1, 32)
+    np.testing.assert_allclose(stepped.batch_stats["expand_norm"]["mean"], outputs.mean(axis=(0, 1)), atol=1e-5)
+    np.testing.assert_allclose(
+        stepped.batch_stats["expand_norm"]["var"], outputs.var(axis=(0, 1), ddof=1), rtol=1e-3, atol=1e-6
+    )
+
+
+def test_an_epoch_sees_every_window_and_its_mirror_image():
+    """With a batch of all samples the mean prediction target is symmetric."""
+    recipe, data, starts = problem(Config(filter_widths=(3, 3), channels=8, batch_size=94, epochs=2))
+    seen = []
+
+    def spy(predictions, targets):
+        jax.debug.callback(lambda t: seen.append(np.asarray(t)), targets)
+        return loop.position_loss(predictions, targets)
+
+    trained(recipe._replace(loss=spy), data, starts, until=1)
+    targets = seen[0][:, 0]
+    mirrored = targets[:, list(DESCRIPTION.skeleton.mirrored)] * [-1, 1, 1]
+    assert len(np.unique(targets.reshape(94, -1).round(5), axis=0)) == 94
+    np.testing.assert_allclose(np.sort(targets.sum((1, 2))), np.sort(mirrored.sum((1, 2))), atol=1e-4)
+
+
+def test_the_position_loss_is_mpjpe_in_metres():
+    targets = jnp.zeros((2, 3, 17, 3))
+    total, parts = loop.position_loss(targets.at[..., 0].set(0.5), targets)
+    assert total == parts["position"] == 0.5
+
+
+def test_a_loss_that_is_not_finite_stops_the_run():
+    recipe, data, starts = problem()
+    data = data._replace(poses=data.poses.at[3].set(jnp.inf))
+    with pytest.raises(InputError, match=r"the loss is (inf|nan) between steps 0 and"):
+        trained(recipe, data, starts, until=10)
+
+
+def test_nothing_of_a_call_touches_the_host():
+    """Lowering for CUDA refuses host callbacks, so it proves that there are none; float64 would show in the text."""
+    recipe, data, starts = problem()
+    state = loop.init(recipe, data, 0)
+    order = loop.order_of_epoch(state, recipe)
+    traced = loop.train_steps.trace(state, data, starts, order, np.int32(2), recipe)
+    text = traced.lower(lowering_platforms=("cuda",)).as_text()
+    assert "f64" not in text
+    assert "callback" not in text

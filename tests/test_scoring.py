@@ -1,0 +1,99 @@
+"""Whole tracks against one pass over each, and the averages against loops in float64."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+from samples import DESCRIPTION, make_track
+
+from jaxpose import scoring
+from jaxpose.dataset import join
+from jaxpose.kinematics import mirror
+from jaxpose.models.temporal import TemporalModel
+from jaxpose.skeleton import H36M_17
+
+
+@pytest.fixture(scope="module")
+def model():
+    return TemporalModel(17, (3, 3), 8)
+
+
+@pytest.fixture(scope="module")
+def variables(model):
+    return model.init(jax.random.key(0), jnp.zeros((1, 9, 17, 2)))
+
+
+@pytest.mark.parametrize("per_call", [4, 64, 4096])
+def test_lifting_is_one_pass_over_each_padded_track(model, variables, per_call, monkeypatch):
+    monkeypatch.setattr(scoring, "_FRAMES_PER_CALL", per_call)
+    tracks = [make_track(frames=frames, seed=frames) for frames in (20, 1, 7, 33)]
+    data = join(tracks)
+    lifted = scoring.lift_tracks(model, variables, data, DESCRIPTION)
+    start = 0
+    for track in tracks:
+        own = slice(start, start := start + len(track.keypoints_2d))
+        keypoints = np.pad(np.asarray(data.keypoints[own]), ((4, 4), (0, 0), (0, 0)), mode="edge")
+        direct = model.apply(variables, keypoints[None])[0]
+        mirrored = model.apply(variables, mirror(keypoints, H36M_17)[None])[0]
+        np.testing.assert_allclose(lifted[own], (direct + mirror(mirrored, H36M_17)) / 2, atol=1e-5)
+
+
+def test_mirrored_averaging_is_equivariant(model, variables):
+    track = make_track(frames=20)
+    data = join([track])
+    flipped = data._replace(keypoints=mirror(data.keypoints, H36M_17))
+    lifted, lifted_flipped = (scoring.lift_tracks(model, variables, d, DESCRIPTION) for d in (data, flipped))
+    np.testing.assert_allclose(mirror(jnp.asarray(lifted), H36M_17), lifted_flipped, atol=1e-5)
+
+
+def test_averages_are_those_of_the_released_evaluation():
+    names = (("Walking", 20), ("Walking 1", 7), ("Sitting", 33), ("SittingDown", 9))
+    tracks = [make_track(frames=frames, seed=frames, action=action) for action, frames in names]
+    targets = np.asarray(join(tracks).poses, np.float64)
+    predictions = targets + np.random.default_rng(0).normal(size=targets.shape) * 0.05
+    scores = scoring.score(jnp.asarray(predictions, jnp.float32), jnp.asarray(targets, jnp.float32), tracks)
+
+    def one_track(own, metric):
+        p, t = predictions[own], targets[own]
+        if metric in ("mpjve", "mpjae"):
+            return oracles.time_derivative_error(p, t, 1 if metric == "mpjve" else 2)
+        return np.mean([getattr(oracles, metric)(a, b) for a, b in zip(p, t, strict=True)])
+
+    spans = {"Walking": [slice(0, 20), slice(20, 27)], "Sitting": [slice(27, 60)], "SittingDown": [slice(60, 69)]}
+    assert list(scores["actions"]) == list(spans)
+    for metric in scoring.METRICS:
+        by_action = []
+        for action, owned in spans.items():
+            lengths = [own.stop - own.start for own in owned]
+            expected = 1000 * np.average([one_track(own, metric) for own in owned], weights=lengths)
+            assert scores["actions"][action][metric] == pytest.approx(expected, rel=1e-4)
+            by_action.append(expected)
+        assert scores["average"][metric] == pytest.approx(np.mean(by_action), rel=1e-4)
+
+
+def test_a_seam_between_tracks_is_not_motion():
+    tracks = [make_track(frames=10, seed=1), make_track(frames=10, seed=2)]
+    targets = jnp.concatenate([jnp.zeros((10, 17, 3)), jnp.ones((10, 17, 3))])
+    average = scoring.score(jnp.zeros_like(targets), targets, tracks)["average"]
+    assert average["mpjve"] == average["mpjae"] == 0
+    assert average["mpjpe"] == pytest.approx(500 * np.sqrt(3))
+
+
+def test_tracks_too_short_for_a_derivative_do_not_count_towards_it():
+    tracks = [make_track(frames=1), make_track(frames=2, action="Sitting"), make_track(frames=5)]
+    targets = join(tracks).poses
+    scores = scoring.score(targets * 1.1, targets, tracks)
+    only_long = scoring.score(targets[3:] * 1.1, targets[3:], tracks[2:])
+    assert scores["actions"]["Walking"]["mpjve"] == pytest.approx(only_long["average"]["mpjve"])
+    assert np.isfinite(scores["actions"]["Sitting"]["mpjve"])
+    assert np.isnan(scores["actions"]["Sitting"]["mpjae"])
+    assert scores["average"]["mpjae"] == scores["actions"]["Walking"]["mpjae"]
+
+
+def test_one_frame_alone_can_be_scored():
+    track = make_track(frames=1)
+    targets = join([track]).poses
+    average = scoring.score(targets, targets, [track])["average"]
+    assert average["mpjpe"] == 0
+    assert np.isnan(average["mpjve"])
