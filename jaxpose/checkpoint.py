@@ -32,6 +32,25 @@ def save(checkpoints: ocp.CheckpointManager, step: int, state: object) -> None:
         checkpoints.save(step, args=ocp.args.StandardSave(state))
 
 
+def load(run: Path, like: Tree) -> Tree:
+    """The latest state of a run, for reading only.
+
+    Args:
+      run: the run's folder.
+      like: see `restore`.
+
+    Returns:
+      The state that was saved.
+
+    Raises:
+      InputError: see `restore`.
+    """
+    if not (run / "checkpoints").is_dir():
+        raise InputError(f"{run} holds no checkpoint; train first")
+    with open_checkpoints(run) as checkpoints:
+        return restore(checkpoints, like)
+
+
 def restore(checkpoints: ocp.CheckpointManager, like: Tree) -> Tree:
     """The latest state.
 

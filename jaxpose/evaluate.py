@@ -57,8 +57,7 @@ def evaluate(run: Path, *, data: str | None = None, split: str | None = None) ->
             raise InputError(f"{data or config.data} has {field} {names[0]}, but {run} was trained on {names[1]}")
     frames = join(tracks)
     recipe = loop.build_recipe(config, description, 1)
-    with checkpoint.open_checkpoints(run) as checkpoints:
-        state = checkpoint.restore(checkpoints, loop.init(recipe, frames, config.seed))
+    state = checkpoint.load(run, loop.init(recipe, frames, config.seed))
     scores = score(lift_tracks(recipe.model, state.variables, frames, description), frames.poses, tracks)
     if own:
         results.write(run, scores, description, split)

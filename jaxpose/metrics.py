@@ -112,7 +112,7 @@ def _best_rotation_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) ->
     turned = jnp.swapaxes(u, -1, -2) @ tangents[0] @ v
     sums = s[..., :, None] + s[..., None, :]
     largest = jnp.max(jnp.abs(s), axis=-1)[..., None, None]
-    sums = jnp.where(sums > 1e-6 * largest, sums, 0)  # zero makes the division below give zero
+    sums = jnp.where(sums <= 1e-6 * largest, 0, sums)  # zero makes the division below give zero
     spin = safe_divide(turned - jnp.swapaxes(turned, -1, -2), sums)
     return rotation, u @ spin @ vt
 

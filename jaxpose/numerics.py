@@ -2,7 +2,8 @@
 
 The *input* of each singular operation is replaced before it is computed, not its output afterwards:
 `where(x == 0, 0, sqrt(x))` has a NaN gradient at zero, because the derivative of the branch that was
-not taken is infinite and 0 · inf is NaN. At the singular point itself the gradient is defined as zero.
+not taken is infinite and 0 · inf is NaN. At the singular point itself the gradient is defined as zero. NaN in gives
+NaN out: nothing here hides a broken input.
 """
 
 import jax
@@ -21,14 +22,14 @@ def safe_norm(x: jax.Array, axis: int | tuple[int, ...] = -1, keepdims: bool = F
       (...) norms. Vectors whose squared length underflows (below about 1e-19 in float32) count as zero.
     """
     square = jnp.sum(x * x, axis=axis, keepdims=keepdims)
-    positive = square > jnp.finfo(square.dtype).tiny
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)
+    zero = square <= jnp.finfo(square.dtype).tiny  # false for NaN, which passes through
+    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, square)))
 
 
 def safe_divide(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
     """Quotient that is zero, with zero gradient, where the denominator is zero (or subnormal)."""
-    usable = jnp.abs(denominator) > jnp.finfo(jnp.result_type(denominator, jnp.float32)).tiny
-    return jnp.where(usable, numerator / jnp.where(usable, denominator, 1), 0)
+    zero = jnp.abs(denominator) <= jnp.finfo(jnp.result_type(denominator, jnp.float32)).tiny
+    return jnp.where(zero, 0, numerator / jnp.where(zero, 1, denominator))
 
 
 def safe_normalize(x: jax.Array, axis: int | tuple[int, ...] = -1) -> jax.Array:

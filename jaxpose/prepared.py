@@ -5,6 +5,7 @@ is one subject. The skeleton and the layout of the keypoints travel with it as T
 """
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ def fault(track: Track, description: Description) -> str:
         numbers = getattr(track, field)
         if numbers.shape != (size,) or not np.isfinite(numbers).all():
             return f"{name(track)}: {field} is not {size} finite numbers"
-    if abs(np.linalg.norm(track.orientation) - 1) > 1e-3:
+    if abs(math.hypot(*track.orientation) - 1) > 1e-3:
         return f"{name(track)}: orientation is not a unit quaternion"
     if not (np.isfinite(track.fps) and min(track.fps, track.width, track.height) > 0):
         return f"{name(track)}: fps {track.fps}, width {track.width} and height {track.height} must be above zero"

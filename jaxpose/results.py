@@ -33,6 +33,18 @@ def caption(description: Description, split: str) -> str:
     return f"{notice}{description.title}, {split}. {UNITS}."
 
 
+def per_second(scores: Scores) -> str:
+    """Frame count and rate, and the errors of motion converted to seconds."""
+    average, fps = scores["average"], scores["fps"]
+    if math.isnan(fps):
+        return f"{scores['frames']:,} frames, at different frame rates."
+    velocity, acceleration = average["mpjve"] * fps, average["mpjae"] * fps**2
+    return (
+        f"{scores['frames']:,} frames at {fps:g} frames/s; "
+        f"per second, MPJVE is {velocity:.0f} mm/s and MPJAE {acceleration:.0f} mm/s² on average."
+    )
+
+
 def show(console: Console, scores: Scores, description: Description, split: str) -> None:
     """Print the table, a row per action, then the average and what the numbers are of."""
     view = Table("action")
@@ -43,7 +55,7 @@ def show(console: Console, scores: Scores, description: Description, split: str)
     view.add_section()
     view.add_row("average", *_cells(scores["average"]), style="bold")
     console.print(view)
-    console.print(caption(description, split), soft_wrap=True)
+    console.print(caption(description, split), per_second(scores), soft_wrap=True)
 
 
 def markdown(scores: Scores, description: Description, split: str) -> str:
@@ -52,7 +64,8 @@ def markdown(scores: Scores, description: Description, split: str) -> str:
     rows += [[action, *_cells(values)] for action, values in scores["actions"].items()]
     rows += [["**average**", *(f"**{cell}**" for cell in _cells(scores["average"]))]]
     lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"# Results\n\n{caption(description, split)}\n\n{lines}\n\nProtocol: {PROTOCOL}.\n"
+    facts = f"{caption(description, split)} {per_second(scores)}"
+    return f"# Results\n\n{facts}\n\n{lines}\n\nProtocol: {PROTOCOL}.\n"
 
 
 def write(run: Path, scores: Scores, description: Description, split: str) -> None:

@@ -51,7 +51,7 @@ def read_settings(run: Path) -> tuple[Config, Description]:
     settings, data = _read_json(run / "config.json"), _read_json(run / "data.json")
     try:
         config = Config(**settings | {"filter_widths": tuple(settings["filter_widths"])})
-    except (KeyError, TypeError, ValueError) as error:
+    except (InputError, KeyError, TypeError) as error:
         raise InputError(f"{run / 'config.json'} does not hold the settings of a run: {error}") from error
     try:
         skeletons = {field: Skeleton.from_dict(data[field]) for field in ("skeleton", "layout")}

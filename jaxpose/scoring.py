@@ -22,10 +22,12 @@ _ORDER = {"mpjve": 1, "mpjae": 2}  # of the difference in time
 
 
 class Scores(TypedDict):
-    """Each value by metric, in mm, mm/frame and mm/frame²; NaN where no track is long enough to have one."""
+    """The metrics of some tracks: each in mm, mm/frame or mm/frame²; NaN where no track is long enough to have one."""
 
-    average: dict[str, float]
-    actions: dict[str, dict[str, float]]
+    average: dict[str, float]  # by metric
+    actions: dict[str, dict[str, float]]  # by action and metric
+    frames: int  # scored
+    fps: float  # frames a second; NaN if the tracks differ
 
 
 _FRAMES_PER_CALL = 4096  # of output; bounds the memory of evaluation
@@ -107,7 +109,9 @@ def score(predictions: jax.Array, targets: jax.Array, tracks: Sequence[Track]) -
         table[action] = {metric: _weighted_mean(by_track[metric][chosen], lengths[chosen]) for metric in METRICS}
     rows = {metric: np.asarray([values[metric] for values in table.values()]) for metric in METRICS}
     average = {metric: _weighted_mean(values, np.ones(len(values))) for metric, values in rows.items()}
-    return {"average": average, "actions": table}
+    rates = {track.fps for track in tracks}
+    fps = rates.pop() if len(rates) == 1 else float("nan")
+    return {"average": average, "actions": table, "frames": int(lengths.sum()), "fps": fps}
 
 
 @jax.jit

@@ -104,10 +104,11 @@ def train(config: Config, run: Path, *, resume: bool = False) -> None:
     with checkpoint.open_checkpoints(run) as checkpoints:
         if resume and checkpoints.latest_step() is not None:
             state = checkpoint.restore(checkpoints, state)
-        cut_log(run, int(state.step))
+        done = int(state.step)
+        cut_log(run, done)
         until = min(config.steps or sys.maxsize, config.epochs * recipe.steps_per_epoch)
         calls = loop.run(state, recipe, data, starts, until=until, steps_per_call=config.log_every)
-        for state, record in _shown(calls, int(state.step), until, recipe, console):  # noqa: B020
+        for state, record in _shown(calls, done, until, recipe, console):
             if record["step"] % recipe.steps_per_epoch == 0:
                 predictions = lift_tracks(recipe.model, state.variables, test, description)
                 record["test_mpjpe"] = float(jnp.mean(mpjpe(predictions, test.poses)))
@@ -138,18 +139,16 @@ def _shown(
     calls: Iterable[tuple[loop.State, dict[str, float]]], step: int, until: int, recipe: loop.Recipe, console: Console
 ) -> Iterator[tuple[loop.State, dict[str, float]]]:
     """Pass on what each call gives, and show the progress: rate, loss, learning rate and time left."""
-    numbers = (
-        "loss {task.fields[loss]:.1f} mm  learning rate {task.fields[rate]:.2e}  {task.fields[speed]:,.0f} frames/s"
-    )
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn(numbers), TimeRemainingColumn(elapsed_when_finished=True))
+    columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Progress(*columns, console=console, speed_estimate_period=300) as progress:
-        task = progress.add_task("", total=until, completed=step, loss=float("nan"), rate=0.0, speed=0.0)
+        task = progress.add_task("compiling", total=until, completed=step)
         began = time.monotonic()
         for state, record in calls:
             frames = (record["step"] - step) * recipe.batch_size * recipe.frames
             speed = frames / (time.monotonic() - began)
             step = record["step"]
-            progress.update(task, completed=step, loss=1000 * record["loss"], rate=record["learning_rate"], speed=speed)
+            numbers = f"loss {1000 * record['loss']:.1f} mm, learning rate {record['learning_rate']:.2e}"
+            progress.update(task, completed=step, description=f"{numbers}, {speed:,.0f} frames/s")
             yield state, record
             began = time.monotonic()
 

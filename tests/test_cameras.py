@@ -23,20 +23,6 @@ def visible(seed, count=50):
     return jnp.asarray(np.concatenate([random.uniform(-0.42, 0.42, (count, 2)) * depth, depth], axis=1), jnp.float32)
 
 
-@pytest.mark.parametrize("subject", H36M_CAMERAS)
-def test_calibration_is_of_four_cameras_around_the_room(subject):
-    rig = H36M_CAMERAS[subject]
-    assert list(rig) == ["54138969", "55011271", "58860488", "60457274"]
-    for camera in rig.values():
-        assert np.linalg.norm(camera.orientation) == pytest.approx(1, abs=1e-6)
-        assert 3 < np.linalg.norm(camera.translation[:2]) < 7
-        assert 1 < camera.translation[2] < 2
-        # The middle of the room, at the height of a person, is seen near the middle of the image.
-        pixel = cameras.project(cameras.world_to_camera(jnp.asarray([0.0, 0, 1]), camera), camera)
-        assert np.abs(np.asarray(pixel) - 500).max() < 250
-        assert (camera.width, camera.height) in {(1000, 1000), (1000, 1002)}
-
-
 @given(seeds)
 def test_world_to_camera_against_matrices(seed):
     points = np.random.default_rng(seed).normal(size=(6, 3)).astype(np.float32) * 2

@@ -90,6 +90,13 @@ def test_angle_at_its_singular_points(u, v, angle):
     np.testing.assert_array_equal(gradient, np.zeros((2, 3)))
 
 
+@pytest.mark.parametrize(
+    "function", [safe_norm, safe_normalize, lambda x: safe_divide(x, x), lambda x: safe_angle(x, x)]
+)
+def test_broken_input_is_not_hidden(function):
+    assert jnp.isnan(function(jnp.asarray([jnp.nan, 1, 0]))).any()
+
+
 def test_gradients_agree_with_finite_differences(x64):
     u, v = jnp.asarray([0.3, -0.2, 0.9]), jnp.asarray([-0.5, 0.4, 0.1])
     chex.assert_numerical_grads(safe_angle, (u, v), order=1)

@@ -16,6 +16,8 @@ SCORES = {
         "Walking": dict(zip(METRICS, (40.0, 30.0, 39.0, 5.0, float("nan")), strict=True)),
         "Sitting": dict(zip(METRICS, (60.08, 54.0, 60.92, 8.578, float("nan")), strict=True)),
     },
+    "frames": 1234,
+    "fps": 50.0,
 }
 SYNTHETIC = DESCRIPTION._replace(synthetic=True, title="made-up motion")
 
@@ -37,6 +39,7 @@ def test_markdown_rounds_as_the_field_does(tmp_path):
     assert "| Sitting | 60.1 | 54.0 | 60.9 | 8.58 | – |" in text
     assert "| **average** | **50.0** | **42.0** | **50.0** | **6.79** | **–** |" in text
     assert "mm/frame²" in text
+    assert "1,234 frames at 50 frames/s; per second, MPJVE is 339 mm/s and MPJAE nan mm/s² on average." in text
     assert "SYNTHETIC" not in text
 
 

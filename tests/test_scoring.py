@@ -91,6 +91,14 @@ def test_tracks_too_short_for_a_derivative_do_not_count_towards_it():
     assert scores["average"]["mpjae"] == scores["actions"]["Walking"]["mpjae"]
 
 
+def test_frames_and_their_rate_are_told():
+    tracks = [make_track(frames=4), make_track(frames=3)]
+    targets = join(tracks).poses
+    scores = scoring.score(targets, targets, tracks)
+    assert (scores["frames"], scores["fps"]) == (7, 50)
+    assert np.isnan(scoring.score(targets, targets, [tracks[0], tracks[1]._replace(fps=25.0)])["fps"])
+
+
 def test_one_frame_alone_can_be_scored():
     track = make_track(frames=1)
     targets = join([track]).poses

@@ -1,0 +1,48 @@
+"""The README's example runs, and its commands are the ones that are tested."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import jax
+import pytest
+
+from jaxpose.config import PRESETS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_library_example_runs():
+    (example,) = blocks("python")
+    names, printed = {}, io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(example, names)
+    assert names["angles"].shape == (100, 10)
+    assert names["pull"].shape == (100, 17, 3)
+    assert jax.numpy.isfinite(names["pull"]).all()
+    assert re.fullmatch(r"P-MPJPE \d+\.\d mm\nMPJVE \d+\.\d mm/frame\n", printed.getvalue())
+
+
+def test_the_preset_table_is_true():
+    for name, config in PRESETS.items():
+        row = next(line for line in README.splitlines() if line.startswith(f"| `{name}`"))
+        numbers = [int(cell) for cell in re.findall(r"\| (\d+)", row)]
+        receptive_field = 1
+        for width in config.filter_widths:
+            receptive_field *= width
+        assert numbers[-2:] == [config.channels, config.epochs]
+        assert re.search(rf"\| {receptive_field}\b", row)
+
+
+@pytest.mark.skipif(not (ROOT / ".ci" / "run").exists(), reason="an installed copy has no .ci")
+def test_ci_runs_the_test_command():
+    install, run = re.search(r"pip (install '\.\[test\]') && \.venv/bin/(python -m pytest)", README).groups()
+    script = (ROOT / ".ci" / "run").read_text()
+    assert install.removeprefix("install ") in script
+    assert f'"$environment/bin/{run.split(" ", 1)[0]}" {run.split(" ", 1)[1]}' in script

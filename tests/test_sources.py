@@ -1,0 +1,32 @@
+"""Tracks come from a prepared folder or from the generator, and only from subjects that are there."""
+
+import numpy as np
+import pytest
+
+from jaxpose import sources
+from jaxpose.errors import InputError
+
+
+def test_a_prepared_folder(prepared):
+    description, tracks = sources.load(str(prepared), "S1")
+    assert description.splits == ("S1", "S9")
+    assert {track.subject for track in tracks} == {"S1"}
+
+
+def test_the_built_in_data_is_called_synthetic():
+    description, tracks = sources.load("synthetic", "S9+S1")
+    assert description.synthetic
+    assert "synthetic" in description.title
+    assert [track.subject for track in tracks[:: len(tracks) // 2]] == ["S9", "S1"]
+    assert np.isfinite(tracks[0].keypoints_2d).all()
+
+
+@pytest.mark.parametrize("split", ["S2", "S1+S2", "", "S1 + S5"])
+def test_an_unknown_subject_is_refused(split):
+    with pytest.raises(InputError, match=r"the built-in data has no split .*; it has S1, S5, S6, S7, S8, S9, S11"):
+        sources.load("synthetic", split)
+
+
+def test_no_such_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no such folder"):
+        sources.load(str(tmp_path / "nothing"), "S1")
