@@ -16,7 +16,6 @@ ARM = ("shoulder_flexion", "shoulder_abduction", "shoulder_rotation", "elbow_fle
 LEG = ("hip_flexion", "hip_abduction", "hip_rotation", "knee_flexion", "foot_pitch")
 STANCE = ("pelvis_list", "lean", "shift")
 GAIT = ("legs_gait", "right_arm_gait", "left_arm_gait")
-
 ANGLES = (
     *TRUNK, *HEAD,
     *(f"right_{name}" for name in ARM), *(f"left_{name}" for name in ARM),
@@ -35,8 +34,8 @@ _TRUNKS = {  # pelvis tilt, turn; spine bend, side, twist
     "stooped_aside": (34, 8, 32, -8, 16),
     "seated": (-8, 0, 12, 0, 0),
     "seated_forward": (7, 0, 20, 0, 0),
-    "seated_back": (-22, 0, 10, 0, 0),
-    "seated_turned": (-6, 0, 12, -3, 18),
+    "seated_back": (-16, 0, 9, 0, 0),
+    "seated_turned": (-6, 0, 12, -3, 12),
     "crouched": (22, 0, 32, 0, 0),
     "pulled": (3, -5, 2, 3, -10),
 }
@@ -53,7 +52,7 @@ _HEADS = {  # nod, tilt, turn
 _ARMS = {  # shoulder flexion, abduction, rotation; elbow flexion
     "down": (2, 7, 8, 14),
     "swing": (1, 7, 8, 22),  # the gait cycle moves it
-    "ear": (65, 30, 17, 146),
+    "ear": (66, 28, 20, 147),
     "mouth": (62, 9, 28, 138),
     "chin": (54, -8, 38, 138),
     "camera": (75, 16, 22, 124),
@@ -79,12 +78,15 @@ _ARMS = {  # shoulder flexion, abduction, rotation; elbow flexion
     "behind": (-23, 13, 74, 60),
     "pocket": (-15, 21, 44, 58),
     "bag": (6, 5, 4, 18),
+    "hang": (62, 4, 4, 12),  # of a stooped trunk
     "reach_low": (72, 6, 0, 10),
     "reach_shelf": (92, 8, 0, 22),
     "leash": (30, 10, 4, 34),
     "leash_far": (46, 6, 4, 16),
-    "prop": (-34, 20, -10, 12),  # on the floor behind
-    "shins": (52, 8, 24, 28),
+    "prop": (-36, 23, 50, 30),  # on the floor behind
+    "shins": (30, 10, 14, 98),
+    "ankles": (32, -6, 20, 14),
+    "knees_apart": (9, 27, 14, 53),
     "balance": (56, 10, 4, 24),
     "overhead": (27, 110, -65, 128),
     "link": (-14, 32, 36, 100),  # arm in arm
@@ -117,10 +119,10 @@ _LEGS = {  # right leg, left leg (hip flexion, abduction, rotation; knee; foot);
     "chair_out": ((82, 6, -4, 52, 10), (82, 6, -4, 52, 10), 0, 0, 0, 0),
     "chair_crossed": ((96, -10, 4, 70, -20), (84, 2, 0, 88, 0), 0, 0, 0, 0),
     "chair_half": ((84, 8, -2, 84, 0), (80, 6, -4, 58, 8), 0, 0, 0, 0),
-    "floor_crossed": ((96, 52, -52, 128, 0), (96, 52, -52, 128, 0), 0, 0, 0, 0),
-    "floor_out": ((88, 8, -8, 6, 80), (88, 8, -8, 6, 80), 0, 0, 0, 0),
-    "floor_knees": ((136, 8, -4, 118, 0), (136, 8, -4, 118, 0), 0, 0, 0, 0),
-    "floor_half": ((88, 8, -8, 8, 80), (134, 8, -4, 116, 0), 0, 0, 0, 0),
+    "floor_crossed": ((107, 40, -66, 130, 88), (107, 40, -66, 130, 88), 0, 0, 0, 0),
+    "floor_out": ((90, 12, -8, 8, 85), (90, 12, -8, 8, 85), 0, 0, 0, 0),
+    "floor_knees": ((140, 10, -5, 112, 0), (140, 10, -5, 112, 0), 0, 0, 0, 0),
+    "floor_half": ((90, 12, -8, 8, 85), (140, 10, -5, 112, 0), 0, 0, 0, 0),
 }
 
 
@@ -172,18 +174,18 @@ ACTIONS: dict[str, tuple[Script, ...]] = {
     ),
     "Posing": (
         Script((
-            "stand_left relaxed ahead hip hip", "stand_right relaxed aside hip down", "stand_apart upright up overhead hip",
-            "step turned aside hip palm_up", "stand_apart upright ahead crossed crossed_under",
-            "stand_left relaxed slightly_down chin crossed_under",
+            "stand_left relaxed ahead hip hip", "stand_right relaxed aside hip down",
+            "stand_apart upright up overhead hip", "step turned aside hip palm_up",
+            "stand_apart upright ahead crossed crossed_under", "stand_left relaxed slightly_down chin crossed_under",
         ), move=0.9, hold=1.3),
     ),
     "Purchases": (
         Script((
-            "stand upright ahead down bag", "bend stooped down reach_low bag", "stand upright slightly_down palm bag",
+            "stand upright ahead down bag", "bend stooped down reach_low hang", "stand upright slightly_down palm bag",
             "stand upright ahead reach_shelf bag", "bend stooped_aside down_aside reach_low reach_low",
         ), ordered=True, move=1.0, hold=0.4),
         Script((
-            "walk upright ahead swing bag", "bend stooped down reach_low bag", "stand upright slightly_down palm bag",
+            "walk upright ahead swing bag", "bend stooped down reach_low hang", "stand upright slightly_down palm bag",
         ), ordered=True, move=0.9, hold=0.6),
     ),
     "Sitting": (
@@ -192,22 +194,22 @@ ACTIONS: dict[str, tuple[Script, ...]] = {
         Script(("chair_crossed seated ahead lap lap", "chair_crossed seated_back aside lap thigh",
                 "chair_crossed seated_turned slightly_down chin lap"), move=1.0, hold=1.3),
         Script(("chair_half seated_back ahead lap lap", "chair_half seated aside thigh thigh"), move=1.0, hold=1.3),
+        Script(("chair_apart seated_forward slightly_down lap lap", "chair_apart seated ahead thigh thigh",
+                "chair_apart seated_forward aside thigh chin"), move=1.0, hold=1.3),
     ),
     "SittingDown": (
         Script((
-            "stand upright slightly_down down down", "crouch crouched slightly_down balance balance",
-            "squat crouched slightly_down balance balance", "floor_knees seated_back ahead prop prop",
-            "floor_crossed seated ahead lap lap", "floor_knees seated_forward ahead shins shins",
+            "stand upright slightly_down down down", "squat crouched slightly_down balance balance",
+            "floor_knees seated_back ahead prop prop", "floor_crossed seated ahead knees_apart knees_apart",
+            "floor_crossed seated_forward slightly_down ankles ankles", "floor_knees seated_forward ahead shins shins",
             "squat crouched slightly_down balance balance",
-        ), ordered=True, move=1.0, hold=0.15),
+        ), ordered=True, move=1.2, hold=0.3),
         Script((
-            "floor_crossed seated ahead thigh thigh", "floor_crossed seated_back aside prop lap",
-            "floor_crossed seated_forward slightly_down lap lap",
-        ), move=1.1, hold=0.8),
-        Script((
-            "floor_out seated_back ahead prop prop", "floor_half seated_back aside prop lap",
-            "floor_knees seated ahead shins shins",
-        ), ordered=True, move=1.1, hold=0.8),
+            "stand upright ahead down down", "squat crouched slightly_down balance balance",
+            "floor_knees seated_back aside prop prop", "floor_out seated_back ahead prop prop",
+            "floor_half seated_back aside prop lap", "floor_knees seated ahead shins shins",
+            "squat crouched slightly_down balance balance",
+        ), ordered=True, move=1.2, hold=0.3),
     ),
     "Smoking": (
         Script((
@@ -215,8 +217,8 @@ ACTIONS: dict[str, tuple[Script, ...]] = {
             "stand upright up mouth down", "stand relaxed ahead down down",
         ), ordered=True, hold=0.6),
         Script((
-            "chair_half seated_back ahead mouth thigh", "chair_half seated_back aside lap thigh",
-            "chair_half seated ahead mouth lap", "chair_half seated_forward slightly_down thigh lap",
+            "chair_out seated_back ahead mouth thigh", "chair_out seated_back aside lap thigh",
+            "chair_out seated ahead mouth lap", "chair_out seated_forward slightly_down thigh lap",
         ), ordered=True, hold=0.6),
     ),
     "Photo": (
@@ -229,11 +231,16 @@ ACTIONS: dict[str, tuple[Script, ...]] = {
     "Waiting": (
         Script((
             "stand_left relaxed ahead crossed crossed_under", "stand_right relaxed aside crossed crossed_under",
-            "stand_left relaxed down watch pocket", "stand_right relaxed away hip down", "stand upright ahead behind behind",
+            "stand_left relaxed down watch pocket", "stand_right relaxed away hip down",
+            "stand upright ahead behind behind",
         ), hold=0.9),
         Script((
+            "stand_left relaxed down watch down", "stand_right relaxed aside hip hip",
+            "stand_left relaxed down watch pocket", "stand_right relaxed away pocket pocket",
+        ), ordered=True, hold=0.9),
+        Script((
             "stand_left relaxed aside pocket pocket", "walk upright slightly_down swing swing",
-            "stand_right relaxed down watch down", "walk upright ahead swing swing",
+            "stand_right relaxed down watch down",
         ), ordered=True, hold=1.0),
     ),
     "Walking": (
@@ -249,19 +256,21 @@ ACTIONS: dict[str, tuple[Script, ...]] = {
     "WalkTogether": (
         Script(("walk upright aside swing swing", "walk turned aside palm swing", "walk upright ahead swing swing",
                 "walk upright aside swing palm_out"), hold=0.9),
-        Script(("walk upright aside swing link", "walk upright ahead palm link", "walk upright aside swing link")),
+        Script(("walk upright aside swing link", "walk upright ahead palm link")),
     ),
 }  # fmt: skip
 """The scripts of every action; a clip follows one of them."""
 
 _GAIT_CYCLE = (  # of a leg, every 5 % of the stride from heel contact: hip and knee flexion, ankle dorsiflexion
-    (20, 5, 0), (18, 11, -2), (19, 17, -3), (16, 19, -1), (10, 15, 1), (2, 8, 3), (-2, 6, 3),
-    (-8, 5, 5), (-12, 4, 6), (-15, 5, 6), (-17, 10, 4), (-14, 20, 0), (-9, 33, -10), (-3, 48, -16),
-    (6, 59, -11), (15, 64, -2), (25, 56, 5), (31, 38, 3), (29, 18, -1), (24, 6, -2),
+    (20, 5, 1), (18, 10, -1), (19, 17, -2), (16, 19, -1), (10, 14, 1), (2, 8, 2), (-2, 6, 3),
+    (-7, 5, 5), (-11, 4, 6), (-14, 5, 5), (-16, 9, 5), (-13, 19, 1), (-9, 32, -8), (-2, 48, -14),
+    (5, 60, -12), (14, 65, -1), (26, 56, 6), (32, 38, 3), (30, 17, -2), (25, 6, -2),
 )  # fmt: skip
-"""Thigh against the vertical, knee and ankle after Perry & Burnfield, Gait Analysis (2010), filled in between phases."""
+"""After the values that Perry & Burnfield, Gait Analysis (2010), give by phase of level walking, thigh against the
+vertical, as we remember them. Smoothed, and moved by 2 degrees on average and 8 at most, so that the standing foot
+neither slides nor leaves the floor on these bodies, and the swinging one clears it."""
 
-_GAIT_WAVES = {  # the rest of the body: amplitudes of cos and sin of the cycle of the right leg, or of its own side
+_GAIT_WAVES = {  # of the rest of the body: amplitudes of cos and sin over the cycle of the right leg
     "hip_abduction": (0, -1.5),
     "pelvis_list": (0, -4),
     "pelvis_turn": (4, 0),
@@ -269,7 +278,10 @@ _GAIT_WAVES = {  # the rest of the body: amplitudes of cos and sin of the cycle 
     "shoulder_flexion": (-17, 0),
     "elbow_flexion": (-9, 0),
 }
-"""After Perry & Burnfield, Gait Analysis (2010): the pelvis drops and turns with the swinging leg, arms oppose legs."""
+"""As the same book describes it: the pelvis drops and turns with the swinging leg, the arms swing against the legs."""
+
+HARMONICS = 6
+"""Of the gait cycle; more are noise (Winter, Biomechanics and Motor Control of Human Movement)."""
 
 VARIATION = {  # degrees, standard deviations: from posture to posture, from clip to clip, and of the sway in time
     "pelvis_tilt": (1.5, 2.0, 0.4),
@@ -285,52 +297,44 @@ VARIATION = {  # degrees, standard deviations: from posture to posture, from cli
     "shoulder_abduction": (3.0, 3.0, 0.8),
     "shoulder_rotation": (5.0, 4.0, 1.2),
     "elbow_flexion": (5.0, 4.0, 1.2),
-    "hip_abduction": (0.0, 1.5, 0.0),
-    "hip_rotation": (0.0, 4.0, 0.0),
+    "hip_abduction": (0.0, 0.6, 0.0),
+    "hip_rotation": (0.0, 3.0, 0.0),
     "lean": (0.4, 0.4, 0.4),
     "shift": (0.6, 0.4, 0.5),
 }
 LIMITS = {"elbow_flexion": (2, 150), "knee_flexion": (1, 132)}
 """Where these hinges stop, in degrees: neither bends the wrong way."""
 
-HARMONICS = 6  # hold 99.7 % of the power of a leg's path (Winter 1991)
-
 
 def by_column(table: Mapping[str, tuple[float, ...]], default: tuple[float, ...]) -> np.ndarray:
-    """A table by angle as an array (n, D), the same for both sides."""
+    """A table by angle, the same for both sides, as an array (n, D)."""
     rows = [table.get(name, table.get(name.partition("_")[2], default)) for name in ANGLES]
     return np.asarray(rows, np.float32).T
 
 
 def gait_series() -> np.ndarray:
-    """Fourier series of every column over the right leg's cycle: (2 HARMONICS + 1, D) of 1, cos..., sin..., degrees."""
-    cycle = np.asarray(_GAIT_CYCLE)
-    hip, knee, ankle = cycle.T
-    spectrum = np.fft.rfft(np.stack([hip, knee, hip - knee + ankle]), axis=1)[:, : HARMONICS + 1] / len(cycle)
-    series = np.concatenate([spectrum.real[:, :1], 2 * spectrum.real[:, 1:], -2 * spectrum.imag[:, 1:]], axis=1)
-    one_side = dict(zip(("hip_flexion", "knee_flexion", "foot_pitch"), series, strict=True))
-    for name, (cosine, sine) in _GAIT_WAVES.items():
-        one_side[name] = np.zeros(2 * HARMONICS + 1)
-        one_side[name][[1, 1 + HARMONICS]] = cosine, sine
-    half_a_stride = np.tile((-1.0) ** np.arange(1, HARMONICS + 1), 2)  # the left side is half a stride later
-    later = np.concatenate([[1.0], half_a_stride])
-    table = np.zeros((2 * HARMONICS + 1, len(ANGLES)), np.float32)
-    for column, name in enumerate(ANGLES):
-        side, _, joint = name.partition("_")
-        if side in ("right", "left") and joint in one_side:
-            table[:, column] = one_side[joint] * (later if side == "left" else 1)
-        elif name in one_side:
-            table[:, column] = one_side[name]
-    return table
+    """Fourier series of every column over the right leg's cycle: (2 HARMONICS + 1, D) of 1, cosines, sines, degrees."""
+    hip, knee, ankle = np.asarray(_GAIT_CYCLE).T
+    spectrum = np.fft.rfft([hip, knee, hip - knee + ankle], norm="forward")
+    waves = 2 * spectrum[:, 1 : HARMONICS + 1]
+    series = np.concatenate([spectrum.real[:, :1], waves.real, -waves.imag], axis=1)
+    table = dict(zip(("hip_flexion", "knee_flexion", "foot_pitch"), series, strict=True))
+    for name, first_harmonic in _GAIT_WAVES.items():
+        table[name] = np.zeros(2 * HARMONICS + 1)
+        table[name][[1, 1 + HARMONICS]] = first_harmonic
+    columns = by_column(table, (0,) * (2 * HARMONICS + 1))
+    left = [name.startswith("left_") for name in ANGLES]
+    half_a_stride = (-1) ** np.arange(1, HARMONICS + 1)  # how far the left side is behind, for each harmonic
+    columns[:, left] *= np.concatenate([[1], half_a_stride, half_a_stride])[:, None]
+    return columns
 
 
 def gait_gain() -> np.ndarray:
-    """(D, D): which gain column scales the gait cycle of which column."""
+    """(D, D): 1 where the row's column is the gain of the gait cycle in the column's."""
     table = np.zeros((len(ANGLES), len(ANGLES)), np.float32)
     for column, name in enumerate(ANGLES):
-        arm = name.partition("_")[2] in ARM
-        gain = f"{name.partition('_')[0]}_arm_gait" if arm else "legs_gait"
-        table[ANGLES.index(gain), column] = 1
+        side, _, angle = name.partition("_")
+        table[ANGLES.index(f"{side}_arm_gait" if angle in ARM else "legs_gait"), column] = 1
     return table
 
 

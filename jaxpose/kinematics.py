@@ -85,13 +85,12 @@ def forward_kinematics(rotations: jax.Array, offsets: jax.Array, root: jax.Array
     """
     chex.assert_axis_dimension(rotations, -2, skeleton.num_joints)
     chex.assert_axis_dimension(offsets, -2, skeleton.num_joints)
-    orientations, positions = [], []
+    orientations = []
     for joint, parent in enumerate(skeleton.parents):
-        rotation, offset = rotations[..., joint, :], offsets[..., joint, :]
-        if parent < 0:
-            orientations.append(rotation)
-            positions.append(root + offset)
-        else:
-            orientations.append(quaternion_multiply(orientations[parent], rotation))
-            positions.append(positions[parent] + rotate(orientations[parent], offset))
+        local = rotations[..., joint, :]
+        orientations.append(local if parent < 0 else quaternion_multiply(orientations[parent], local))
+    bones = rotate(jnp.stack(orientations, axis=-2)[..., jnp.asarray(skeleton.parents), :], offsets)
+    positions = []
+    for joint, parent in enumerate(skeleton.parents):
+        positions.append(root + offsets[..., joint, :] if parent < 0 else positions[parent] + bones[..., joint, :])
     return jnp.stack(jnp.broadcast_arrays(*positions), axis=-2)

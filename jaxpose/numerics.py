@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 
-def safe_norm(x: jax.Array, axis: int | tuple[int, ...] = -1, keepdims: bool = False) -> jax.Array:
+def safe_norm(x: jax.Array, *, axis: int | tuple[int, ...] = -1, keepdims: bool = False) -> jax.Array:
     """Euclidean norm along `axis`; its gradient is zero where the norm is zero.
 
     Args:
@@ -32,7 +32,7 @@ def safe_divide(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
     return jnp.where(zero, 0, numerator / jnp.where(zero, 1, denominator))
 
 
-def safe_normalize(x: jax.Array, axis: int | tuple[int, ...] = -1) -> jax.Array:
+def safe_normalize(x: jax.Array, *, axis: int | tuple[int, ...] = -1) -> jax.Array:
     """Unit vectors along `axis`; the zero vector stays zero, with zero gradient."""
     return safe_divide(x, safe_norm(x, axis=axis, keepdims=True))
 

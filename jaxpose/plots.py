@@ -12,7 +12,7 @@ _RIGHT, _LEFT, _MIDDLE = "#c0392b", "#2471a3", "#424949"
 
 
 def draw_pose(axes: Axes, pose: np.ndarray, skeleton: Skeleton, *, linewidth: float = 2.0) -> None:
-    """Draw the bones of one pose: right red, left blue, middle grey.
+    """Draw the bones of one pose: right red, left blue, middle grey, and a disc for the head if there is one.
 
     Args:
       axes: a plane for (J, 2), a 3D plot for (J, 3); it keeps its limits and aspect.
@@ -24,6 +24,8 @@ def draw_pose(axes: Axes, pose: np.ndarray, skeleton: Skeleton, *, linewidth: fl
     for parent, child in skeleton.bones:
         colour = _RIGHT if child in skeleton.right else _LEFT if child in skeleton.left else _MIDDLE
         axes.plot(*pose[[parent, child]].T, color=colour, linewidth=linewidth, solid_capstyle="round")
+        if skeleton.joints[child] == "head":
+            axes.plot(*pose[[parent, child]].mean(axis=0)[:, None], "o", color=_MIDDLE, markersize=4.5 * linewidth)
 
 
 def project_view(positions: np.ndarray, azimuth: float, elevation: float) -> np.ndarray:
@@ -69,7 +71,7 @@ def contact_sheet(
     spacing = 1.0
     columns = 2
     rows = -(-len(clips) // columns)
-    figure = Figure(figsize=(1.05 * frames * columns, 2.1 * rows + 0.5), layout="constrained")
+    figure = Figure(figsize=(frames * columns, 2.4 * rows + 0.4), layout="constrained")
     figure.suptitle(title)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
@@ -84,7 +86,7 @@ def contact_sheet(
             seen = project_view(pose - [*middle, 0], facing + azimuth, elevation)
             draw_pose(axes, seen[:, :2] + [place * spacing, 0], skeleton)
         axes.axhline(0, color="0.8", linewidth=1, zorder=0)
-        axes.set(title=name, xlim=(-0.6, frames * spacing - 0.4), ylim=(-0.35, 2.0), aspect="equal")
+        axes.set(title=name, xlim=(-0.6, frames * spacing - 0.4), ylim=(-0.15, 2.0), aspect="equal")
     return figure
 
 
@@ -105,6 +107,8 @@ def training_curves(records: Sequence[Mapping[str, float]], *, title: str) -> Fi
         points = [(record["epoch"], 1000 * record[name]) for record in records if name in record]
         errors.plot(*np.reshape(points, (-1, 2)).T, label=label)
     errors.set(ylabel="mm", yscale="log")
+    for set_formatter in (errors.yaxis.set_major_formatter, errors.yaxis.set_minor_formatter):
+        set_formatter("{x:g}")  # plain millimetres, no powers of ten
     errors.grid(which="both", alpha=0.3)
     errors.legend()
     rates.step([record["epoch"] for record in records], [record["learning_rate"] for record in records], where="pre")

@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxpose.actions import ANGLES
 from jaxpose.kinematics import forward_kinematics
+from jaxpose.numerics import safe_norm
 from jaxpose.rotations import quaternion_from_axis_angle, quaternion_multiply, rotate
 from jaxpose.skeleton import H36M_17, Skeleton
 
@@ -48,7 +49,8 @@ _REST = {  # child from parent in statures: x ahead, y to the left, z up
     "elbow": (0, 0, -0.186),
     "wrist": (0, 0, -0.146),
 }
-"""Segments after Drillis & Contini (1966), as in Winter, Biomechanics and Motor Control of Human Movement."""
+"""Limbs and stature after Drillis & Contini (1966), as in Winter, Biomechanics and Motor Control of Human Movement;
+the trunk's joints, and the widths between joint centres, estimated to fit."""
 
 
 def body(subject: str) -> np.ndarray:
@@ -146,6 +148,7 @@ def figure(angles: jax.Array, offsets: jax.Array) -> jax.Array:
     Returns:
       (T, 21, 3) metres: the joints of `H36M_17`, then heel and ball of the right foot, then of the left.
     """
+    offsets = jnp.asarray(offsets)
     turns = jnp.einsum("td,dja->tja", angles, _TURN_TABLE, precision="highest")
     axes = np.eye(3, dtype=np.float32)
     x, y, z = (quaternion_from_axis_angle(turns[..., axis, None] * axes[axis]) for axis in range(3))
@@ -160,7 +163,7 @@ def figure(angles: jax.Array, offsets: jax.Array) -> jax.Array:
     hips = rotate(trunk[:, :1], offsets[_LEG_ROWS[:, 0]])
     feet = legs[:, :, 2:]
     legs = forward_kinematics(legs, offsets[_LEG_ROWS].at[:, 0].set(0), hips, _LEG)
-    soles = legs[:, :, 2:] + rotate(feet, jnp.linalg.norm(offsets[_LEG_ROWS[0, 2]]) * _SOLE)
+    soles = legs[:, :, 2:] + rotate(feet, safe_norm(offsets[_LEG_ROWS[0, 2]]) * _SOLE)
     midline, arms, legs, soles = (part.reshape(len(angles), -1, 3) for part in (midline, arms, legs, soles))
     return jnp.concatenate([jnp.concatenate([midline, arms, legs], axis=1)[:, _AS_H36M], soles], axis=1)
 
@@ -175,28 +178,29 @@ _SKIN, _FIRMNESS = np.repeat(np.asarray(list(_SUPPORTS.values()), np.float32), l
 _CONTACT = 0.003  # metres over which contact fades
 
 
-def carry(figure: jax.Array, path: Callable[[jax.Array], jax.Array]) -> jax.Array:
+def carry(points: jax.Array, walking: jax.Array, path: Callable[[jax.Array], jax.Array]) -> jax.Array:
     """Put a figure on the floor, where it stands and walks.
 
     Args:
-      figure: (T, 21, 3) metres, as `figure` gives it.
+      points: (T, 21, 3) metres, as `figure` gives them.
+      walking: (T,) 1 where the body walks and its path turns it, 0 where it stays on the spot.
       path: heading (T,) in radians from +x to +y, after the distances (T,) walked in metres.
 
     Returns:
       (T, 17, 3) metres, up to a shift along the floor. What touches the floor does not slide.
     """
-    height = figure[:, _SUPPORT_JOINTS, 2] - _SKIN
+    height = points[:, _SUPPORT_JOINTS, 2] - _SKIN
     lift = _CONTACT * jax.nn.logsumexp(-height / _CONTACT, axis=-1)  # at least -min(height): nothing sinks in
     grip = jax.nn.softmax(np.log(_FIRMNESS) - height / _CONTACT, axis=-1)
     grip = (grip[1:] + grip[:-1]) / 2
 
     def steps(points: jax.Array) -> jax.Array:
-        """How the body moves past the points that stand: (T, 2) metres, from the start."""
+        """How far the body moves past the points that stand, from frame to frame: (T, 2) metres."""
         slide = jnp.sum(grip[..., None] * jnp.diff(points[:, _SUPPORT_JOINTS, :2], axis=0), axis=1)
-        return -jnp.cumsum(jnp.pad(slide, ((1, 0), (0, 0))), axis=0)
+        return -jnp.pad(slide, ((1, 0), (0, 0)))
 
-    heading = path(steps(figure)[:, 0])
+    heading = path(jnp.cumsum(walking * steps(points)[:, 0]))
     upright = jnp.stack([jnp.zeros_like(heading), jnp.zeros_like(heading), heading], axis=-1)
-    turned = rotate(quaternion_from_axis_angle(upright)[:, None], figure)
-    positions = turned + jnp.concatenate([steps(turned), lift[:, None]], axis=-1)[:, None]
+    turned = rotate(quaternion_from_axis_angle(upright)[:, None], points)
+    positions = turned + jnp.concatenate([jnp.cumsum(steps(turned), axis=0), lift[:, None]], axis=-1)[:, None]
     return positions[:, : H36M_17.num_joints]

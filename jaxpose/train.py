@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     with reported():
         command, preset = parse(sys.argv[1:] if arguments is None else arguments)
+        if preset == "joint-aware":
+            print("joint-aware: its constraint losses are still to come; this trains with the position loss alone.")
         if command.resume is None:
             train(command.config, command.out or new_run(preset))
         else:

@@ -23,7 +23,9 @@ def test_norm_agrees_with_numpy(v):
 def test_norm_takes_any_axis(axis, keepdims):
     x = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
     x[2] = 0
-    np.testing.assert_allclose(safe_norm(x, axis, keepdims), np.linalg.norm(x, axis=axis, keepdims=keepdims), rtol=1e-6)
+    np.testing.assert_allclose(
+        safe_norm(x, axis=axis, keepdims=keepdims), np.linalg.norm(x, axis=axis, keepdims=keepdims), rtol=1e-6
+    )
 
 
 def test_each_row_is_guarded_by_itself():

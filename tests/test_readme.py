@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import re
 from pathlib import Path
 
@@ -33,11 +34,7 @@ def test_the_preset_table_is_true():
     for name, config in PRESETS.items():
         row = next(line for line in README.splitlines() if line.startswith(f"| `{name}`"))
         numbers = [int(cell) for cell in re.findall(r"\| (\d+)", row)]
-        receptive_field = 1
-        for width in config.filter_widths:
-            receptive_field *= width
-        assert numbers[-2:] == [config.channels, config.epochs]
-        assert re.search(rf"\| {receptive_field}\b", row)
+        assert numbers == [math.prod(config.filter_widths), config.channels, config.epochs]
 
 
 @pytest.mark.skipif(not (ROOT / ".ci" / "run").exists(), reason="an installed copy has no .ci")
