@@ -141,7 +141,7 @@ def _shown(
     calls: Iterable[tuple[loop.State, dict[str, float]]], step: int, until: int, recipe: loop.Recipe, console: Console
 ) -> Iterator[tuple[loop.State, dict[str, float]]]:
     """Pass on what each call gives, and show the progress: rate, loss, learning rate and time left."""
-    columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    columns = (BarColumn(12), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Progress(*columns, console=console, speed_estimate_period=300) as progress:
         task = progress.add_task("compiling", total=until, completed=step)
         began = time.monotonic()
@@ -149,7 +149,7 @@ def _shown(
             frames = (record["step"] - step) * recipe.batch_size * recipe.frames
             speed = frames / (time.monotonic() - began)
             step = record["step"]
-            numbers = f"loss {1000 * record['loss']:.1f} mm, learning rate {record['learning_rate']:.2e}"
+            numbers = f"loss {1000 * record['loss']:.1f} mm, lr {record['learning_rate']:.1e}"
             progress.update(task, completed=step, description=f"{numbers}, {speed:,.0f} frames/s")
             yield state, record
             began = time.monotonic()

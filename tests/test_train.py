@@ -49,7 +49,7 @@ def test_what_it_prints(prepared, tmp_path, capsys):
     out = capsys.readouterr().out
     assert out.startswith("Training on ")
     for expected in (
-        "To train: sample motion, S1, 2 tracks", "epoch 1: loss", "frames/s", "learning rate", "MPJPE (P1)", "Sitting",
+        "To train: sample motion, S1, 2 tracks", "epoch 1: loss", "frames/s", "lr 1.0e-03", "MPJPE (P1)", "Sitting",
         "average", "The run is in",
     ):  # fmt: skip
         assert expected in out
