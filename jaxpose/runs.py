@@ -32,8 +32,15 @@ def refuse_occupied(run: Path) -> None:
 
 
 def write_settings(run: Path, config: Config, description: Description) -> None:
-    """Make the run's folder, with `config.json` and `data.json`."""
-    run.mkdir(parents=True, exist_ok=True)
+    """Make the run's folder, with `config.json` and `data.json`.
+
+    Raises:
+      InputError: the folder cannot be made.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{run} cannot be made ({error.strerror}); choose another folder with --out") from error
     data = description._asdict() | {
         "skeleton": description.skeleton.to_dict(),
         "layout": description.layout.to_dict(),

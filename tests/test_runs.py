@@ -20,6 +20,13 @@ def test_settings_round_trip(run):
     assert runs.read_settings(run) == (PRESETS["quick"], DESCRIPTION)
 
 
+def test_a_folder_that_cannot_be_made_is_named(run):
+    with pytest.raises(
+        InputError, match=r"config.json/below cannot be made \(Not a directory\); choose another folder"
+    ):
+        runs.write_settings(run / "config.json" / "below", PRESETS["quick"], DESCRIPTION)
+
+
 def test_new_runs_are_numbered(tmp_path):
     (tmp_path / "quick-1").mkdir()
     assert runs.new_run("quick", tmp_path) == tmp_path / "quick-2"

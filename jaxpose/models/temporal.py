@@ -237,3 +237,30 @@ def drop(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
     words = jax.random.bits(key, (*x.shape[:-1], -(-x.shape[-1] // 4)), "uint32")
     octets = jax.lax.bitcast_convert_type(words, jnp.uint8).reshape(*x.shape[:-1], -1)[..., : x.shape[-1]]
     return jnp.where(octets >= threshold, x * (256 / (256 - threshold)), 0)
+
+
+def multiply_adds(model: TemporalModel, features: int, frames: int, *, training: bool = False) -> int:
+    """The least multiply-adds that one window takes: every product of a weight with an activation that it needs.
+
+    Args:
+      model: the stack.
+      features: numbers per input frame, K_2d · D.
+      frames: consecutive frames to predict, K.
+      training: with the backward pass, which takes every product twice more, for the weights and for the
+        activations; only the gradient with respect to the keypoints is not needed.
+
+    Returns:
+      Multiply-adds of the convolutions; a multiply-add is two floating point operations. Norms, activations and the
+      optimiser, which grow with the channels and not with their square, are left out.
+    """
+    channels = model.channels
+    expand, *blocks = plan(model.filter_widths, frames, causal=model.causal, dense=model.dense)
+    first = _positions(expand.output) * expand.width * features * channels
+    rest = sum(_positions(block.output) * (block.width + 1) * channels**2 for block in blocks)
+    rest += frames * channels * 3 * model.num_joints
+    return 2 * first + 3 * rest if training else first + rest
+
+
+def _positions(frames: Frames) -> int:
+    """How many frames are held."""
+    return frames.clusters * frames.length
