@@ -2,8 +2,10 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import get_args
 
 from jaxpose.errors import InputError
+from jaxpose.models.temporal import Precision
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Config:
     """Predict from past frames only."""
     dense: bool = False
     """Wide filters in place of dilated ones (ablation)."""
+    precision: Precision = "float32"
+    """Of the matrix products; parameters, statistics and loss are always float32."""
     frames: int = 1
     """Consecutive frames predicted per window, K."""
     batch_size: int = 1024
@@ -55,6 +59,7 @@ class Config:
 
         widths = self.filter_widths
         require(len(widths) > 0 and all(w > 0 and w % 2 for w in widths), "filter_widths", "odd numbers above zero")
+        require(self.precision in get_args(Precision), "precision", f"one of {', '.join(get_args(Precision))}")
         for field in ("channels", "frames", "batch_size", "epochs", "log_every"):
             require(getattr(self, field) > 0, field, "at least 1")
         require(0 <= self.dropout < 1, "dropout", "at least 0 and less than 1")

@@ -64,6 +64,7 @@ def build_model(config: Config, description: Description) -> TemporalModel:
         dropout=config.dropout,
         causal=config.causal,
         dense=config.dense,
+        precision=config.precision,
     )
 
 

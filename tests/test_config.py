@@ -37,6 +37,7 @@ def test_presets_are_the_published_ones():
         ({"learning_rate": float("inf")}, "--learning-rate is inf"),
         ({"learning_rate_decay": 1.5}, "--learning-rate-decay is 1.5"),
         ({"seed": -1}, "--seed is -1"),
+        ({"precision": "float16"}, "--precision is 'float16'; it must be one of float32, tf32, bfloat16"),
     ],
 )
 def test_unusable_values_are_refused(setting, expected):

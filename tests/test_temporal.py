@@ -187,3 +187,54 @@ def test_gradients_are_finite_and_reach_every_weight(frames):
     gradients = jax.grad(loss)(variables["params"])
     chex.assert_tree_all_finite(gradients)
     assert all(jnp.any(g != 0) for g in jax.tree.leaves(gradients))
+
+
+@pytest.mark.parametrize("frames", [1, 4])
+def test_bfloat16_is_close_and_its_products_are_bfloat16_both_ways(frames):
+    model = model_of(filter_widths=(3, 3), precision="bfloat16")
+    variables = variables_of(model)
+    keypoints = jnp.asarray(np.random.default_rng(5).normal(size=(4, 8 + frames, 4, 2)), jnp.float32)
+    exact = model_of(filter_widths=(3, 3)).apply(variables, keypoints)
+    rounded = model.apply(variables, keypoints)
+    assert rounded.dtype == jnp.float32
+    assert 0 < jnp.abs(rounded - exact).max() < 0.05 * jnp.abs(exact).max()
+
+    def loss(params):
+        return jnp.sum(model.apply(variables | {"params": params}, keypoints) ** 2)
+
+    products = [
+        eqn for eqn in jax.make_jaxpr(jax.grad(loss))(variables["params"]).jaxpr.eqns if "dot" in str(eqn.primitive)
+    ]
+    rounded = [eqn for eqn in products if all(v.aval.dtype == jnp.bfloat16 for v in eqn.invars)]
+    assert len(products) - len(rounded) == 3  # the last layer: forwards, its weights, its input
+    assert len(rounded) >= 3 + 3 + 2
+
+
+@pytest.mark.parametrize(("precision", "highest"), [("float32", True), ("tf32", False)])
+def test_tensor_cores_are_a_choice(precision, highest):
+    model = model_of(filter_widths=(3, 3), precision=precision)
+    keypoints = jnp.zeros((1, 9, 4, 2))
+    text = jax.jit(model.apply).lower(variables_of(model), keypoints).as_text()
+    assert ("HIGHEST" in text) is highest
+
+
+@pytest.mark.parametrize("frames", [1, 3, 9, 27, 100])
+@pytest.mark.parametrize("training", [False, True])
+def test_work_is_within_5_percent_of_the_least(frames, training):
+    """Multiply-adds that XLA counts; at these channels, norms and activations are a small part of it."""
+    model = TemporalModel(17, (3, 3, 3), 512, dropout=0.0)
+    keypoints = jax.ShapeDtypeStruct((8, 26 + frames, 17, 2), jnp.float32)
+    variables = jax.eval_shape(model.init, jax.random.key(0), keypoints)
+
+    def loss(params, rest, keypoints):
+        return jnp.sum(model.apply({"params": params, **rest}, keypoints, train=True, mutable=["batch_stats"])[0])
+
+    function = (
+        jax.grad(loss)
+        if training
+        else lambda *arguments: model.apply({"params": arguments[0], **arguments[1]}, arguments[2])
+    )
+    lowered = jax.jit(function).lower(variables["params"], {"batch_stats": variables["batch_stats"]}, keypoints)
+    counted = lowered.compile().cost_analysis()["flops"] / 2 / 8
+    least = temporal.multiply_adds(model, 34, frames, training=training)
+    assert least <= counted < 1.05 * least

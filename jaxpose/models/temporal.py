@@ -17,12 +17,14 @@ CVPR 2019, section 3.
 
 import functools
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
+Precision = Literal["float32", "tf32", "bfloat16"]
 
 
 class Frames(NamedTuple):
@@ -85,6 +87,7 @@ class TemporalModel(nn.Module):
     dropout: float = 0.25
     causal: bool = False
     dense: bool = False
+    precision: Precision = "float32"  # of the matrix products
 
     @property
     def context(self) -> tuple[int, int]:
@@ -118,7 +121,7 @@ class TemporalModel(nn.Module):
             return drop(self.make_rng("dropout"), x, self.dropout) if train and self.dropout else x
 
         def convolve(x: jax.Array, reading: Reading, name: str) -> jax.Array:
-            return Convolution(self.channels, name=name)(x, reading)
+            return Convolution(self.channels, self.precision, name=name)(x, reading)
 
         x = keypoints.reshape(batch, available, -1)
         readings = plan(self.filter_widths, frames, causal=self.causal, dense=self.dense)
@@ -126,9 +129,13 @@ class TemporalModel(nn.Module):
         for block, reading in enumerate(readings[1:], start=1):
             residual = read(x, reading, reading.residual)
             x = activate(convolve(x, reading, f"dilated_{block}"), f"dilated_norm_{block}")
-            x = activate(Pointwise(self.channels, name=f"pointwise_{block}")(x), f"pointwise_norm_{block}")
+            x = activate(
+                Pointwise(self.channels, self.precision, name=f"pointwise_{block}")(x), f"pointwise_norm_{block}"
+            )
             x = residual + x
-        x = Pointwise(3 * self.num_joints, bias=True, name="shrink")(x)
+        # Poses need more digits than bfloat16 has: in metres it rounds to millimetres.
+        precision = "float32" if self.precision == "bfloat16" else self.precision
+        x = Pointwise(3 * self.num_joints, precision, bias=True, name="shrink")(x)
         return x.reshape(batch, frames, self.num_joints, 3)
 
 
@@ -150,6 +157,17 @@ def read(x: jax.Array, reading: Reading, tap: int) -> jax.Array:
     return x[:, :, : target.length].reshape(batch, -1, channels)
 
 
+def product(x: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
+    """Matrix product (..., C) @ (C, F) of float32 arrays, in float32.
+
+    `float32` multiplies in IEEE single precision, on every device; `tf32` lets a GPU's tensor cores round the factors
+    to 10 bits of mantissa; `bfloat16` rounds factors and product to 7 bits, forwards and backwards.
+    """
+    if precision == "bfloat16":
+        return (x.astype(jnp.bfloat16) @ kernel.astype(jnp.bfloat16)).astype(jnp.float32)
+    return jnp.matmul(x, kernel, precision=jax.lax.Precision.HIGHEST if precision == "float32" else None)
+
+
 # PyTorch's default for convolutions, which the published recipe keeps: uniform within ±1/sqrt(fan_in).
 _uniform_fan_in = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
@@ -158,6 +176,7 @@ class Convolution(nn.Module):
     """A convolution over time without bias, at the frames of a `Reading` only."""
 
     features: int
+    precision: Precision
 
     @nn.compact
     def __call__(self, x: jax.Array, reading: Reading) -> jax.Array:
@@ -165,21 +184,24 @@ class Convolution(nn.Module):
         kernel = self.param("kernel", _uniform_fan_in, (reading.width, x.shape[-1], self.features))
         if reading.output.length == 1 and reading.width * reading.output.clusters == x.shape[1]:
             # The taps of an output frame are neighbours in memory: one matrix product does it all.
-            return x.reshape(x.shape[0], reading.output.clusters, -1) @ kernel.reshape(-1, self.features)
-        return sum(read(x, reading, tap) @ kernel[tap] for tap in range(reading.width))
+            x = x.reshape(x.shape[0], reading.output.clusters, -1)
+            return product(x, kernel.reshape(-1, self.features), self.precision)
+        taps = (product(read(x, reading, tap), kernel[tap], self.precision) for tap in range(reading.width))
+        return sum(taps)
 
 
 class Pointwise(nn.Module):
     """A 1×1 convolution: the same matrix product for every frame."""
 
     features: int
+    precision: Precision
     bias: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """(..., C) to (..., features)."""
         fan_in = x.shape[-1]
-        x = x @ self.param("kernel", _uniform_fan_in, (fan_in, self.features))
+        x = product(x, self.param("kernel", _uniform_fan_in, (fan_in, self.features)), self.precision)
         if not self.bias:
             return x
 
