@@ -56,7 +56,7 @@ def restore(checkpoints: ocp.CheckpointManager, like: Tree) -> Tree:
 
     Args:
       checkpoints: of a run.
-      like: a state of the same structure, shapes and types; its values do not matter.
+      like: a state of the same structure, shapes, types and devices; its values do not matter.
 
     Returns:
       The state that was saved.
@@ -75,7 +75,8 @@ def restore(checkpoints: ocp.CheckpointManager, like: Tree) -> Tree:
                 f"checkpoint {folder / str(step)} is of another architecture than config.json describes: "
                 f"{name} is {there} in the checkpoint, {here} in the model; undo the change to config.json"
             )
-    return checkpoints.restore(step, args=ocp.args.StandardRestore(jax.eval_shape(lambda: like)))
+    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), like)
+    return checkpoints.restore(step, args=ocp.args.StandardRestore(abstract))
 
 
 def _shapes(tree: object) -> dict[str, tuple[int, ...]]:

@@ -5,11 +5,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import jax
 import tyro
 from rich.console import Console
 
 from jaxpose import checkpoint, loop, results
 from jaxpose.dataset import join
+from jaxpose.devices import replicate
 from jaxpose.errors import InputError, reported
 from jaxpose.runs import read_settings
 from jaxpose.scoring import lift_tracks, score
@@ -55,10 +57,12 @@ def evaluate(run: Path, *, data: str | None = None, split: str | None = None) ->
         if here != there:
             names = [getattr(value, "name", value) for value in (here, there)]
             raise InputError(f"{data or config.data} has {field} {names[0]}, but {run} was trained on {names[1]}")
-    frames = join(tracks)
+    config = dataclasses.replace(config, batch_size=jax.device_count())  # nothing is trained: any batch will do
     recipe = loop.build_recipe(config, description, 1)
+    frames = replicate(join(tracks), recipe.mesh)
     state = checkpoint.load(run, loop.init(recipe, frames, config.seed))
-    scores = score(lift_tracks(recipe.model, state.variables, frames, description), frames.poses, tracks)
+    predictions = lift_tracks(recipe.model, state.variables, frames, description, recipe.mesh)
+    scores = score(predictions, frames.poses, tracks)
     if own:
         results.write(run, scores, description, split)
     results.show(Console(), scores, description, split)

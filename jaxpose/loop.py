@@ -11,10 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh
 
 from jaxpose import metrics
 from jaxpose.config import Config
 from jaxpose.dataset import Description, Frames, epoch_order, mirror_some, take_windows
+from jaxpose.devices import data_mesh, divide, replicate
 from jaxpose.errors import InputError
 from jaxpose.models.temporal import TemporalModel
 from jaxpose.optimizer import amsgrad, learning_rate_schedule, momentum_schedule
@@ -52,6 +54,7 @@ class Recipe(NamedTuple):
     frames: int  # consecutive output frames per window, K
     batch_size: int  # windows per step
     windows: int  # W, in the data; an epoch visits each twice, once mirrored
+    mesh: Mesh  # the devices among which a batch is divided
     steps_per_epoch: int  # that visit every sample; the last batch is filled up with the epoch's first samples
 
 
@@ -69,7 +72,14 @@ def build_model(config: Config, description: Description) -> TemporalModel:
 
 
 def build_recipe(config: Config, description: Description, windows: int) -> Recipe:
-    """The published recipe with the settings' values, for data of that many windows."""
+    """The published recipe with the settings' values, for data of that many windows, on all devices.
+
+    Raises:
+      InputError: the windows of a batch cannot be divided equally among the devices.
+    """
+    mesh = data_mesh()
+    if config.batch_size % mesh.size:
+        raise InputError(f"--batch-size is {config.batch_size}; it must be a multiple of the {mesh.size} devices")
     steps_per_epoch = -(-2 * windows // config.batch_size)
     learning_rate = learning_rate_schedule(config.learning_rate, config.learning_rate_decay, steps_per_epoch)
     return Recipe(
@@ -83,6 +93,7 @@ def build_recipe(config: Config, description: Description, windows: int) -> Reci
         frames=config.frames,
         batch_size=config.batch_size,
         windows=windows,
+        mesh=mesh,
         steps_per_epoch=steps_per_epoch,
     )
 
@@ -115,13 +126,14 @@ def init(recipe: Recipe, data: Frames, seed: int) -> State:
     key = jax.random.key(seed)
     window = jnp.zeros((1, sum(recipe.model.context) + 1, *data.keypoints.shape[1:]))
     variables = jax.jit(recipe.model.init)(key, window)
-    return State(
+    state = State(
         step=jnp.zeros((), jnp.int32),
         params=variables["params"],
         batch_stats=variables["batch_stats"],
         opt_state=recipe.optimizer.init(variables["params"]),
         key=key,
     )
+    return replicate(state, recipe.mesh)
 
 
 def train_step(
@@ -180,7 +192,7 @@ def train_steps(
 
     def advance(state: State) -> tuple[State, dict[str, jax.Array]]:
         position = state.step % recipe.steps_per_epoch * recipe.batch_size
-        sample = order[(position + jnp.arange(recipe.batch_size)) % samples]
+        sample = divide(order[(position + jnp.arange(recipe.batch_size)) % samples], recipe.mesh)
         window, mirrored = sample % recipe.windows, sample >= recipe.windows
         batch = take_windows(data, starts[window], recipe.frames, recipe.model.context)
         batch = mirror_some(mirrored, *batch, recipe.layout, recipe.skeleton)

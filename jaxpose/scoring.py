@@ -6,14 +6,14 @@ from typing import TypedDict
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh
 
 from jaxpose import metrics
 from jaxpose.dataset import Description, Frames, Track, take_windows, track_lengths, window_starts
+from jaxpose.devices import divide, gather
 from jaxpose.kinematics import mirror
-from jaxpose.skeleton import Skeleton
 
 METRICS = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "mpjae")
 """What is reported: protocols 1, 2 and 3, then the errors of velocity and acceleration."""
@@ -33,7 +33,9 @@ class Scores(TypedDict):
 _FRAMES_PER_CALL = 4096  # of output; bounds the memory of evaluation
 
 
-def lift_tracks(model: nn.Module, variables: optax.Params, data: Frames, description: Description) -> np.ndarray:
+def lift_tracks(
+    model: nn.Module, variables: optax.Params, data: Frames, description: Description, mesh: Mesh
+) -> np.ndarray:
     """Predict every frame of every track, averaged with the prediction for the mirrored input.
 
     Tracks are cut into windows of one length, so that one program serves tracks of any length; a window sees its
@@ -44,6 +46,7 @@ def lift_tracks(model: nn.Module, variables: optax.Params, data: Frames, descrip
       variables: its parameters and statistics.
       data: the joined frames.
       description: says what is left and right.
+      mesh: the devices among which windows are divided; variables and data are on each of them.
 
     Returns:
       (F, J, 3) metres, in the order of `data`.
@@ -53,33 +56,31 @@ def lift_tracks(model: nn.Module, variables: optax.Params, data: Frames, descrip
     frames = int(min(lengths.max(), _FRAMES_PER_CALL // 4))
     starts = window_starts(lengths, frames)
     batch = min(len(starts), _FRAMES_PER_CALL // frames)
+    batch += -batch % mesh.size
     predictions = np.empty((lengths.sum(), *data.poses.shape[1:]), np.float32)
     for begin in range(0, len(starts), batch):
         some = starts[np.minimum(np.arange(begin, begin + batch), len(starts) - 1)]
-        poses = np.asarray(
-            _lift_windows(model, variables, data, some, frames, description.layout, description.skeleton)
-        )
+        poses = np.asarray(_lift_windows(model, variables, data, some, frames, description, mesh))
         for start, window in zip(some, poses, strict=True):
             stop = min(start + frames, last[np.searchsorted(last, start)] + 1)
             predictions[start:stop] = window[: stop - start]
     return predictions
 
 
-@functools.partial(jax.jit, static_argnames=("model", "frames", "layout", "skeleton"))
+@functools.partial(jax.jit, static_argnames=("model", "frames", "description", "mesh"))
 def _lift_windows(
     model: nn.Module,
     variables: optax.Params,
     data: Frames,
     starts: jax.Array,
     frames: int,
-    layout: Skeleton,
-    skeleton: Skeleton,
+    description: Description,
+    mesh: Mesh,
 ) -> jax.Array:
     """(B,) window starts to (B, K, J, 3) poses."""
-    keypoints, _ = take_windows(data, starts, frames, model.context)
-    both = jnp.concatenate([keypoints, mirror(keypoints, layout)])
-    poses, mirrored = jnp.split(model.apply(variables, both), 2)
-    return (poses + mirror(mirrored, skeleton)) / 2
+    keypoints, _ = take_windows(data, divide(starts, mesh), frames, model.context)
+    poses, mirrored = (model.apply(variables, view) for view in (keypoints, mirror(keypoints, description.layout)))
+    return gather((poses + mirror(mirrored, description.skeleton)) / 2, mesh)
 
 
 def score(predictions: jax.Array, targets: jax.Array, tracks: Sequence[Track]) -> Scores:

@@ -5,6 +5,7 @@ one; `--resume RUN` goes on with a run from its last checkpoint.
 """
 
 import dataclasses
+import functools
 import os
 import sys
 import time
@@ -14,12 +15,14 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import tyro
+from jax.experimental.multihost_utils import sync_global_devices
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jaxpose import checkpoint, loop, plots, results
 from jaxpose.config import PRESETS, Config
 from jaxpose.dataset import join, track_lengths, window_starts
+from jaxpose.devices import join_cluster, replicate
 from jaxpose.errors import InputError, reported
 from jaxpose.files import write_whole
 from jaxpose.metrics import mpjpe
@@ -42,10 +45,13 @@ class Command:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     with reported():
+        join_cluster()
         command, preset = parse(sys.argv[1:] if arguments is None else arguments)
         if preset == "joint-aware":
             print("joint-aware: its constraint losses are still to come; this trains with the position loss alone.")
         if command.resume is None:
+            if command.out is None and jax.process_count() > 1:
+                raise InputError("several processes train one run; name its folder, which all of them see, with --out")
             train(command.config, command.out or new_run(preset))
         else:
             train(read_settings(command.resume)[0], command.resume, resume=True)
@@ -86,7 +92,8 @@ def train(config: Config, run: Path, *, resume: bool = False) -> None:
       InputError: the data cannot be used, the folder holds something already, the checkpoint does not fit, or the
         loss is no longer finite.
     """
-    console = Console()
+    first = jax.process_index() == 0  # of several processes, the one that writes and prints
+    console = Console(quiet=not first)
     if not resume:
         refuse_occupied(run)
     console.print(f"Training on {device()}.")
@@ -98,34 +105,39 @@ def train(config: Config, run: Path, *, resume: bool = False) -> None:
     if description.synthetic:
         console.print(results.SYNTHETIC, style="bold yellow")
 
-    data, test = join(tracks), join(test_tracks)
-    starts = jnp.asarray(window_starts(track_lengths(tracks), config.frames))
+    starts = window_starts(track_lengths(tracks), config.frames)
     recipe = loop.build_recipe(config, description, len(starts))
+    data, test, starts = (replicate(arrays, recipe.mesh) for arrays in (join(tracks), join(test_tracks), starts))
+    lift = functools.partial(lift_tracks, recipe.model, data=test, description=description, mesh=recipe.mesh)
     state = loop.init(recipe, data, config.seed)
-    write_settings(run, config, description)
+    sync_global_devices("the folder was free")
+    if first:
+        write_settings(run, config, description)
     with checkpoint.open_checkpoints(run) as checkpoints:
         if resume and checkpoints.latest_step() is not None:
             state = checkpoint.restore(checkpoints, state)
         done = int(state.step)
-        cut_log(run, done)
+        if first:
+            cut_log(run, done)
         until = min(config.steps or sys.maxsize, config.epochs * recipe.steps_per_epoch)
         calls = loop.run(state, recipe, data, starts, until=until, steps_per_call=config.log_every)
         for state, record in _shown(calls, done, until, recipe, console):
             if record["step"] % recipe.steps_per_epoch == 0:
-                predictions = lift_tracks(recipe.model, state.variables, test, description)
-                record["test_mpjpe"] = float(jnp.mean(mpjpe(predictions, test.poses)))
+                record["test_mpjpe"] = float(jnp.mean(mpjpe(lift(state.variables), test.poses)))
                 console.print(
                     f"epoch {record['epoch']:.0f}: loss {1000 * record['loss']:.1f} mm, "
                     f"MPJPE of the test frames {1000 * record['test_mpjpe']:.1f} mm"
                 )
                 checkpoint.save(checkpoints, record["step"], state)
-            append_log(run, record)
+            if first:
+                append_log(run, record)
         checkpoint.save(checkpoints, int(state.step), state)
 
-    scores = score(lift_tracks(recipe.model, state.variables, test, description), test.poses, test_tracks)
-    results.write(run, scores, description, config.test_split)
-    figure = plots.training_curves(read_log(run), title=results.caption(description, config.test_split))
-    write_whole(run / "curves.png", figure.savefig)
+    scores = score(lift(state.variables), test.poses, test_tracks)
+    if first:
+        results.write(run, scores, description, config.test_split)
+        figure = plots.training_curves(read_log(run), title=results.caption(description, config.test_split))
+        write_whole(run / "curves.png", figure.savefig)
     results.show(console, scores, description, config.test_split)
     console.print(f"The run is in {run}", soft_wrap=True)
 
@@ -133,8 +145,10 @@ def train(config: Config, run: Path, *, resume: bool = False) -> None:
 def device() -> str:
     """What JAX computes on, in words: a GPU where JAX finds one."""
     devices = jax.devices()
-    kind = f"{os.cpu_count()} CPU cores" if devices[0].platform == "cpu" else devices[0].device_kind
-    return kind if len(devices) == 1 else f"{len(devices)} × {kind}"
+    cpu = devices[0].platform == "cpu"
+    if len(devices) == 1:
+        return f"{os.cpu_count()} CPU cores" if cpu else devices[0].device_kind
+    return f"{len(devices)} × {'CPU' if cpu else devices[0].device_kind} in {jax.process_count()} processes"
 
 
 def _shown(

@@ -9,7 +9,8 @@ PACKAGE = Path(__file__).parent.parent / "jaxpose"
 # From the ground up; a room imports from lower floors only, or from its own floor.
 FLOORS = (
     {"errors", "files", "numerics", "skeleton"},
-    {"temporal", "rotations"},
+    {"devices"},
+    {"temporal", "streaming", "rotations"},
     {"cameras", "kinematics"},
     {"calibration", "metrics"},
     {"dataset"},
@@ -18,9 +19,20 @@ FLOORS = (
     {"sources", "config", "optimizer", "checkpoint", "plots"},
     {"loop", "scoring", "runs"},
     {"results"},
-    {"train", "evaluate"},
+    {"train", "evaluate", "convert"},
 )
-PURE = {"numerics", "skeleton", "rotations", "kinematics", "cameras", "metrics", "temporal", "optimizer", "loop"}
+PURE = {
+    "numerics",
+    "skeleton",
+    "rotations",
+    "kinematics",
+    "cameras",
+    "metrics",
+    "temporal",
+    "streaming",
+    "optimizer",
+    "loop",
+}
 MODULES = {path.stem: path for path in PACKAGE.rglob("*.py") if path.stem != "__init__"}
 
 

@@ -9,6 +9,7 @@ from samples import DESCRIPTION, make_track
 
 from jaxpose import scoring
 from jaxpose.dataset import join
+from jaxpose.devices import data_mesh
 from jaxpose.kinematics import mirror
 from jaxpose.models.temporal import TemporalModel
 from jaxpose.skeleton import H36M_17
@@ -29,7 +30,7 @@ def test_lifting_is_one_pass_over_each_padded_track(model, variables, per_call, 
     monkeypatch.setattr(scoring, "_FRAMES_PER_CALL", per_call)
     tracks = [make_track(frames=frames, seed=frames) for frames in (20, 1, 7, 33)]
     data = join(tracks)
-    lifted = scoring.lift_tracks(model, variables, data, DESCRIPTION)
+    lifted = scoring.lift_tracks(model, variables, data, DESCRIPTION, data_mesh())
     start = 0
     for track in tracks:
         own = slice(start, start := start + len(track.keypoints_2d))
@@ -43,7 +44,9 @@ def test_mirrored_averaging_is_equivariant(model, variables):
     track = make_track(frames=20)
     data = join([track])
     flipped = data._replace(keypoints=mirror(data.keypoints, H36M_17))
-    lifted, lifted_flipped = (scoring.lift_tracks(model, variables, d, DESCRIPTION) for d in (data, flipped))
+    lifted, lifted_flipped = (
+        scoring.lift_tracks(model, variables, d, DESCRIPTION, data_mesh()) for d in (data, flipped)
+    )
     np.testing.assert_allclose(mirror(jnp.asarray(lifted), H36M_17), lifted_flipped, atol=1e-5)
 
 
