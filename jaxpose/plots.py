@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from jaxpose.skeleton import Skeleton
 
-_RIGHT, _LEFT, _MIDDLE = "#c0392b", "#2471a3", "#424949"
+RIGHT, LEFT, MIDDLE = "#c0392b", "#2471a3", "#424949"
 
 
 def draw_pose(axes: Axes, pose: np.ndarray, skeleton: Skeleton, *, linewidth: float = 2.0) -> None:
@@ -22,10 +22,10 @@ def draw_pose(axes: Axes, pose: np.ndarray, skeleton: Skeleton, *, linewidth: fl
     """
     pose = np.asarray(pose)
     for parent, child in skeleton.bones:
-        colour = _RIGHT if child in skeleton.right else _LEFT if child in skeleton.left else _MIDDLE
+        colour = RIGHT if child in skeleton.right else LEFT if child in skeleton.left else MIDDLE
         axes.plot(*pose[[parent, child]].T, color=colour, linewidth=linewidth, solid_capstyle="round")
         if skeleton.joints[child] == "head":
-            axes.plot(*pose[[parent, child]].mean(axis=0)[:, None], "o", color=_MIDDLE, markersize=4.5 * linewidth)
+            axes.plot(*pose[[parent, child]].mean(axis=0)[:, None], "o", color=MIDDLE, markersize=4.5 * linewidth)
 
 
 def project_view(positions: np.ndarray, azimuth: float, elevation: float) -> np.ndarray:

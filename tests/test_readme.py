@@ -20,7 +20,7 @@ def blocks(language):
 
 
 def test_the_library_example_runs():
-    (example,) = blocks("python")
+    example = blocks("python")[0]
     names, printed = {}, io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(example, names)

@@ -95,6 +95,11 @@ class TemporalModel(nn.Module):
         around = math.prod(self.filter_widths) - 1
         return (around, 0) if self.causal else (around // 2, around // 2)
 
+    @property
+    def pose_precision(self) -> Precision:
+        """Of the last layer: poses need more digits than bfloat16 has, which rounds metres to millimetres."""
+        return "float32" if self.precision == "bfloat16" else self.precision
+
     @nn.compact
     def __call__(self, keypoints: jax.Array, *, train: bool = False, momentum: chex.Numeric = 0.1) -> jax.Array:
         """Predict the K = N - receptive field + 1 frames whose whole context is in the input.
@@ -133,9 +138,7 @@ class TemporalModel(nn.Module):
                 Pointwise(self.channels, self.precision, name=f"pointwise_{block}")(x), f"pointwise_norm_{block}"
             )
             x = residual + x
-        # Poses need more digits than bfloat16 has: in metres it rounds to millimetres.
-        precision = "float32" if self.precision == "bfloat16" else self.precision
-        x = Pointwise(3 * self.num_joints, precision, bias=True, name="shrink")(x)
+        x = Pointwise(3 * self.num_joints, self.pose_precision, bias=True, name="shrink")(x)
         return x.reshape(batch, frames, self.num_joints, 3)
 
 
