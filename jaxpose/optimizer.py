@@ -39,7 +39,9 @@ def scale_by_amsgrad(b1: float = 0.9, b2: float = 0.999, epsilon: float = 1e-8) 
         mean = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mean, updates)
         square = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, state.square, updates)
         largest = jax.tree.map(jnp.maximum, state.largest_square, square)
-        mean_correction, square_correction = 1 - b1**count, jnp.sqrt(1 - b2**count)
+        # 1 - b ** count, without the cancellation that in float32 costs the first steps half of their digits.
+        mean_correction = -jnp.expm1(count * math.log(b1))
+        square_correction = jnp.sqrt(-jnp.expm1(count * math.log(b2)))
         scaled = jax.tree.map(
             lambda m, v: m / mean_correction / (jnp.sqrt(v) / square_correction + epsilon), mean, largest
         )

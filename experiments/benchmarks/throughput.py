@@ -1,0 +1,249 @@
+"""Training and evaluation against PyTorch, side by side in one run.
+
+    python -m experiments.benchmarks.throughput --out throughput.json --figure throughput.png
+
+Both libraries do the same work in float32 on the same two threads, in turn, so that a machine whose speed drifts
+treats them alike; medians and their ratio are printed. Shares are of the best rate at which either library multiplies
+square matrices in the same run. Needs the extra `torch`; takes about five minutes.
+"""
+
+import dataclasses
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+import tyro
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from experiments.parity.torch_model import TemporalNet
+from jaxpose import loop, plots, scoring
+from jaxpose.config import Config
+from jaxpose.dataset import Description, Frames, window_starts
+from jaxpose.devices import replicate
+from jaxpose.files import write_text, write_whole
+from jaxpose.models.temporal import multiply_adds
+from jaxpose.skeleton import H36M_17
+
+Thunk = Callable[[], object]  # does the work once, and waits for it
+
+FEATURES, JOINTS = 34, 17
+TRACKS, FRAMES = 16, 1000
+DESCRIPTION = Description("noise", True, H36M_17, H36M_17, 2, ("S1",))
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One measured pair: seconds of each turn, and the least multiply-adds of the work."""
+
+    name: str
+    work: int
+    jax: list[float]
+    torch: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster jaxpose is."""
+        return statistics.median(self.torch) / statistics.median(self.jax)
+
+    def rate(self, library: str) -> float:
+        """Floating point operations a second, two for each multiply-add."""
+        return 2 * self.work / statistics.median(getattr(self, library))
+
+
+def noise() -> Frames:
+    """Data of no meaning and usual size."""
+    random = np.random.default_rng(0)
+    count = TRACKS * FRAMES
+    first = np.arange(0, count, FRAMES, dtype=np.int32)
+    return Frames(
+        random.normal(size=(count, JOINTS, 2)).astype(np.float32),
+        random.normal(size=(count, JOINTS, 3)).astype(np.float32),
+        np.repeat(np.arange(TRACKS, dtype=np.int32), FRAMES),
+        first,
+        first + FRAMES - 1,
+    )
+
+
+def jax_training(config: Config, steps: int, *, logged: bool) -> Thunk:
+    """`steps` training steps in one compiled call; or as the trainer runs them, with its records."""
+    starts = window_starts([FRAMES] * TRACKS, config.frames)
+    recipe = loop.build_recipe(config, DESCRIPTION, len(starts))
+    data, starts = replicate(noise(), recipe.mesh), replicate(starts, recipe.mesh)
+    state = loop.init(recipe, data, 0)
+    order = loop.order_of_epoch(state, recipe)
+
+    def bare() -> None:
+        nonlocal state
+        state, _ = loop.train_steps(state, data, starts, order, np.int32(steps), recipe)
+        jax.block_until_ready(state)
+
+    def run() -> None:
+        nonlocal state
+        until = int(state.step) + steps
+        for state, _ in loop.run(state, recipe, data, starts, until=until, steps_per_call=config.log_every):  # noqa: B007, B020
+            pass
+
+    return run if logged else bare
+
+
+def torch_training(config: Config, steps: int, *, generated: bool) -> Thunk:
+    """`steps` training steps of the strided network, on one batch or on batches that NumPy gathers."""
+    data = noise()
+    net = TemporalNet(FEATURES, JOINTS, config.filter_widths, config.channels, dropout=config.dropout, strided=True)
+    optimizer = torch.optim.Adam(net.parameters(), lr=config.learning_rate, amsgrad=True)
+    field, random = int(np.prod(config.filter_widths)), np.random.default_rng(1)
+    swapped = np.asarray(H36M_17.mirrored)
+
+    def batch() -> tuple[torch.Tensor, torch.Tensor]:
+        frame = random.integers(len(data.poses), size=config.batch_size)
+        track = data.track[frame]
+        seen = frame[:, None] + np.arange(field) - field // 2
+        seen = np.clip(seen, data.first[track][:, None], data.last[track][:, None])
+        keypoints, poses = data.keypoints[seen], data.poses[frame][:, None]
+        flipped = random.random(config.batch_size) < 0.5
+        keypoints[flipped] = keypoints[flipped][..., swapped, :] * [-1, 1]
+        poses[flipped] = poses[flipped][..., swapped, :] * [-1, 1, 1]
+        return torch.from_numpy(keypoints), torch.from_numpy(poses)
+
+    fixed = batch()
+
+    def run() -> None:
+        for _ in range(steps):
+            keypoints, poses = batch() if generated else fixed
+            optimizer.zero_grad()
+            loss = torch.linalg.vector_norm(net(keypoints) - poses, dim=-1).mean()
+            loss.backward()
+            optimizer.step()
+
+    return run
+
+
+def evaluation(config: Config) -> tuple[Thunk, Thunk]:
+    """Whole tracks, averaged with their mirror images, by either library."""
+    recipe = loop.build_recipe(config, DESCRIPTION, 1)
+    data = replicate(noise(), recipe.mesh)
+    variables = loop.init(recipe, data, 0).variables
+    net = TemporalNet(FEATURES, JOINTS, config.filter_widths, config.channels).eval()
+    pad, swapped = int(np.prod(config.filter_widths)) // 2, list(H36M_17.mirrored)
+    tracks = torch.from_numpy(noise().keypoints.reshape(TRACKS, FRAMES, JOINTS, 2))
+
+    def by_jax() -> object:
+        return scoring.lift_tracks(recipe.model, variables, data, DESCRIPTION, recipe.mesh)
+
+    @torch.no_grad()
+    def by_torch() -> None:
+        for track in tracks:
+            padded = torch.cat([track[:1].expand(pad, -1, -1), track, track[-1:].expand(pad, -1, -1)])
+            mirrored = padded[:, swapped] * torch.tensor([-1.0, 1])
+            plain, flipped = net(torch.stack([padded, mirrored]))
+            (plain + flipped[:, swapped] * torch.tensor([-1.0, 1, 1])) / 2
+
+    return by_jax, by_torch
+
+
+def products(size: int = 3072) -> tuple[Thunk, Thunk]:
+    """A square matrix product by either library."""
+    a = np.random.default_rng(2).normal(size=(size, size)).astype(np.float32)
+    multiply, ours, theirs = jax.jit(jnp.matmul), jnp.asarray(a), torch.from_numpy(a)
+    return lambda: jax.block_until_ready(multiply(ours, ours)), lambda: theirs @ theirs
+
+
+def alternate(thunks: Mapping[str, Thunk], turns: int) -> dict[str, list[float]]:
+    """Seconds of each thunk in each turn, after one turn that does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in thunks}
+    for turn in range(turns + 1):
+        for name, thunk in thunks.items():
+            began = time.perf_counter()
+            thunk()
+            if turn:
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def measure(turns: int, console: Console) -> list[Row]:
+    """All rows, the matrix product first."""
+    big = Config(filter_widths=(3, 3, 3, 3, 3), channels=1024, batch_size=256)
+    small = Config(filter_widths=(3, 3, 3), channels=256, batch_size=512)
+
+    def training(name: str, config: Config, steps: int, *, whole: bool) -> tuple[str, int, Thunk, Thunk]:
+        model = loop.build_model(config, DESCRIPTION)
+        work = steps * config.batch_size * multiply_adds(model, FEATURES, 1, training=True)
+        ours, theirs = jax_training(config, steps, logged=whole), torch_training(config, steps, generated=whole)
+        return name, work, ours, theirs
+
+    def cases() -> list[Callable[[], tuple[str, int, Thunk, Thunk]]]:
+        whole_tracks = 2 * TRACKS * multiply_adds(loop.build_model(big, DESCRIPTION), FEATURES, FRAMES)
+        return [
+            lambda: ("matrix product", 3072**3, *products()),
+            lambda: training("train, 1024 channels, 243 frames, batch 256", big, 1, whole=False),
+            lambda: training("train, 256 channels, 27 frames, batch 512", small, 20, whole=False),
+            lambda: training("the same, with batches, mirroring and records", small, 20, whole=True),
+            lambda: ("evaluate, 1024 channels, 243 frames, mirrored", whole_tracks, *evaluation(big)),
+        ]
+
+    rows = []
+    for case in cases():
+        name, work, ours, theirs = case()
+        console.print(f"{name} …")
+        seconds = alternate({"jax": ours, "torch": theirs}, turns)
+        rows.append(Row(name, work, seconds["jax"], seconds["torch"]))
+    return rows
+
+
+def table(rows: list[Row]) -> Table:
+    """Medians, ratio and the share of the best matrix product."""
+    best = max(rows[0].rate(library) for library in ("jax", "torch"))
+    view = Table(
+        "", "jaxpose", "PyTorch", "ratio", "share", "of PyTorch", title=f"best product {best / 1e9:.0f} GFLOP/s"
+    )
+    for row in rows:
+        ours, theirs = (f"{statistics.median(seconds):.3f} s" for seconds in (row.jax, row.torch))
+        shares = (f"{row.rate(library) / best:.0%}" for library in ("jax", "torch"))
+        view.add_row(row.name, ours, theirs, f"{row.ratio:.2f}×", *shares)
+    return view
+
+
+def draw(rows: list[Row]) -> Figure:
+    """How many times faster than PyTorch, per row."""
+    figure = Figure(figsize=(8, 0.6 * len(rows) + 1), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh([row.name for row in rows], [row.ratio for row in rows], color=plots.LEFT)
+    axes.bar_label(bars, [f"{row.ratio:.2f}×" for row in rows], padding=3)
+    axes.axvline(1, color="0.3", linewidth=1)
+    axes.invert_yaxis()
+    axes.set(
+        xlabel="times as fast as PyTorch, on the same two threads", xlim=(0, 1.15 * max(row.ratio for row in rows))
+    )
+    return figure
+
+
+def main(turns: int = 7, out: Path | None = None, figure: Path | None = None) -> None:
+    """Measure jaxpose against PyTorch.
+
+    Args:
+      turns: of each pair; medians are reported.
+      out: write the measurements as JSON.
+      figure: draw the ratios.
+    """
+    torch.set_num_threads(os.cpu_count() or 1)  # XLA uses every core
+    console = Console()
+    rows = measure(turns, console)
+    console.print(table(rows))
+    if out is not None:
+        facts = {"threads": os.cpu_count(), "jax": jax.__version__, "torch": torch.__version__}
+        write_text(out, json.dumps(facts | {"rows": [dataclasses.asdict(row) for row in rows]}, indent=2) + "\n")
+    if figure is not None:
+        write_whole(figure, draw(rows).savefig)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
