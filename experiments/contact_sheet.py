@@ -11,7 +11,7 @@ from typing import Literal
 import jax
 import tyro
 
-from jaxpose import synthetic
+from jaxpose import results, synthetic
 from jaxpose.plots import contact_sheet
 from jaxpose.skeleton import H36M_17
 
@@ -35,7 +35,7 @@ def main(
         action: jax.device_get(synthetic.motion(key, action, subject, frames=frames))
         for key, action in zip(keys, synthetic.ACTIONS, strict=True)
     }
-    title = f"{subject}, seed {seed}: {synthetic.NOTICE}"
+    title = f"{subject}, seed {seed}. {results.SYNTHETIC}"
     contact_sheet(clips, H36M_17, title=title).savefig(out, dpi=100)
 
 

@@ -1,7 +1,6 @@
 """Evaluate a run: `python -m jaxpose.evaluate RUN [--data DIR] [--split S9+S11]`."""
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,4 +68,4 @@ def evaluate(run: Path, *, data: str | None = None, split: str | None = None) ->
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -6,7 +6,7 @@ gait cycle, gestures and sway are added; forward kinematics gives the body. What
 lowest points stand on z = 0 and do not slide, so that height and walking speed follow from the angles alone.
 
 World space is metric with z up. The people are made of anthropometric tables and rules: a number that comes from
-these data says nothing about real people, and whatever prints one says so (`NOTICE`).
+these data says nothing about real people, and whatever prints one says so (`results.SYNTHETIC`).
 """
 
 import functools
@@ -33,10 +33,6 @@ ACTIONS: tuple[str, ...] = tuple(actions.ACTIONS)
 
 SUBJECTS: tuple[str, ...] = tuple(H36M_CAMERAS)
 """Seven synthetic people, each before the cameras of the Human3.6M subject of that name."""
-
-NOTICE = "synthetic motion (jaxpose.synthetic), not recorded people"
-"""What to print beside every number that comes from these data."""
-
 
 _CENTRE, _REACH = (0.2, 0.5), 1.5  # the disc of floor, in metres, on which every camera sees a whole person
 

@@ -121,9 +121,11 @@ def train(config: Config, run: Path, *, resume: bool = False) -> None:
             cut_log(run, done)
         until = min(config.steps or sys.maxsize, config.epochs * recipe.steps_per_epoch)
         calls = loop.run(state, recipe, data, starts, until=until, steps_per_call=config.log_every)
+        predictions = None  # of the latest step, once an epoch has ended there
         for state, record in _shown(calls, done, until, recipe, console):
-            if record["step"] % recipe.steps_per_epoch == 0:
-                record["test_mpjpe"] = float(jnp.mean(mpjpe(lift(state.variables), test.poses)))
+            predictions = lift(state.variables) if record["step"] % recipe.steps_per_epoch == 0 else None
+            if predictions is not None:
+                record["test_mpjpe"] = float(jnp.mean(mpjpe(predictions, test.poses)))
                 console.print(
                     f"epoch {record['epoch']:.0f}: loss {1000 * record['loss']:.1f} mm, "
                     f"MPJPE of the test frames {1000 * record['test_mpjpe']:.1f} mm"
@@ -133,7 +135,7 @@ def train(config: Config, run: Path, *, resume: bool = False) -> None:
                 append_log(run, record)
         checkpoint.save(checkpoints, int(state.step), state)
 
-    scores = score(lift(state.variables), test.poses, test_tracks)
+    scores = score(lift(state.variables) if predictions is None else predictions, test.poses, test_tracks)
     if first:
         results.write(run, scores, description, config.test_split)
         figure = plots.training_curves(read_log(run), title=results.caption(description, config.test_split))
