@@ -6,6 +6,7 @@ from typing import TypedDict
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh
@@ -30,7 +31,7 @@ class Scores(TypedDict):
     fps: float  # frames a second; NaN if the tracks differ
 
 
-_FRAMES_PER_CALL = 4096  # of output; bounds the memory of evaluation
+_LONGEST_WINDOW = 2048  # output frames; longer ones repeat less context, but outgrow a CPU's cache
 
 
 def lift_tracks(
@@ -53,17 +54,15 @@ def lift_tracks(
     """
     first, last = np.asarray(data.first), np.asarray(data.last)
     lengths = last - first + 1
-    frames = int(min(lengths.max(), _FRAMES_PER_CALL // 4))
+    frames = int(min(lengths.max(), _LONGEST_WINDOW))
     starts = window_starts(lengths, frames)
-    batch = min(len(starts), _FRAMES_PER_CALL // frames)
-    batch += -batch % mesh.size
+    at_once = mesh.size * min(-(-len(starts) // mesh.size), max(1, _LONGEST_WINDOW // 2 // frames))
+    rounds = np.pad(starts, (0, -len(starts) % at_once), mode="edge").reshape(-1, at_once)
+    windows = np.asarray(_lift_windows(model, variables, data, rounds, frames, description, mesh))
     predictions = np.empty((lengths.sum(), *data.poses.shape[1:]), np.float32)
-    for begin in range(0, len(starts), batch):
-        some = starts[np.minimum(np.arange(begin, begin + batch), len(starts) - 1)]
-        poses = np.asarray(_lift_windows(model, variables, data, some, frames, description, mesh))
-        for start, window in zip(some, poses, strict=True):
-            stop = min(start + frames, last[np.searchsorted(last, start)] + 1)
-            predictions[start:stop] = window[: stop - start]
+    for start, window in zip(starts, windows.reshape(-1, *windows.shape[2:]), strict=False):
+        stop = min(start + frames, last[np.searchsorted(last, start)] + 1)
+        predictions[start:stop] = window[: stop - start]
     return predictions
 
 
@@ -77,10 +76,15 @@ def _lift_windows(
     description: Description,
     mesh: Mesh,
 ) -> jax.Array:
-    """(B,) window starts to (B, K, J, 3) poses."""
-    keypoints, _ = take_windows(data, divide(starts, mesh), frames, model.context)
-    poses, mirrored = (model.apply(variables, view) for view in (keypoints, mirror(keypoints, description.layout)))
-    return gather((poses + mirror(mirrored, description.skeleton)) / 2, mesh)
+    """Window starts (rounds, B) to poses (rounds, B, K, J, 3); a round and a view at a time bound the memory."""
+
+    def lift(starts: jax.Array) -> jax.Array:
+        keypoints, _ = take_windows(data, divide(starts, mesh), frames, model.context)
+        views = jnp.stack([keypoints, mirror(keypoints, description.layout)])
+        poses, mirrored = jax.lax.map(lambda view: model.apply(variables, view), views)
+        return gather((poses + mirror(mirrored, description.skeleton)) / 2, mesh)
+
+    return jax.lax.map(lift, starts)
 
 
 def score(predictions: jax.Array, targets: jax.Array, tracks: Sequence[Track]) -> Scores:

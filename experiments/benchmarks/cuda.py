@@ -186,8 +186,8 @@ def evaluation_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
     """The call of `scoring.lift_tracks` for all test frames of Human3.6M."""
     recipe = loop.build_recipe(config, HUMAN36M, TEST_FRAMES)
     data = jax.eval_shape(lambda: motion(jax.random.key(0), TEST_FRAMES, TEST_TRACKS))
-    frames = scoring._FRAMES_PER_CALL // 4  # of one window: the longest tracks of Human3.6M have more
-    starts = jax.ShapeDtypeStruct((max(scoring._FRAMES_PER_CALL // frames, mesh.size),), jnp.int32)
+    frames = scoring._LONGEST_WINDOW  # the longest tracks of Human3.6M have more
+    starts = jax.ShapeDtypeStruct((-(-TEST_FRAMES // frames // mesh.size), mesh.size), jnp.int32)
     arguments = on_every_device((state_shapes(recipe, data).variables, data, starts), mesh)
     return scoring._lift_windows.trace(recipe.model, *arguments, frames, HUMAN36M, mesh)
 

@@ -164,11 +164,51 @@ def product(x: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
     """Matrix product (..., C) @ (C, F) of float32 arrays, in float32.
 
     `float32` multiplies in IEEE single precision, on every device; `tf32` lets a GPU's tensor cores round the factors
-    to 10 bits of mantissa; `bfloat16` rounds factors and product to 7 bits, forwards and backwards.
+    to 10 bits of mantissa; `bfloat16` rounds the factors to 7 bits, forwards and backwards, and sums in float32.
     """
+    # As two axes: XLA multiplies a transposed matrix as it lies, but copies a transposed array of more axes first.
+    rows = x.reshape(-1, x.shape[-1])
     if precision == "bfloat16":
-        return (x.astype(jnp.bfloat16) @ kernel.astype(jnp.bfloat16)).astype(jnp.float32)
-    return jnp.matmul(x, kernel, precision=jax.lax.Precision.HIGHEST if precision == "float32" else None)
+        rows = _rounded_product(rows, kernel)
+    else:
+        rows = jnp.matmul(rows, kernel, precision=_lax_precision(precision))
+    return rows.reshape(*x.shape[:-1], -1)
+
+
+def _lax_precision(precision: Precision) -> jax.lax.Precision | None:
+    """What JAX calls the precision of a product of float32 arrays."""
+    return jax.lax.Precision.HIGHEST if precision == "float32" else None
+
+
+@jax.custom_vjp
+def _rounded_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """(M, C) @ (C, F), the factors rounded to bfloat16; JAX's own derivative would not round the gradient."""
+    return _rounded_product_forward(x, kernel)[0]
+
+
+def _rounded_product_forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    return jnp.matmul(x, kernel, preferred_element_type=jnp.float32), (x, kernel)
+
+
+def _rounded_product_backward(factors: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array, jax.Array]:
+    x, kernel = factors
+    g = g.astype(jnp.bfloat16)
+
+    def of_weights(x: jax.Array, g: jax.Array) -> jax.Array:
+        return jnp.matmul(x.T, g, preferred_element_type=jnp.float32)
+
+    def of_weights_on_cpu(x: jax.Array, g: jax.Array) -> jax.Array:
+        # XLA has no CPU kernel for bfloat16 where the first factor is transposed; float32 gives the same sums.
+        return jnp.matmul(x.T.astype(jnp.float32), g.astype(jnp.float32), precision=jax.lax.Precision.HIGHEST)
+
+    return (
+        jnp.matmul(g, kernel.T, preferred_element_type=jnp.float32),
+        jax.lax.platform_dependent(x, g, cpu=of_weights_on_cpu, default=of_weights),
+    )
+
+
+_rounded_product.defvjp(_rounded_product_forward, _rounded_product_backward)
 
 
 # PyTorch's default for convolutions, which the published recipe keeps: uniform within ±1/sqrt(fan_in).
@@ -189,8 +229,55 @@ class Convolution(nn.Module):
             # The taps of an output frame are neighbours in memory: one matrix product does it all.
             x = x.reshape(x.shape[0], reading.output.clusters, -1)
             return product(x, kernel.reshape(-1, self.features), self.precision)
+        # XLA has no fast convolution of bfloat16 on a CPU.
+        if reading.input.clusters == reading.output.clusters == 1 and self.precision != "bfloat16":
+            return _slide(x, kernel, reading.dilation, self.precision)
         taps = (product(read(x, reading, tap), kernel[tap], self.precision) for tap in range(reading.width))
         return sum(taps)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
+def _slide(x: jax.Array, kernel: jax.Array, dilation: int, precision: Precision) -> jax.Array:
+    """A dilated convolution of consecutive frames, (B, N, C) and (width, C, F) to (B, N - (width - 1) · dilation, F).
+
+    On a CPU, XLA's own convolution is the faster form of it, as it copies no taps; its derivatives are many times
+    slower than those of the products, which therefore serve for the derivative.
+    """
+
+    def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return jax.lax.conv_general_dilated(
+            x,
+            kernel,
+            window_strides=(1,),
+            padding="VALID",
+            rhs_dilation=(dilation,),
+            dimension_numbers=("NWC", "WIO", "NWC"),
+            precision=_lax_precision(precision),
+        )
+
+    products = functools.partial(_sum_of_taps, dilation=dilation, precision=precision)
+    return jax.lax.platform_dependent(x, kernel, cpu=convolve, default=products)
+
+
+@_slide.defjvp
+def _slide_jvp(
+    dilation: int,
+    precision: Precision,
+    primals: tuple[jax.Array, jax.Array],
+    tangents: tuple[jax.Array, jax.Array],
+) -> tuple[jax.Array, jax.Array]:
+    (x, kernel), (dx, dkernel) = primals, tangents
+    tangent = _sum_of_taps(dx, kernel, dilation, precision) + _sum_of_taps(x, dkernel, dilation, precision)
+    return _slide(x, kernel, dilation, precision), tangent
+
+
+def _sum_of_taps(x: jax.Array, kernel: jax.Array, dilation: int, precision: Precision) -> jax.Array:
+    """`_slide` as one matrix product for each tap."""
+    frames = x.shape[1] - (len(kernel) - 1) * dilation
+    starts = [tap * dilation for tap in range(len(kernel))]
+    return sum(
+        product(x[:, start : start + frames], weights, precision) for start, weights in zip(starts, kernel, strict=True)
+    )
 
 
 class Pointwise(nn.Module):
