@@ -128,14 +128,14 @@ def _lift(
 
     expand, *blocks = _readings(model)
     state = [remember(expand, 0, keypoints.reshape(batch, -1))]
-    x = activate(convolve(_taps(state[0], expand), "expand"), "expand_norm")
+    x = activate(convolve(_taps(state[0], expand), "expand", model.coordinate_precision), "expand_norm")
     for block, reading in enumerate(blocks, start=1):
         state.append(remember(reading, block, x))
         taps = _taps(state[block], reading)
         x = activate(convolve(taps, f"dilated_{block}"), f"dilated_norm_{block}")
         x = activate(convolve(x, f"pointwise_{block}"), f"pointwise_norm_{block}")
         x = taps[:, reading.residual] + x
-    x = convolve(x, "shrink", model.pose_precision) + params["shrink"]["bias"]
+    x = convolve(x, "shrink", model.coordinate_precision) + params["shrink"]["bias"]
     return tuple(state), x.reshape(batch, model.num_joints, 3)
 
 

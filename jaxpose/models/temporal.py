@@ -96,8 +96,8 @@ class TemporalModel(nn.Module):
         return (around, 0) if self.causal else (around // 2, around // 2)
 
     @property
-    def pose_precision(self) -> Precision:
-        """Of the last layer: poses need more digits than bfloat16 has, which rounds metres to millimetres."""
+    def coordinate_precision(self) -> Precision:
+        """Of the first and last layer: bfloat16 would round keypoints to a pixel and poses to millimetres."""
         return "float32" if self.precision == "bfloat16" else self.precision
 
     @nn.compact
@@ -125,20 +125,17 @@ class TemporalModel(nn.Module):
             x = nn.relu(BatchNorm(name=name)(x, train=train, momentum=momentum))
             return drop(self.make_rng("dropout"), x, self.dropout) if train and self.dropout else x
 
-        def convolve(x: jax.Array, reading: Reading, name: str) -> jax.Array:
-            return Convolution(self.channels, self.precision, name=name)(x, reading)
-
         x = keypoints.reshape(batch, available, -1)
         readings = plan(self.filter_widths, frames, causal=self.causal, dense=self.dense)
-        x = activate(convolve(x, readings[0], "expand"), "expand_norm")
+        x = Convolution(self.channels, self.coordinate_precision, name="expand")(x, readings[0])
+        x = activate(x, "expand_norm")
         for block, reading in enumerate(readings[1:], start=1):
             residual = read(x, reading, reading.residual)
-            x = activate(convolve(x, reading, f"dilated_{block}"), f"dilated_norm_{block}")
-            x = activate(
-                Pointwise(self.channels, self.precision, name=f"pointwise_{block}")(x), f"pointwise_norm_{block}"
-            )
-            x = residual + x
-        x = Pointwise(3 * self.num_joints, self.pose_precision, bias=True, name="shrink")(x)
+            x = Convolution(self.channels, self.precision, name=f"dilated_{block}")(x, reading)
+            x = activate(x, f"dilated_norm_{block}")
+            x = Pointwise(self.channels, self.precision, name=f"pointwise_{block}")(x)
+            x = residual + activate(x, f"pointwise_norm_{block}")
+        x = Pointwise(3 * self.num_joints, self.coordinate_precision, bias=True, name="shrink")(x)
         return x.reshape(batch, frames, self.num_joints, 3)
 
 
