@@ -23,24 +23,24 @@ def open_checkpoints(run: Path, *, keep: int = 2) -> ocp.CheckpointManager:
     """
     options = ocp.CheckpointManagerOptions(max_to_keep=keep)
     folder = (run / "checkpoints").absolute()
-    return ocp.CheckpointManager(folder, options=options, item_handlers=ocp.StandardCheckpointHandler())
+    return ocp.CheckpointManager(folder, options=options, item_handlers=ocp.PyTreeCheckpointHandler())
 
 
 def save(checkpoints: ocp.CheckpointManager, step: int, state: object) -> None:
     """Save a state in the background; a step that is saved already is left alone."""
     if step not in checkpoints.all_steps():
-        checkpoints.save(step, args=ocp.args.StandardSave(state))
+        checkpoints.save(step, args=ocp.args.PyTreeSave(state))
 
 
 def load(run: Path, like: Tree) -> Tree:
-    """The latest state of a run, for reading only.
+    """The latest state of a run, or a part of it, for reading only.
 
     Args:
       run: the run's folder.
       like: see `restore`.
 
     Returns:
-      The state that was saved.
+      What was saved.
 
     Raises:
       InputError: see `restore`.
@@ -52,14 +52,15 @@ def load(run: Path, like: Tree) -> Tree:
 
 
 def restore(checkpoints: ocp.CheckpointManager, like: Tree) -> Tree:
-    """The latest state.
+    """The latest state, or a part of it.
 
     Args:
       checkpoints: of a run.
-      like: a state of the same structure, shapes, types and devices; its values do not matter.
+      like: a state, or a dict of some of its fields; nothing else is read. Its arrays say on which devices what was
+        saved shall be, their values do not matter; where it has a `jax.ShapeDtypeStruct` it gets an array of NumPy.
 
     Returns:
-      The state that was saved.
+      What was saved, in the structure of `like`.
 
     Raises:
       InputError: there is none, or it belongs to another architecture.
@@ -68,19 +69,21 @@ def restore(checkpoints: ocp.CheckpointManager, like: Tree) -> Tree:
     if step is None:
         raise InputError(f"{folder} holds no checkpoint; train first")
     saved, wanted = _shapes(checkpoints.item_metadata(step).tree), _shapes(like)
-    for name in sorted(saved.keys() | wanted.keys()):
+    fields = {name.partition("/")[0] for name in wanted}
+    names = wanted.keys() | {name for name in saved if name.partition("/")[0] in fields}
+    for name in sorted(names, reverse=True):  # params before opt_state and batch_stats, whose shapes follow from them
         there, here = saved.get(name, "absent"), wanted.get(name, "absent")
         if there != here:
             raise InputError(
                 f"checkpoint {folder / str(step)} is of another architecture than config.json describes: "
                 f"{name} is {there} in the checkpoint, {here} in the model; undo the change to config.json"
             )
-    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), like)
-    return checkpoints.restore(step, args=ocp.args.StandardRestore(abstract))
+    restore_args = ocp.checkpoint_utils.construct_restore_args(like)
+    return checkpoints.restore(step, args=ocp.args.PyTreeRestore(like, restore_args, partial_restore=True))
 
 
 def _shapes(tree: object) -> dict[str, tuple[int, ...]]:
-    """Shape by path of every weight and statistic; optimiser state follows from them."""
+    """Shape by path of every array; of the random key, which Orbax saves as its two words, none."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
-    named = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf.shape for path, leaf in leaves}
-    return {name: tuple(shape) for name, shape in named.items() if name.startswith(("params/", "batch_stats/"))}
+    named = {jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape) for path, leaf in leaves}
+    return {name: shape for name, shape in named.items() if name != "key"}

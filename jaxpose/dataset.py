@@ -1,5 +1,6 @@
 """Pose tracks in memory: all frames end to end on the device, windows of them by index."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxpose.cameras import normalize_screen
 from jaxpose.errors import InputError
 from jaxpose.kinematics import mirror, root_relative
 from jaxpose.skeleton import Skeleton
@@ -67,16 +67,18 @@ def join(tracks: Sequence[Track]) -> Frames:
     lengths = track_lengths(tracks)
     if not lengths.all():
         raise InputError(f"{name(tracks[int(np.argmin(lengths))])} has no frames; leave it out of the data set")
-    track = np.repeat(np.arange(len(tracks), dtype=np.int32), lengths)
-    width, height = np.asarray([(t.width, t.height) for t in tracks], np.float32)[track].T[..., None]
     ends = np.cumsum(lengths, dtype=np.int32)
-    return Frames(
-        keypoints=normalize_screen(np.concatenate([t.keypoints_2d for t in tracks]), width, height),
-        poses=root_relative(jnp.concatenate([t.positions_3d for t in tracks])),
-        track=jnp.asarray(track),
-        first=jnp.asarray(ends - lengths, jnp.int32),
-        last=jnp.asarray(ends - 1),
-    )
+    firsts = ends - lengths.astype(np.int32)
+    keypoints = _empty_aligned(int(ends[-1]), *tracks[0].keypoints_2d.shape[1:])
+    poses = _empty_aligned(int(ends[-1]), *tracks[0].positions_3d.shape[1:])
+    for track, first, end in zip(tracks, firsts, ends, strict=True):
+        # As `cameras.normalize_screen`, but in NumPy: JAX would compile a program for every length of track.
+        aspect = np.asarray([1, track.height / track.width], np.float32)
+        keypoints[first:end] = track.keypoints_2d
+        keypoints[first:end, :, :2] = track.keypoints_2d[..., :2] / np.float32(track.width) * 2 - aspect
+        poses[first:end] = root_relative(track.positions_3d)
+    of_track = np.repeat(np.arange(len(tracks), dtype=np.int32), lengths)
+    return jax.device_put(Frames(keypoints, poses, of_track, firsts, ends - 1))
 
 
 def name(track: Track) -> str:
@@ -152,3 +154,11 @@ def epoch_order(key: jax.Array, epoch: int, windows: int) -> jax.Array:
       (2W,) int32: sample i < W is window i, sample W + i is its mirror image.
     """
     return jax.random.permutation(jax.random.fold_in(key, epoch), 2 * windows)
+
+
+def _empty_aligned(*shape: int) -> np.ndarray:
+    """A float32 array that begins at a multiple of 64 bytes: JAX takes such an array for the CPU without a copy."""
+    size = math.prod(shape) * 4
+    memory = np.empty(size + 64, np.uint8)
+    begin = -memory.ctypes.data % 64
+    return memory[begin : begin + size].view(np.float32).reshape(shape)

@@ -1,9 +1,12 @@
-"""One program on any number of devices: parameters and data on each, the windows of a batch divided among them.
+"""JAX's runtime: the processes and devices that work together, and the programs that it compiles for them.
 
+One program runs on any number of devices: parameters and data on each, the windows of a batch divided among them.
 JAX's compiler divides the work and adds the exchanges between devices; nothing here talks to another device itself.
 """
 
 import os
+import tempfile
+from pathlib import Path
 from typing import TypeVar
 
 import jax
@@ -17,6 +20,28 @@ def join_cluster() -> None:
     """Find the other processes of a Slurm step or an Open MPI job; alone, do nothing. Before anything else of JAX."""
     if max(int(os.environ.get(size, 1)) for size in ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")) > 1:
         jax.distributed.initialize()
+
+
+def keep_compiled() -> None:
+    """Let JAX keep compiled programs on disk: a second run of the same settings loads them.
+
+    They lie in `jaxpose` in the user's cache folder ($XDG_CACHE_HOME, ~/.cache): those last used, at most 64 MB. What
+    the user has told JAX stays: another folder (JAX_COMPILATION_CACHE_DIR), or none (JAX_ENABLE_COMPILATION_CACHE=0).
+    Where nothing can be written, every run compiles.
+    """
+    decided = jax.config.jax_compilation_cache_dir is not None or not jax.config.jax_enable_compilation_cache
+    if decided or jax.__version_info__ < (0, 10, 2):  # older ones print false alarms when a CPU loads a program
+        return
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "jaxpose").expanduser()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # who can write programs here can make this user run them
+        tempfile.TemporaryFile(dir=folder).close()
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    # JAX looks at every kept program whenever it adds one: keep few, and none that is compiled at once.
+    jax.config.update("jax_compilation_cache_max_size", 64 * 2**20)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 def data_mesh() -> Mesh:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from jaxpose import checkpoint, loop, results
 from jaxpose.dataset import join
-from jaxpose.devices import replicate
+from jaxpose.devices import data_mesh, replicate
 from jaxpose.errors import InputError, reported
 from jaxpose.runs import read_settings
 from jaxpose.scoring import lift_tracks, score
@@ -56,11 +56,10 @@ def evaluate(run: Path, *, data: str | None = None, split: str | None = None) ->
         if here != there:
             names = [getattr(value, "name", value) for value in (here, there)]
             raise InputError(f"{data or config.data} has {field} {names[0]}, but {run} was trained on {names[1]}")
-    config = dataclasses.replace(config, batch_size=jax.device_count())  # nothing is trained: any batch will do
-    recipe = loop.build_recipe(config, description, 1)
-    frames = replicate(join(tracks), recipe.mesh)
-    state = checkpoint.load(run, loop.init(recipe, frames, config.seed))
-    predictions = lift_tracks(recipe.model, state.variables, frames, description, recipe.mesh)
+    model, mesh = loop.build_model(config, description), data_mesh()
+    shapes = jax.eval_shape(lambda: loop.initial_variables(model, description, jax.random.key(0)))
+    variables, frames = replicate((checkpoint.load(run, shapes), join(tracks)), mesh)
+    predictions = lift_tracks(model, variables, frames, description, mesh)
     scores = score(predictions, frames.poses, tracks)
     if own:
         results.write(run, scores, description, split)

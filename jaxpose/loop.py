@@ -16,11 +16,10 @@ from jax.sharding import Mesh
 from jaxpose import metrics
 from jaxpose.config import Config
 from jaxpose.dataset import Description, Frames, epoch_order, mirror_some, take_windows
-from jaxpose.devices import data_mesh, divide, replicate
+from jaxpose.devices import data_mesh, divide, gather
 from jaxpose.errors import InputError
 from jaxpose.models.temporal import TemporalModel
 from jaxpose.optimizer import amsgrad, learning_rate_schedule, momentum_schedule
-from jaxpose.skeleton import Skeleton
 
 Loss = Callable[[jax.Array, jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
 """Predicted and true poses (B, K, J, 3) to the scalar to minimise and its named parts, scalars too."""
@@ -49,8 +48,7 @@ class Recipe(NamedTuple):
     learning_rate: optax.Schedule  # by step; the optimizer follows it
     momentum: optax.Schedule  # of BatchNorm, by step
     loss: Loss
-    skeleton: Skeleton  # of the poses
-    layout: Skeleton  # of the keypoints
+    description: Description  # of the data: the joints of its poses, its keypoints
     frames: int  # consecutive output frames per window, K
     batch_size: int  # windows per step
     windows: int  # W, in the data; an epoch visits each twice, once mirrored
@@ -88,8 +86,7 @@ def build_recipe(config: Config, description: Description, windows: int) -> Reci
         learning_rate=learning_rate,
         momentum=momentum_schedule(config.epochs, steps_per_epoch),
         loss=position_loss,
-        skeleton=description.skeleton,
-        layout=description.layout,
+        description=description,
         frames=config.frames,
         batch_size=config.batch_size,
         windows=windows,
@@ -112,28 +109,27 @@ def position_loss(predictions: jax.Array, targets: jax.Array) -> tuple[jax.Array
     return position, {"position": position}
 
 
-def init(recipe: Recipe, data: Frames, seed: int) -> State:
+def initial_variables(model: nn.Module, description: Description, key: jax.Array) -> dict[str, optax.Params]:
+    """What `model.apply` takes, `params` and `batch_stats`, before any training; for keypoints of such data."""
+    window = (1, sum(model.context) + 1, description.layout.num_joints, description.channels)
+    return model.init(key, jnp.zeros(window))
+
+
+@functools.partial(jax.jit, static_argnames="recipe")
+def init(recipe: Recipe, key: jax.Array) -> State:
     """The state before the first step.
 
     Args:
-      recipe: the model and optimiser.
-      data: its shapes say what the model will see.
-      seed: of weights, sample order and dropout.
+      recipe: the model and optimiser; static.
+      key: of weights, sample order and dropout.
 
     Returns:
-      The state.
+      The state, on every device.
     """
-    key = jax.random.key(seed)
-    window = jnp.zeros((1, sum(recipe.model.context) + 1, *data.keypoints.shape[1:]))
-    variables = jax.jit(recipe.model.init)(key, window)
-    state = State(
-        step=jnp.zeros((), jnp.int32),
-        params=variables["params"],
-        batch_stats=variables["batch_stats"],
-        opt_state=recipe.optimizer.init(variables["params"]),
-        key=key,
-    )
-    return replicate(state, recipe.mesh)
+    variables = initial_variables(recipe.model, recipe.description, key)
+    opt_state = recipe.optimizer.init(variables["params"])
+    state = State(step=jnp.zeros((), jnp.int32), **variables, opt_state=opt_state, key=key)
+    return jax.tree.map(lambda array: gather(array, recipe.mesh), state)
 
 
 def train_step(
@@ -195,7 +191,7 @@ def train_steps(
         sample = divide(order[(position + jnp.arange(recipe.batch_size)) % samples], recipe.mesh)
         window, mirrored = sample % recipe.windows, sample >= recipe.windows
         batch = take_windows(data, starts[window], recipe.frames, recipe.model.context)
-        batch = mirror_some(mirrored, *batch, recipe.layout, recipe.skeleton)
+        batch = mirror_some(mirrored, *batch, recipe.description.layout, recipe.description.skeleton)
         return train_step(state, *batch, recipe)
 
     def accumulate(_: int, carry: tuple[State, dict[str, jax.Array]]) -> tuple[State, dict[str, jax.Array]]:

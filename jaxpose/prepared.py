@@ -31,15 +31,15 @@ def describe(data_dir: Path) -> Description:
     return _description(_opened(data_dir), data_dir)
 
 
-def read(data_dir: Path, split: str) -> list[Track]:
-    """The tracks of a split.
+def read(data_dir: Path, split: str) -> tuple[Description, list[Track]]:
+    """The tracks of a split, and what the data set says about itself.
 
     Args:
       data_dir: a folder that a command of `data_prep` wrote.
       split: TFDS split arithmetic over subjects, such as "S1+S5" or "S9[:50%]"; "all" is everything.
 
     Returns:
-      At least one track, in the order in which they were written; the arrays are read-only.
+      The description, and at least one track, in the order in which they were written; the arrays are read-only.
 
     Raises:
       InputError: `data_dir` is not a prepared data set or is damaged, the split is unknown or empty, or a track is
@@ -62,7 +62,7 @@ def read(data_dir: Path, split: str) -> list[Track]:
     for track in tracks:
         if found := fault(track, description):
             raise InputError(f"{data_dir}: {found}; correct the source and prepare the data set again")
-    return tracks
+    return description, tracks
 
 
 def fault(track: Track, description: Description) -> str:

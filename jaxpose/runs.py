@@ -6,6 +6,7 @@ results `results`'s.
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ def new_run(preset: str, runs: Path = Path("runs")) -> Path:
 
 def refuse_occupied(run: Path) -> None:
     """Raise `InputError` if the folder holds something."""
-    if run.exists() and (not run.is_dir() or any(run.iterdir())):
+    occupied = os.path.exists(run)  # unlike Path.exists, no error for a place that one may not look into
+    if occupied and (not run.is_dir() or any(run.iterdir())):
         raise InputError(f"{run} already exists; name another folder with --out, or go on with --resume {run}")
 
 

@@ -25,7 +25,7 @@ def load(data: str, split: str) -> tuple[Description, list[Track]]:
       InputError: there is no such data set or split, or a track breaks the data contract.
     """
     if data != SYNTHETIC:
-        return prepared.describe(Path(data)), prepared.read(Path(data), split)
+        return prepared.read(Path(data), split)
     subjects = split.split("+")
     if unknown := [subject for subject in subjects if subject not in synthetic.SUBJECTS]:
         known = ", ".join(synthetic.SUBJECTS)

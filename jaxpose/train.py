@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from jaxpose import checkpoint, loop, plots, results
 from jaxpose.config import PRESETS, Config
 from jaxpose.dataset import join, track_lengths, window_starts
-from jaxpose.devices import join_cluster, replicate
+from jaxpose.devices import join_cluster, keep_compiled, replicate
 from jaxpose.errors import InputError, reported
 from jaxpose.files import write_whole
 from jaxpose.metrics import mpjpe
@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with reported():
         join_cluster()
         command, preset = parse(sys.argv[1:] if arguments is None else arguments)
+        keep_compiled()
         if preset == "joint-aware":
             print("joint-aware: its constraint losses are still to come; this trains with the position loss alone.")
         if command.resume is None:
@@ -109,7 +110,7 @@ def train(config: Config, run: Path, *, resume: bool = False) -> None:
     recipe = loop.build_recipe(config, description, len(starts))
     data, test, starts = (replicate(arrays, recipe.mesh) for arrays in (join(tracks), join(test_tracks), starts))
     lift = functools.partial(lift_tracks, recipe.model, data=test, description=description, mesh=recipe.mesh)
-    state = loop.init(recipe, data, config.seed)
+    state = loop.init(recipe, jax.random.key(config.seed))
     sync_global_devices("the folder was free")
     if first:
         write_settings(run, config, description)

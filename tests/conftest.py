@@ -1,8 +1,10 @@
-"""What every test shares: the CPU, repeatable hypothesis examples, and float64 on request."""
+"""What every test shares: the CPU, no programs kept on disk, repeatable hypothesis examples, float64 on request."""
 
 import os
 
-os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before jax is imported; the suite never needs an accelerator
+# Before jax is imported, here and in the processes that tests start.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")  # the suite never needs an accelerator
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "0"  # the user's cache is not the suite's
 
 import jax
 import pytest
@@ -17,6 +19,22 @@ def x64():
     """Run one test in float64, for comparisons with float64 oracles and finite differences."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture
+def cache_folder(monkeypatch, tmp_path):
+    """A new folder where a user's programs are kept; JAX's settings are as a user has them, and put back."""
+    names = [f"jax_{name}" for name in (
+        "enable_compilation_cache", "compilation_cache_dir", "compilation_cache_max_size",
+        "persistent_cache_min_compile_time_secs",
+    )]  # fmt: skip
+    before = {name: getattr(jax.config, name) for name in names}
+    jax.config.update("jax_enable_compilation_cache", True)
+    jax.config.update("jax_compilation_cache_dir", None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    yield tmp_path / "cache"
+    for name, value in before.items():
+        jax.config.update(name, value)
 
 
 @pytest.fixture(scope="session")

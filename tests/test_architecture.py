@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "jaxpose"
 # From the ground up; a room imports from lower floors only, or from its own floor.
 FLOORS = (
     {"errors", "files", "numerics", "skeleton"},
-    {"devices"},
+    {"devices", "published"},
     {"temporal", "streaming", "rotations"},
     {"cameras", "kinematics"},
     {"calibration", "metrics"},

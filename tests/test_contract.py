@@ -53,7 +53,7 @@ def test_what_is_written_is_read_back(tmp_path):
     assert tallies == {split: (4, 16, pytest.approx(16 / 29.97)) for split in DESCRIPTION.splits}
     assert prepared.describe(out) == DESCRIPTION
     for subject in DESCRIPTION.splits:
-        for found, expected in itertools.zip_longest(prepared.read(out, subject), tracks(subject)):
+        for found, expected in itertools.zip_longest(prepared.read(out, subject)[1], tracks(subject)):
             for field, value in expected._asdict().items():
                 np.testing.assert_array_equal(getattr(found, field), np.float32(value) if field == "fps" else value)
                 assert np.asarray(getattr(found, field)).dtype == np.asarray(value).dtype

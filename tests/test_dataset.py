@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from samples import make_track
 
 from jaxpose import dataset
+from jaxpose.cameras import normalize_screen
+from jaxpose.devices import data_mesh, replicate
 from jaxpose.errors import InputError
 from jaxpose.skeleton import COCO_17, H36M_17
 
@@ -30,6 +32,24 @@ def test_joined_frames_are_what_the_model_sees():
     np.testing.assert_array_equal(data.track, [0, 0, 0, 0, 1, 1, 1])
     np.testing.assert_array_equal(data.first, [0, 4])
     np.testing.assert_array_equal(data.last, [3, 6])
+
+
+def test_joined_keypoints_are_screen_coordinates_and_keep_their_confidence():
+    sizes = ((1000, 1002), (640, 480), (1, 3))
+    some = [make_track(frames=5, seed=width, width=width, height=height) for width, height in sizes]
+    sure = np.random.default_rng(0).uniform(size=(5, 17, 1)).astype(np.float32)
+    some = [t._replace(keypoints_2d=np.concatenate([t.keypoints_2d, sure], axis=-1)) for t in some]
+    expected = [normalize_screen(t.keypoints_2d, t.width, t.height) for t in some]
+    np.testing.assert_allclose(dataset.join(some).keypoints, np.concatenate(expected), rtol=1e-6, atol=2e-7)
+
+
+def test_a_cpu_takes_joined_frames_without_a_copy(monkeypatch):
+    filled = []
+    make = dataset._empty_aligned
+    monkeypatch.setattr(dataset, "_empty_aligned", lambda *shape: filled.append(make(*shape)) or filled[-1])
+    data = replicate(dataset.join(tracks()), data_mesh())
+    for there, here in zip(filled, (data.keypoints, data.poses), strict=True):
+        assert here.unsafe_buffer_pointer() == there.ctypes.data
 
 
 def test_nothing_to_join_is_refused():

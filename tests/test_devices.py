@@ -117,3 +117,42 @@ def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch):
 def test_alone_there_is_no_cluster_to_join():
     devices.join_cluster()
     assert jax.process_count() == 1
+
+
+def test_programs_are_kept_in_the_users_cache_folder(cache_folder):
+    devices.keep_compiled()
+    assert jax.config.jax_compilation_cache_dir == str(cache_folder / "jaxpose")
+    assert (cache_folder / "jaxpose").stat().st_mode & 0o777 == 0o700
+    assert not any((cache_folder / "jaxpose").iterdir())
+    assert 0 < jax.config.jax_compilation_cache_max_size < 1e9
+
+
+def test_without_a_cache_folder_of_its_own_it_is_in_the_home(cache_folder, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(cache_folder))
+    devices.keep_compiled()
+    assert jax.config.jax_compilation_cache_dir == str(cache_folder / ".cache" / "jaxpose")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("jax_compilation_cache_dir", "/elsewhere"), ("jax_enable_compilation_cache", False)]
+)
+def test_what_the_user_decided_about_the_cache_stays(cache_folder, setting, value):
+    jax.config.update(setting, value)
+    before = dict(jax.config.values)
+    devices.keep_compiled()
+    assert dict(jax.config.values) == before
+    assert not cache_folder.exists()
+
+
+def test_old_versions_of_jax_keep_nothing(cache_folder, monkeypatch):
+    """They call every program that they load one for another kind of processor, on stderr, if it knows AVX-512."""
+    monkeypatch.setattr(jax, "__version_info__", (0, 10, 1))
+    devices.keep_compiled()
+    assert jax.config.jax_compilation_cache_dir is None
+
+
+def test_a_cache_folder_that_cannot_be_written_is_not_used(cache_folder):
+    cache_folder.write_text("a file is in its place")
+    devices.keep_compiled()
+    assert jax.config.jax_compilation_cache_dir is None

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from jaxpose.errors import InputError
 from jaxpose.files import write_text, write_whole
 
 
@@ -30,7 +31,15 @@ def test_a_failure_leaves_the_old_file_alone(tmp_path):
         temporary.write_text("half")
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match=r"a\.txt cannot be written \(disk full\); make room"):
         write_whole(path, fail)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("name", ["no/folder.txt", "file/file.txt", "x" * 300])
+def test_a_place_that_cannot_be_written_is_refused(tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=rf"{name} cannot be written \(.+\); make room, or choose another place"):
+        write_text(tmp_path / name, "text")
+    assert os.listdir(tmp_path) == ["file"]

@@ -112,7 +112,7 @@ def test_a_round_trip_agrees_with_float64(tmp_path, joints):
     assert (description.synthetic, description.channels) == (False, 2)
     assert (description.skeleton, description.layout, description.splits) == (H36M_17, H36M_17, ("S1", "S9", "S11"))
     expected = [(*key, camera) for key in FRAMES for camera in CAMERAS]
-    found = prepared.read(out, "S1+S9+S11")
+    _, found = prepared.read(out, "S1+S9+S11")
     assert [(track.subject, track.action, track.camera) for track in found] == expected
     for track in found:
         key = track.subject, track.action
@@ -127,7 +127,7 @@ def test_a_round_trip_agrees_with_float64(tmp_path, joints):
 def test_cameras_are_those_of_the_published_calibration(tmp_path):
     calibration = json.loads((SHARED / "h36m_cameras.json").read_text())
     save(tmp_path)
-    for track in prepared.read(run(tmp_path), "all"):
+    for track in prepared.read(run(tmp_path), "all")[1]:
         published = calibration[track.subject][CAMERAS.index(track.camera)]
         assert published["id"] == track.camera
         assert (published["res_w"], published["res_h"]) == (track.width, track.height)
@@ -152,7 +152,7 @@ def test_layouts_are_recognised_by_number_and_symmetry(tmp_path, metadata, joint
     out = run(tmp_path)
     assert prepared.describe(out)[3:5] == (expected, channels)
     np.testing.assert_array_equal(
-        prepared.read(out, "S11")[2].keypoints_2d, keypoints(joints, channels)["S11", "Sitting"][2]
+        prepared.read(out, "S11")[1][2].keypoints_2d, keypoints(joints, channels)["S11", "Sitting"][2]
     )
 
 
@@ -160,7 +160,7 @@ def test_options(tmp_path):
     save(tmp_path)
     out = run(tmp_path, "--fps", "25", "--title", "two people")
     assert prepared.describe(out).title == "two people"
-    assert {track.fps for track in prepared.read(out, "all")} == {25.0}
+    assert {track.fps for track in prepared.read(out, "all")[1]} == {25.0}
 
 
 def test_what_is_shown(tmp_path, capsys):
@@ -171,7 +171,7 @@ def test_what_is_shown(tmp_path, capsys):
     assert "keypoints cut to the frames that have poses: S1 'Directions' by 4\n" in shown
     assert "│ S1    │      8 │     32 │       1 │" in shown
     assert shown.endswith(f"wrote {out}\n")
-    assert [len(track.keypoints_2d) for track in prepared.read(out, "S1[:4]")] == [5] * 4
+    assert [len(track.keypoints_2d) for track in prepared.read(out, "S1[:4]")[1]] == [5] * 4
     assert "tensorflow" not in sys.modules
 
 
@@ -180,9 +180,9 @@ def test_s11_directions_is_left_out_unless_kept(tmp_path, capsys):
     save(tmp_path, poses(frames=frames), keypoints(frames=frames))
     out = run(tmp_path)
     assert "left out, as published evaluations do: S11 'Directions' (--keep-s11-directions" in capsys.readouterr().out
-    assert {track.action for track in prepared.read(out, "S11")} == {"Sitting", "Directions 1"}
+    assert {track.action for track in prepared.read(out, "S11")[1]} == {"Sitting", "Directions 1"}
     out.rename(tmp_path / "without")
-    kept = prepared.read(run(tmp_path, "--keep-s11-directions"), "S11")
+    _, kept = prepared.read(run(tmp_path, "--keep-s11-directions"), "S11")
     assert {track.action for track in kept} == {"Sitting", "Directions", "Directions 1"}
 
 
@@ -191,7 +191,7 @@ def test_joints_that_are_not_used_may_hold_anything(tmp_path):
     for world in holed.values():
         world[:, [joint for joint in range(32) if joint not in KEPT]] = np.nan
     save(tmp_path, holed)
-    assert np.isfinite(prepared.read(run(tmp_path), "S1")[0].positions_3d).all()
+    assert np.isfinite(prepared.read(run(tmp_path), "S1")[1][0].positions_3d).all()
 
 
 WALKING = ("S1", "Walking 1")
@@ -321,7 +321,7 @@ def test_real_motion(tmp_path):
     out = run(tmp_path)
     worst, to_pixels = [], jax.jit(project)
     for subject, actions, frames in (("S1", 14, 22857), ("S5", 10, 5339), ("S9", 4, 4201)):
-        found = prepared.read(out, subject)
+        _, found = prepared.read(out, subject)
         assert (len(found), sum(len(track.positions_3d) for track in found)) == (4 * actions, 4 * frames)
         for track in found:
             camera = Camera(track.orientation, track.translation, track.intrinsics, track.width, track.height)

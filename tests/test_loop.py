@@ -26,7 +26,7 @@ def problem(config=CONFIG):
 
 
 def trained(recipe, data, starts, *, until, state=None, steps_per_call=5):
-    state = loop.init(recipe, data, 0) if state is None else state
+    state = loop.init(recipe, jax.random.key(0)) if state is None else state
     records = []
     for state, record in loop.run(state, recipe, data, starts, until=until, steps_per_call=steps_per_call):  # noqa: B007, B020
         records.append(record)
@@ -81,7 +81,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not():
     recipe, data, starts = problem()
     one, two = (trained(recipe, data, starts, until=3)[0] for _ in range(2))
     chex.assert_trees_all_equal(one, two)
-    other, _ = trained(recipe, data, starts, until=3, state=loop.init(recipe, data, 1))
+    other, _ = trained(recipe, data, starts, until=3, state=loop.init(recipe, jax.random.key(1)))
     assert any(jnp.any(a != b) for a, b in zip(*map(jax.tree.leaves, (one.params, other.params)), strict=True))
 
 
@@ -94,7 +94,7 @@ def test_many_steps_in_one_call_are_the_steps_one_by_one():
 
 def test_batch_statistics_follow_the_momentum_of_the_step():
     recipe, data, starts = problem()
-    state = loop.init(recipe, data, 0)
+    state = loop.init(recipe, jax.random.key(0))
     keypoints, poses = take_windows(data, starts[:16], 1, recipe.model.context)
     stepped, _ = loop.train_step(state, keypoints, poses, recipe._replace(momentum=lambda step: 1.0))
     kernel = state.params["expand"]["kernel"]
@@ -138,7 +138,7 @@ def test_a_loss_that_is_not_finite_stops_the_run():
 def test_nothing_of_a_call_touches_the_host():
     """Lowering for CUDA refuses host callbacks, so it proves that there are none; float64 would show in the text."""
     recipe, data, starts = problem()
-    state = loop.init(recipe, data, 0)
+    state = loop.init(recipe, jax.random.key(0))
     order = loop.order_of_epoch(state, recipe)
     traced = loop.train_steps.trace(state, data, starts, order, np.int32(2), recipe)
     text = traced.lower(lowering_platforms=("cuda",)).as_text()

@@ -52,7 +52,7 @@ def copy(original, tmp_path):
     ],
 )
 def test_splits_are_subjects_and_tracks_keep_their_order(original, split, expected):
-    assert [(found.subject, found.action) for found in prepared.read(original, split)] == expected
+    assert [(found.subject, found.action) for found in prepared.read(original, split)[1]] == expected
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_foreign_classes_are_not_imported(copy, tmp_path, monkeypatch):
 def test_damaged_records(copy, damage):
     (record,) = copy.glob("*S5*array_record*")
     damage(record)
-    assert len(prepared.read(copy, "S1")) == len(ACTIONS)
+    assert len(prepared.read(copy, "S1")[1]) == len(ACTIONS)
     with pytest.raises(InputError, match=r"copy is damaged or incomplete \(.*\); prepare or copy it again"):
         prepared.read(copy, "S5")
 
@@ -191,7 +191,7 @@ import sys
 from pathlib import Path
 from jaxpose import prepared
 assert "tensorflow_datasets" not in sys.modules  # importing the reader is cheap
-print(len(prepared.read(Path({str(original)!r}), "S1+S5")), "tensorflow" in sys.modules)
+print(len(prepared.read(Path({str(original)!r}), "S1+S5")[1]), "tensorflow" in sys.modules)
 """
     run = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
     assert (run.stdout, run.stderr, run.returncode) == ("8 False\n", "", 0)

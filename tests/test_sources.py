@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
 from jaxpose import sources
 from jaxpose.errors import InputError
@@ -11,6 +12,13 @@ def test_a_prepared_folder(prepared):
     description, tracks = sources.load(str(prepared), "S1")
     assert description.splits == ("S1", "S9")
     assert {track.subject for track in tracks} == {"S1"}
+
+
+def test_a_prepared_folder_is_opened_once(prepared, monkeypatch):
+    opened, original = [], tfds.builder_from_directory
+    monkeypatch.setattr(tfds, "builder_from_directory", lambda path: opened.append(path) or original(path))
+    sources.load(str(prepared), "S1")
+    assert opened == [prepared]
 
 
 def test_the_built_in_data_is_called_synthetic():

@@ -86,6 +86,26 @@ def test_a_killed_run_resumes_from_its_last_epoch(prepared, run, tmp_path):
     assert (killed / "metrics.jsonl").read_text() == (run / "metrics.jsonl").read_text()
 
 
+def test_a_second_run_compiles_no_training_step_and_gives_the_same_bits(prepared, tmp_path):
+    """JAX leaves a note of the time beside a compiled program whenever it loads it."""
+    user = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "1", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    runs, notes = (tmp_path / "first", tmp_path / "second"), []
+    for run in runs:
+        command = [sys.executable, "-m", "jaxpose.train", *arguments(prepared, run, "--steps", "1")]
+        assert not subprocess.run(command, check=True, capture_output=True, env=user).stderr
+        (note,) = (tmp_path / "cache" / "jaxpose").glob("jit_train_steps-*-atime")
+        notes.append(note.read_bytes())
+    assert notes[0] != notes[1]
+    for file in ("metrics.jsonl", "results.json"):
+        assert (runs[0] / file).read_bytes() == (runs[1] / file).read_bytes()
+
+
+def test_a_cache_folder_that_cannot_be_written_stops_no_run(prepared, tmp_path, cache_folder):
+    cache_folder.write_text("a file is in its place")
+    train.main(arguments(prepared, tmp_path / "run", "--steps", "1"))
+    assert (tmp_path / "run" / "results.json").is_file()
+
+
 def test_settings_are_flat_and_the_presets_their_defaults():
     command, preset = train.parse(["baseline", "--channels", "8", "--filter-widths", "3", "5", "--seed", "7"])
     assert preset == "baseline"

@@ -28,7 +28,7 @@ def main(out, dtype):
         return replicate(jax.tree.map(floats, tree), recipe.mesh)
 
     data = cast(join(tracks))
-    state = cast(loop.init(recipe, data, 0))
+    state = cast(loop.init(recipe, jax.random.key(0)))
     for state, _ in loop.run(state, recipe, data, replicate(starts, recipe.mesh), until=20, steps_per_call=5):  # noqa: B007, B020
         pass
     lifted = scoring.lift_tracks(recipe.model, state.variables, data, DESCRIPTION, recipe.mesh)

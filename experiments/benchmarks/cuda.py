@@ -24,7 +24,6 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxpose import loop, scoring
 from jaxpose.config import Config
 from jaxpose.dataset import Description, Frames
-from jaxpose.loop import Recipe, State
 from jaxpose.models.temporal import Precision
 from jaxpose.skeleton import H36M_17
 
@@ -157,20 +156,6 @@ def motion(key: jax.Array, frames: int, tracks: int) -> Frames:
     )
 
 
-def state_shapes(recipe: Recipe, data: Frames) -> State:
-    """Shapes and types of what `loop.init` gives."""
-    window = jax.ShapeDtypeStruct((1, sum(recipe.model.context) + 1, *data.keypoints.shape[1:]), jnp.float32)
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    variables = jax.eval_shape(recipe.model.init, key, window)
-    return State(
-        step=jax.ShapeDtypeStruct((), jnp.int32),
-        params=variables["params"],
-        batch_stats=variables["batch_stats"],
-        opt_state=jax.eval_shape(recipe.optimizer.init, variables["params"]),
-        key=key,
-    )
-
-
 def training_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
     """`loop.train_steps` as `python -m jaxpose.train` calls it, for all training frames of Human3.6M."""
     recipe = loop.build_recipe(config, HUMAN36M, TRAIN_FRAMES // config.frames)._replace(mesh=mesh)
@@ -178,18 +163,19 @@ def training_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
     starts, order, steps = (
         jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((recipe.windows,), (2 * recipe.windows,), ())
     )
-    arguments = (state_shapes(recipe, data), data, starts, order, steps)
+    arguments = (jax.eval_shape(lambda: loop.init(recipe, jax.random.key(0))), data, starts, order, steps)
     return loop.train_steps.trace(*on_every_device(arguments, mesh), recipe)
 
 
 def evaluation_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
     """The call of `scoring.lift_tracks` for all test frames of Human3.6M."""
-    recipe = loop.build_recipe(config, HUMAN36M, TEST_FRAMES)
+    model = loop.build_model(config, HUMAN36M)
+    variables = jax.eval_shape(lambda: loop.initial_variables(model, HUMAN36M, jax.random.key(0)))
     data = jax.eval_shape(lambda: motion(jax.random.key(0), TEST_FRAMES, TEST_TRACKS))
     frames = scoring._LONGEST_WINDOW  # the longest tracks of Human3.6M have more
     starts = jax.ShapeDtypeStruct((-(-TEST_FRAMES // frames // mesh.size), mesh.size), jnp.int32)
-    arguments = on_every_device((state_shapes(recipe, data).variables, data, starts), mesh)
-    return scoring._lift_windows.trace(recipe.model, *arguments, frames, HUMAN36M, mesh)
+    arguments = on_every_device((variables, data, starts), mesh)
+    return scoring._lift_windows.trace(model, *arguments, frames, HUMAN36M, mesh)
 
 
 def on_every_device(tree: Tree, mesh: Mesh) -> Tree:

@@ -127,7 +127,7 @@ def measured(config: Config, steps: int, *, frames: int = cuda.TRAIN_FRAMES, rep
     """
     recipe = loop.build_recipe(config, cuda.HUMAN36M, frames // config.frames)
     data, starts = replicate(_random_data(config, frames), recipe.mesh)
-    state = loop.init(recipe, data, config.seed)
+    state = loop.init(recipe, jax.random.key(config.seed))
     order = loop.order_of_epoch(state, recipe)
     state, _ = loop.train_steps(state, data, starts, order, np.int32(1), recipe)  # compiles
     jax.block_until_ready(state)

@@ -23,6 +23,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from jaxpose.files import write_text
 from jaxpose.models import streaming, temporal
 from jaxpose.models.temporal import TemporalModel
 
@@ -70,7 +71,7 @@ def main(
     timings = [timing for batch in batches for timing in compare(ways(model, variables, batch), batch, rounds)]
     show(timings, sum(leaf.nbytes for leaf in jax.tree.leaves(variables)))
     if out:
-        out.write_text(json.dumps([timing._asdict() for timing in timings], indent=2) + "\n", "utf-8")
+        write_text(out, json.dumps([timing._asdict() for timing in timings], indent=2) + "\n")
 
 
 def ways(model: TemporalModel, variables: optax.Params, batch: int) -> list[Way]:

@@ -8,6 +8,7 @@ square matrices in the same run. Needs the extra `torch`; takes about five minut
 """
 
 import dataclasses
+import functools
 import json
 import os
 import statistics
@@ -27,7 +28,7 @@ from rich.table import Table
 from experiments.parity.torch_model import TemporalNet
 from jaxpose import loop, plots, scoring
 from jaxpose.config import Config
-from jaxpose.dataset import Description, Frames, window_starts
+from jaxpose.dataset import Description, Frames, take_windows, window_starts
 from jaxpose.devices import replicate
 from jaxpose.files import write_text, write_whole
 from jaxpose.models.temporal import multiply_adds
@@ -73,18 +74,21 @@ def noise() -> Frames:
     )
 
 
-def jax_training(config: Config, steps: int, *, logged: bool) -> Thunk:
-    """`steps` training steps in one compiled call; or as the trainer runs them, with its records."""
+def jax_training(config: Config, steps: int, *, whole: bool) -> Thunk:
+    """`steps` training steps, on one batch or as the trainer runs them: batches, mirroring and records."""
     starts = window_starts([FRAMES] * TRACKS, config.frames)
     recipe = loop.build_recipe(config, DESCRIPTION, len(starts))
     data, starts = replicate(noise(), recipe.mesh), replicate(starts, recipe.mesh)
-    state = loop.init(recipe, data, 0)
-    order = loop.order_of_epoch(state, recipe)
+    state = loop.init(recipe, jax.random.key(0))
+    batch = take_windows(data, starts[: config.batch_size], config.frames, recipe.model.context)
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def repeat(state: loop.State) -> loop.State:
+        return jax.lax.fori_loop(0, steps, lambda _, state: loop.train_step(state, *batch, recipe)[0], state)
 
     def bare() -> None:
         nonlocal state
-        state, _ = loop.train_steps(state, data, starts, order, np.int32(steps), recipe)
-        jax.block_until_ready(state)
+        state = jax.block_until_ready(repeat(state))
 
     def run() -> None:
         nonlocal state
@@ -92,10 +96,10 @@ def jax_training(config: Config, steps: int, *, logged: bool) -> Thunk:
         for state, _ in loop.run(state, recipe, data, starts, until=until, steps_per_call=config.log_every):  # noqa: B007, B020
             pass
 
-    return run if logged else bare
+    return run if whole else bare
 
 
-def torch_training(config: Config, steps: int, *, generated: bool) -> Thunk:
+def torch_training(config: Config, steps: int, *, whole: bool) -> Thunk:
     """`steps` training steps of the strided network, on one batch or on batches that NumPy gathers."""
     data = noise()
     net = TemporalNet(FEATURES, JOINTS, config.filter_widths, config.channels, dropout=config.dropout, strided=True)
@@ -118,7 +122,7 @@ def torch_training(config: Config, steps: int, *, generated: bool) -> Thunk:
 
     def run() -> None:
         for _ in range(steps):
-            keypoints, poses = batch() if generated else fixed
+            keypoints, poses = batch() if whole else fixed
             optimizer.zero_grad()
             loss = torch.linalg.vector_norm(net(keypoints) - poses, dim=-1).mean()
             loss.backward()
@@ -131,7 +135,7 @@ def evaluation(config: Config) -> tuple[Thunk, Thunk]:
     """Whole tracks, averaged with their mirror images, by either library."""
     recipe = loop.build_recipe(config, DESCRIPTION, 1)
     data = replicate(noise(), recipe.mesh)
-    variables = loop.init(recipe, data, 0).variables
+    variables = loop.init(recipe, jax.random.key(0)).variables
     net = TemporalNet(FEATURES, JOINTS, config.filter_widths, config.channels).eval()
     pad, swapped = int(np.prod(config.filter_widths)) // 2, list(H36M_17.mirrored)
     tracks = torch.from_numpy(noise().keypoints.reshape(TRACKS, FRAMES, JOINTS, 2))
@@ -177,7 +181,7 @@ def measure(turns: int, console: Console) -> list[Row]:
     def training(name: str, config: Config, steps: int, *, whole: bool) -> tuple[str, int, Thunk, Thunk]:
         model = loop.build_model(config, DESCRIPTION)
         work = steps * config.batch_size * multiply_adds(model, FEATURES, 1, training=True)
-        ours, theirs = jax_training(config, steps, logged=whole), torch_training(config, steps, generated=whole)
+        ours, theirs = jax_training(config, steps, whole=whole), torch_training(config, steps, whole=whole)
         return name, work, ours, theirs
 
     def cases() -> list[Callable[[], tuple[str, int, Thunk, Thunk]]]:

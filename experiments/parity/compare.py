@@ -31,9 +31,9 @@ from experiments.parity.cases import (
 )
 from jaxpose import loop
 from jaxpose.config import Config
-from jaxpose.convert import params_from_torch, torch_from_params
 from jaxpose.dataset import Description, Frames, take_windows
 from jaxpose.files import write_text
+from jaxpose.published import params_from_torch, torch_from_params
 from jaxpose.skeleton import layout
 
 

@@ -1,0 +1,224 @@
+"""Data of Human3.6M's full size: how soon they are loaded, what memory they take, and what they cost a training step.
+
+    python -m experiments.benchmarks.data_size --out data_size.json --figure data_size.png
+
+A prepared data set of 1.56 million frames of invented motion is written to a temporary folder. A fresh process loads
+it as the trainer does. Then the same training step takes turns on parts of the data and on all of them, with as many
+windows in a batch; medians are printed. Needs Linux, 0.5 GB of disk and 3 GB of memory; takes about three minutes.
+"""
+
+import ctypes
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import tyro
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from data_prep import contract
+from jaxpose import loop, plots
+from jaxpose.calibration import H36M_CAMERAS
+from jaxpose.config import PRESETS, Config
+from jaxpose.dataset import Description, Frames, Track, join
+from jaxpose.devices import data_mesh, replicate
+from jaxpose.files import write_text, write_whole
+from jaxpose.skeleton import H36M_17
+from jaxpose.sources import load
+
+FRAMES = 1_560_000  # of the seven subjects of Human3.6M with ground truth, before all four cameras
+SHORTEST, LONGEST = 1000, 6000  # frames of a track
+DESCRIPTION = Description("invented motion", True, H36M_17, H36M_17, 2, tuple(H36M_CAMERAS))
+PARTS = (10_000, 100_000, 1_000_000)
+MODELS = {
+    "256 channels, 27 frames": (PRESETS["quick"], 20),
+    "1024 channels, 243 frames": (Config(batch_size=256), 1),
+}
+"""Settings, and how many steps make one turn."""
+
+
+class Loading(NamedTuple):
+    """What a process took to hold all data where a training step reads them."""
+
+    data: int  # bytes of the joined frames
+    read: float  # seconds until the tracks are there, the import of TFDS included
+    join: float  # seconds more until the joined frames are on the device
+    memory: int  # bytes that the process has grown by when only the joined frames are left
+    peak: int  # bytes that it had grown by at most
+
+
+class Cost(NamedTuple):
+    """What a model takes of the clock with so much data."""
+
+    model: str
+    frames: int
+    step: list[float]  # seconds of one step, by turn
+    order: list[float]  # seconds to draw the order of an epoch, by turn
+
+
+def write(folder: Path, frames: int) -> None:
+    """A prepared data set of about that many frames: seven subjects, four cameras, tracks of usual lengths."""
+    cameras = sum(len(cameras) for cameras in H36M_CAMERAS.values())
+    usual = (LONGEST - SHORTEST) / np.log(LONGEST / SHORTEST)  # the mean of such a geometric series
+    lengths = np.geomspace(SHORTEST, LONGEST, max(1, round(frames / cameras / usual)))
+    lengths = np.round(lengths * frames / cameras / lengths.sum()).astype(int)
+
+    def tracks(subject: str) -> Iterator[Track]:
+        random = np.random.default_rng(DESCRIPTION.splits.index(subject))
+        return (track for clip, length in enumerate(lengths) for track in film(random, subject, f"Clip {clip}", length))
+
+    contract.write(folder, DESCRIPTION, tracks, text="Invented motion, to measure with; made by a benchmark.")
+
+
+def film(random: np.random.Generator, subject: str, action: str, frames: int) -> Iterator[Track]:
+    """A wobbling body before each camera of the subject, turned a quarter from one to the next."""
+    time = np.arange(frames, dtype=np.float32)[:, None, None] / 50
+    rest, pace, phase = random.normal(size=(3, 17, 3)).astype(np.float32)
+    body = 0.4 * rest + 0.1 * np.sin(6 * pace * time + 6 * phase)
+    for turn, (name, camera) in enumerate(H36M_CAMERAS[subject].items()):
+        quarter = np.linalg.matrix_power(np.asarray([[0, 0, 1], [0, 1, 0], [-1, 0, 0]], np.float32), turn)
+        positions = body @ quarter + np.asarray([0, 0, 5], np.float32)
+        focal, centre = camera.intrinsics[:2], camera.intrinsics[2:4]
+        keypoints = positions[..., :2] / positions[..., 2:] * focal + centre
+        calibration = (camera.intrinsics, camera.orientation, camera.translation, camera.width, camera.height)
+        yield Track(subject, action, name, 50.0, positions, keypoints, *calibration)
+
+
+def loaded(folder: Path) -> Loading:
+    """Load all subjects as the trainer does, in a process that has done nothing else."""
+    mesh = data_mesh()
+    began = time.perf_counter()
+    import tensorflow_datasets  # noqa: F401 - its time counts, its memory is not the data's
+
+    before = memory("VmRSS")
+    _, tracks = load(str(folder), "all")
+    read = time.perf_counter()
+    data = jax.block_until_ready(replicate(join(tracks), mesh))
+    joined = time.perf_counter()
+    del tracks
+    ctypes.CDLL(None).malloc_trim(0)  # what is free now, the C library would keep for the next that asks
+    size = sum(array.nbytes for array in data)
+    return Loading(size, read - began, joined - read, memory("VmRSS") - before, memory("VmHWM") - before)
+
+
+def memory(field: str) -> int:
+    """Bytes of this process that are in memory now (VmRSS), or were at most (VmHWM), as Linux counts them."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    return 1024 * int(line.split()[1])
+
+
+def loaded_afresh(folder: Path) -> Loading:
+    """The same in a fresh process."""
+    code = f"from experiments.benchmarks import data_size as d; print(*d.loaded(d.Path({str(folder)!r})))"
+    output = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True).stdout
+    data, read, join, memory, peak = output.split()
+    return Loading(int(data), float(read), float(join), int(memory), int(peak))
+
+
+def costs(data: Frames, sizes: list[int], turns: int, console: Console) -> list[Cost]:
+    """Time every model on the first so many frames of the data, the sizes in turn."""
+    parts = {size: replicate(first_frames(data, size), data_mesh()) for size in sizes}
+    rows = []
+    for model, (config, steps) in MODELS.items():
+        console.print(f"{model} …")
+        thunks = {size: training(config, steps, part) for size, part in parts.items()}
+        rows += [Cost(model, size, [], []) for size in sizes]
+        for turn in range(turns + 1):
+            for row in rows[-len(sizes) :]:
+                order, step = thunks[row.frames]
+                for seconds, thunk, times in ((row.order, order, 1), (row.step, step, steps)):
+                    began = time.perf_counter()
+                    jax.block_until_ready(thunk())
+                    if turn:  # the first compiles
+                        seconds.append((time.perf_counter() - began) / times)
+    return rows
+
+
+def first_frames(data: Frames, count: int) -> Frames:
+    """The first frames of the data; of the last track that they reach, only the beginning."""
+    tracks = int(data.track[count - 1]) + 1
+    last = np.minimum(data.last[:tracks], count - 1)
+    return Frames(data.keypoints[:count], data.poses[:count], data.track[:count], data.first[:tracks], last)
+
+
+def training(config: Config, steps: int, data: Frames) -> tuple[Callable[[], object], Callable[[], object]]:
+    """What draws the order of an epoch, and what goes some steps on; every frame is a window."""
+    windows = len(data.track)
+    recipe = loop.build_recipe(config, DESCRIPTION, windows)
+    starts = replicate(np.arange(windows, dtype=np.int32), recipe.mesh)
+    state = loop.init(recipe, jax.random.key(config.seed))
+    order = loop.order_of_epoch(state, recipe)
+
+    def go_on() -> object:
+        nonlocal state
+        state, means = loop.train_steps(state, data, starts, order, np.int32(steps), recipe)
+        return state, means
+
+    return lambda: loop.order_of_epoch(state, recipe), go_on
+
+
+def show(console: Console, loading: Loading, rows: list[Cost]) -> None:
+    """Print what was measured."""
+    console.print(
+        f"{loading.data / 1e6:,.0f} MB of frames: read in {loading.read:.1f} s, joined in {loading.join:.1f} s; "
+        f"the process grew by {loading.memory / loading.data:.2f} times as much, "
+        f"by {loading.peak / loading.data:.2f} times at the peak."
+    )
+    table = Table("model", "frames", "a step", "of the smallest", "order of an epoch")
+    for row in rows:
+        smallest = next(other for other in rows if other.model == row.model)
+        step, order = statistics.median(row.step), statistics.median(row.order)
+        ratio = f"{step / statistics.median(smallest.step):.3f}×"
+        table.add_row(row.model, f"{row.frames:,}", f"{1000 * step:.1f} ms", ratio, f"{order:.3f} s")
+    console.print(table)
+
+
+def draw(rows: list[Cost]) -> Figure:
+    """The time of a step by the size of the data, over the time with the smallest."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for model, colour in zip(MODELS, (plots.LEFT, plots.RIGHT), strict=True):
+        steps = {row.frames: statistics.median(row.step) for row in rows if row.model == model}
+        relative = np.asarray([*steps.values()]) / steps[min(steps)]
+        axes.plot([*steps], relative, "o-", color=colour, label=model)
+    axes.set(xscale="log", ylim=(0, 1.5), xlabel="frames of data", ylabel="time of a step, over that with the fewest")
+    axes.legend(loc="lower right")
+    return figure
+
+
+def main(frames: int = FRAMES, turns: int = 7, out: Path | None = None, figure: Path | None = None) -> None:
+    """Write, load, time.
+
+    Args:
+      frames: of the data set.
+      turns: of each size; medians are reported.
+      out: write the measurements as JSON.
+      figure: draw the curve.
+    """
+    console = Console()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "data"
+        write(folder, frames)
+        loading = loaded_afresh(folder)
+        data = join(load(str(folder), "all")[1])
+    sizes = [size for size in PARTS if size < len(data.track)] + [len(data.track)]
+    rows = costs(data, sizes, turns, console)
+    show(console, loading, rows)
+    if out is not None:
+        facts = {"jax": jax.__version__, "loading": loading._asdict(), "costs": [row._asdict() for row in rows]}
+        write_text(out, json.dumps(facts, indent=2) + "\n")
+    if figure is not None:
+        write_whole(figure, draw(rows).savefig)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,109 @@
+"""How long `python -m jaxpose.train` takes until its first training step is done, and on what.
+
+    python -m experiments.benchmarks.startup [--data DIR] [--out startup.json]
+
+The command runs in fresh processes: in each turn one that finds nothing compiled on disk, and one that finds what the
+first has left there. Seconds are from the start of the process; medians of the turns are printed.
+"""
+
+import functools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from jaxpose.files import write_text
+
+PHASES = ("imports", "data", "initial state", "order of the epoch", "step compiled", "step done")
+"""What the child process has behind it at each time that it takes."""
+
+
+def started(began: float, arguments: list[str], out: str) -> None:
+    """In a process that began then: start the command, write the seconds as JSON, and stop it after its first step."""
+    from jaxpose import loop, train
+
+    seconds = {PHASES[0]: time.time() - began}
+
+    def timed(phase: str, function: Callable) -> Callable:
+        @functools.wraps(function)
+        def run(*arguments: object, **named: object) -> object:
+            result = jax.block_until_ready(function(*arguments, **named))
+            seconds[phase] = time.time() - began
+            return result
+
+        return run
+
+    def compiled(event: str, _: float, *, fun_name: str = "", **__: object) -> None:
+        if event.endswith("backend_compile_duration") and fun_name == "jit(train_steps)":
+            seconds["step compiled"] = time.time() - began
+
+    def last(*arguments: object, **named: object) -> None:
+        timed("step done", step)(*arguments, **named)
+        Path(out).write_text(json.dumps(seconds))
+        sys.exit()
+
+    jax.monitoring.register_event_duration_secs_listener(compiled)
+    train.load = timed("data", train.load)
+    loop.init = timed("initial state", loop.init)
+    loop.order_of_epoch = timed("order of the epoch", loop.order_of_epoch)
+    loop.train_steps, step = last, loop.train_steps
+    train.main(arguments)
+
+
+def start(arguments: list[str], cache: Path) -> dict[str, float]:
+    """Seconds by phase of a fresh process with this cache folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        run, out = f"{folder}/run", f"{folder}/seconds.json"
+        call = f"started({time.time()}, {[*arguments, '--steps', '1', '--out', run]}, {out!r})"
+        command = [sys.executable, "-c", f"from experiments.benchmarks.startup import started; {call}"]
+        environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+        until = json.loads(Path(out).read_text())
+    return {phase: until[phase] - before for phase, before in zip(PHASES, [0, *until.values()], strict=False)}
+
+
+def table(cold: list[dict[str, float]], warm: list[dict[str, float]]) -> Table:
+    """Medians by phase, and of the sums."""
+    view = Table("", "nothing compiled yet", "compiled by the run before")
+    for name, phases in [(phase, [phase]) for phase in PHASES] + [("together", PHASES)]:
+        medians = (statistics.median(sum(run[phase] for phase in phases) for run in runs) for runs in (cold, warm))
+        view.add_row(name, *(f"{seconds:.1f} s" for seconds in medians), end_section=name == PHASES[-1])
+    return view
+
+
+def main(
+    data: str = "synthetic", channels: int = 1024, batch_size: int = 256, turns: int = 3, out: Path | None = None
+) -> None:
+    """Start the trainer, cold and warm.
+
+    Args:
+      data: as for the trainer.
+      channels: likewise.
+      batch_size: likewise.
+      turns: of a cold and a warm start; medians are reported.
+      out: write the seconds as JSON.
+    """
+    arguments = ["baseline", "--data", data, "--channels", str(channels), "--batch-size", str(batch_size)]
+    runs: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
+    for _ in range(turns):
+        with tempfile.TemporaryDirectory() as cache:
+            for state in runs:
+                runs[state].append(start(arguments, Path(cache)))
+    console = Console()
+    console.print(table(**runs))
+    if out is not None:
+        write_text(out, json.dumps({"jax": jax.__version__, "arguments": arguments} | runs, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
