@@ -10,7 +10,7 @@ from rich.console import Console
 
 from jaxpose import checkpoint, loop, results
 from jaxpose.dataset import join
-from jaxpose.devices import data_mesh, replicate
+from jaxpose.devices import data_mesh, keep_compiled, replicate
 from jaxpose.errors import InputError, reported
 from jaxpose.runs import read_settings
 from jaxpose.scoring import lift_tracks, score
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     with reported():
         command = tyro.cli(Command, args=arguments, prog="python -m jaxpose.evaluate", description=__doc__)
+        keep_compiled()
         evaluate(command.run, data=command.data, split=command.split)
 
 

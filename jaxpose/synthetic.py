@@ -84,13 +84,8 @@ def motion(key: jax.Array, action: str, subject: str, *, frames: int, fps: float
       (T, 17, 3) float32 positions in the world, metres, z up, floor at 0; joints as in `H36M_17`. All actions and
       subjects share one compiled program for each `frames` and `fps`.
     """
-    return _clip(key, ACTIONS.index(action), body(subject), frames, fps)
-
-
-def _clip(key: jax.Array, action: jax.Array, offsets: jax.Array, frames: int, fps: float) -> jax.Array:
-    """As `motion`, in two programs: XLA takes a fifth less memory to compile them than to compile one."""
-    play, perform = jax.random.split(key)
-    return _perform(perform, _play(play, action, frames, fps), offsets)
+    play, perform = jax.random.split(key)  # two programs: XLA takes a fifth less memory to compile them than one
+    return _perform(perform, _play(play, ACTIONS.index(action), frames, fps), body(subject))
 
 
 @functools.partial(jax.jit, static_argnames=("frames", "fps"))
@@ -248,11 +243,9 @@ def tracks(seed: int, subjects: Sequence[str] = SUBJECTS, *, frames: int = 200, 
 def _tracks_of(seed: int, subject: str, frames: int, fps: float) -> Iterator[Track]:
     cameras = H36M_CAMERAS[subject]
     rig = Camera(*(np.stack(values) for values in zip(*cameras.values(), strict=True)))
-    key = jax.random.fold_in(jax.random.key(seed), SUBJECTS.index(subject))
-    move, see = jax.random.split(key)
-    offsets, keys = body(subject), jax.random.split(move, len(ACTIONS))
-    world = jax.vmap(lambda key, action: _clip(key, action, offsets, frames, fps))(keys, jnp.arange(len(ACTIONS)))
-    positions, keypoints = jax.device_get(_film(jax.random.split(see, (len(ACTIONS), len(cameras))), world, rig))
+    angles, perform, see = _play_each(jax.random.key(seed), SUBJECTS.index(subject), frames, fps)
+    world = _perform_each(perform, angles, body(subject))
+    positions, keypoints = jax.device_get(_film(see, world, rig))
     for action, of_action in enumerate(ACTIONS):
         for index, (name, camera) in enumerate(cameras.items()):
             yield Track(
@@ -261,12 +254,29 @@ def _tracks_of(seed: int, subject: str, frames: int, fps: float) -> Iterator[Tra
             )  # fmt: skip
 
 
-@jax.jit
-def _film(keys: jax.Array, world: jax.Array, cameras: Camera) -> tuple[jax.Array, jax.Array]:
+# These run once for each subject: LLVM's last optimisations would take longer than they save. They change no bit.
+_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})
+
+
+@functools.partial(_jit, static_argnames=("frames", "fps"))
+def _play_each(key: jax.Array, subject: jax.Array, frames: int, fps: float) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Of each action: angles (A, T, D) in degrees, and the key (A,) of how they are performed; the key of the views."""
+    move, see = jax.random.split(jax.random.fold_in(key, subject))
+    play, perform = jax.vmap(jax.random.split, out_axes=1)(jax.random.split(move, len(ACTIONS)))
+    angles = jax.vmap(lambda key, action: _play(key, action, frames, fps))(play, jnp.arange(len(ACTIONS)))
+    return angles, perform, see
+
+
+_perform_each = _jit(jax.vmap(_perform, in_axes=(0, 0, None)))
+
+
+@_jit
+def _film(key: jax.Array, world: jax.Array, cameras: Camera) -> tuple[jax.Array, jax.Array]:
     """Positions (A, C, T, 17, 3) in camera space and noisy key points (A, C, T, 17, 2) of clips (A, T, 17, 3)."""
 
     def view(key: jax.Array, world: jax.Array, camera: Camera) -> tuple[jax.Array, jax.Array]:
         positions = world_to_camera(world, camera)
         return positions, detect(key, project(positions, camera))
 
+    keys = jax.random.split(key, (len(world), len(cameras.width)))
     return jax.vmap(jax.vmap(view, in_axes=(0, None, 0)), in_axes=(0, 0, None))(keys, world, cameras)

@@ -19,7 +19,7 @@ from jax.experimental.multihost_utils import sync_global_devices
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jaxpose import checkpoint, loop, plots, results
+from jaxpose import checkpoint, loop, results
 from jaxpose.config import PRESETS, Config
 from jaxpose.dataset import join, track_lengths, window_starts
 from jaxpose.devices import join_cluster, keep_compiled, replicate
@@ -109,6 +109,7 @@ def train(config: Config, run: Path, *, resume: bool = False) -> None:
     starts = window_starts(track_lengths(tracks), config.frames)
     recipe = loop.build_recipe(config, description, len(starts))
     data, test, starts = (replicate(arrays, recipe.mesh) for arrays in (join(tracks), join(test_tracks), starts))
+    del tracks  # the joined frames are all that training needs; a second copy would double the memory
     lift = functools.partial(lift_tracks, recipe.model, data=test, description=description, mesh=recipe.mesh)
     state = loop.init(recipe, jax.random.key(config.seed))
     sync_global_devices("the folder was free")
@@ -139,6 +140,8 @@ def train(config: Config, run: Path, *, resume: bool = False) -> None:
     scores = score(lift(state.variables) if predictions is None else predictions, test.poses, test_tracks)
     if first:
         results.write(run, scores, description, config.test_split)
+        from jaxpose import plots  # matplotlib takes 0.4 s, for which the first step should not wait
+
         figure = plots.training_curves(read_log(run), title=results.caption(description, config.test_split))
         write_whole(run / "curves.png", figure.savefig)
     results.show(console, scores, description, config.test_split)

@@ -125,22 +125,27 @@ def loaded_afresh(folder: Path) -> Loading:
 
 
 def costs(data: Frames, sizes: list[int], turns: int, console: Console) -> list[Cost]:
-    """Time every model on the first so many frames of the data, the sizes in turn."""
+    """Time every model on the first so many frames of the data."""
     parts = {size: replicate(first_frames(data, size), data_mesh()) for size in sizes}
     rows = []
     for model, (config, steps) in MODELS.items():
         console.print(f"{model} …")
         thunks = {size: training(config, steps, part) for size, part in parts.items()}
-        rows += [Cost(model, size, [], []) for size in sizes]
-        for turn in range(turns + 1):
-            for row in rows[-len(sizes) :]:
-                order, step = thunks[row.frames]
-                for seconds, thunk, times in ((row.order, order, 1), (row.step, step, steps)):
-                    began = time.perf_counter()
-                    jax.block_until_ready(thunk())
-                    if turn:  # the first compiles
-                        seconds.append((time.perf_counter() - began) / times)
+        orders, calls = (alternate({size: pair[which] for size, pair in thunks.items()}, turns) for which in (0, 1))
+        rows += [Cost(model, size, [call / steps for call in calls[size]], orders[size]) for size in sizes]
     return rows
+
+
+def alternate(thunks: dict[int, Callable[[], object]], turns: int) -> dict[int, list[float]]:
+    """Seconds of each thunk in each turn, after one turn that does not count: it compiles."""
+    seconds: dict[int, list[float]] = {size: [] for size in thunks}
+    for turn in range(turns + 1):
+        for size, thunk in thunks.items():
+            began = time.perf_counter()
+            jax.block_until_ready(thunk())
+            if turn:
+                seconds[size].append(time.perf_counter() - began)
+    return seconds
 
 
 def first_frames(data: Frames, count: int) -> Frames:

@@ -7,6 +7,7 @@ first has left there. Seconds are from the start of the process; medians of the 
 """
 
 import functools
+import itertools
 import json
 import os
 import statistics
@@ -24,8 +25,8 @@ from rich.table import Table
 
 from jaxpose.files import write_text
 
-PHASES = ("imports", "data", "initial state", "order of the epoch", "step compiled", "step done")
-"""What the child process has behind it at each time that it takes."""
+PHASES = ("imports", "tracks read", "frames joined", "initial state", "epoch's order", "step compiled", "step done")
+"""What the process has behind it at each time that it takes."""
 
 
 def started(began: float, arguments: list[str], out: str) -> None:
@@ -53,9 +54,10 @@ def started(began: float, arguments: list[str], out: str) -> None:
         sys.exit()
 
     jax.monitoring.register_event_duration_secs_listener(compiled)
-    train.load = timed("data", train.load)
+    train.load = timed("tracks read", train.load)
+    train.join = timed("frames joined", train.join)
     loop.init = timed("initial state", loop.init)
-    loop.order_of_epoch = timed("order of the epoch", loop.order_of_epoch)
+    loop.order_of_epoch = timed("epoch's order", loop.order_of_epoch)
     loop.train_steps, step = last, loop.train_steps
     train.main(arguments)
 
@@ -69,7 +71,8 @@ def start(arguments: list[str], cache: Path) -> dict[str, float]:
         environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
         until = json.loads(Path(out).read_text())
-    return {phase: until[phase] - before for phase, before in zip(PHASES, [0, *until.values()], strict=False)}
+    ends = [0, *(until[phase] for phase in PHASES)]
+    return {phase: end - begin for phase, (begin, end) in zip(PHASES, itertools.pairwise(ends), strict=True)}
 
 
 def table(cold: list[dict[str, float]], warm: list[dict[str, float]]) -> Table:
