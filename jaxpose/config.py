@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from jaxpose.errors import InputError
-from jaxpose.models.temporal import Precision
+from jaxpose.models.layers import Precision
 
 
 @dataclasses.dataclass(frozen=True)

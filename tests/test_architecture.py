@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "jaxpose"
 FLOORS = (
     {"errors", "files", "numerics", "skeleton"},
     {"devices", "published"},
-    {"temporal", "streaming", "rotations"},
+    {"layers", "temporal", "streaming", "rotations"},
     {"cameras", "kinematics"},
     {"calibration", "metrics"},
     {"dataset"},
@@ -28,6 +28,7 @@ PURE = {
     "kinematics",
     "cameras",
     "metrics",
+    "layers",
     "temporal",
     "streaming",
     "optimizer",

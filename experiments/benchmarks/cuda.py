@@ -24,7 +24,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxpose import loop, scoring
 from jaxpose.config import Config
 from jaxpose.dataset import Description, Frames
-from jaxpose.models.temporal import Precision
+from jaxpose.models.layers import Precision
 from jaxpose.skeleton import H36M_17
 
 Tree = TypeVar("Tree")

@@ -30,7 +30,8 @@ from jaxpose.dataset import Frames
 from jaxpose.devices import replicate
 from jaxpose.errors import InputError, reported
 from jaxpose.files import write_text
-from jaxpose.models.temporal import Precision, multiply_adds
+from jaxpose.models.layers import Precision
+from jaxpose.models.temporal import multiply_adds
 
 COMPUTED, MEASURED = "computed, not run", "measured"
 PAPER_EPOCH = 3600  # seconds on an RTX 2080 Ti: "each epoch takes approximately 1 hour to train"

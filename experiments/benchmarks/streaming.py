@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxpose.files import write_text
-from jaxpose.models import streaming, temporal
+from jaxpose.models import layers, streaming, temporal
 from jaxpose.models.temporal import TemporalModel
 
 JOINTS, COORDINATES = 17, 2
@@ -122,7 +122,7 @@ def rerun(model: TemporalModel, variables: optax.Params, keypoints: jax.Array) -
         kind, underscore, number = name.partition("_")
         norm = f"{kind}_norm{underscore}{number}"
         norms = {"params": params[norm], "batch_stats": statistics[norm]}
-        return jax.nn.relu(temporal.BatchNorm().apply(norms, x, train=False, momentum=0))
+        return jax.nn.relu(layers.BatchNorm().apply(norms, x, train=False, momentum=0))
 
     x = layer(keypoints.reshape(*keypoints.shape[:2], -1), "expand")
     for block, reading in enumerate(readings(model)[1:], start=1):
@@ -144,12 +144,12 @@ def rerun_multiply_adds(model: TemporalModel, features: int) -> int:
     return total + frames * model.channels * 3 * model.num_joints
 
 
-def readings(model: TemporalModel) -> tuple[temporal.Reading, ...]:
+def readings(model: TemporalModel) -> tuple[layers.Reading, ...]:
     """How each layer reads its input."""
     return temporal.plan(model.filter_widths, 1, causal=model.causal, dense=model.dense)
 
 
-def span(reading: temporal.Reading) -> int:
+def span(reading: layers.Reading) -> int:
     """Frames that a layer's output is shorter than its input."""
     return (reading.width - 1) * reading.dilation
 

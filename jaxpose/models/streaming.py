@@ -24,7 +24,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxpose.models.temporal import BatchNorm, Precision, Reading, TemporalModel, plan, product
+from jaxpose.models.layers import BatchNorm, Precision, Reading, product
+from jaxpose.models.temporal import TemporalModel, plan
 
 
 class Ring(NamedTuple):
