@@ -48,6 +48,8 @@ def test_bfloat16_rounds_the_factors_of_every_product_and_nothing_else():
 def test_derivatives_of_a_whole_run_are_those_of_its_values(width):
     random = np.random.default_rng(7)
     x, kernel = random.normal(size=(2, 12, 3)), random.normal(size=(width, 3, 4))
-    slide = functools.partial(layers._slide, dilation=2, precision="float32")
-    np.testing.assert_allclose(slide(x, kernel), layers._sum_of_taps(x, kernel, 2, "float32"), atol=1e-12)
+    run, shorter = layers.Frames(1, 12, 12), layers.Frames(1, 14 - 2 * width, 14 - 2 * width)
+    reading = layers.Reading(width, 2, width // 2, run, shorter)
+    slide = functools.partial(layers._slide, reading=reading, precision="float32")
+    np.testing.assert_allclose(slide(x, kernel), layers._sum_of_taps(x, kernel, reading, "float32"), atol=1e-12)
     check_grads(slide, (x, kernel), order=1, modes=("fwd", "rev"))

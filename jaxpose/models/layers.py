@@ -122,14 +122,13 @@ class Convolution(nn.Module):
             return product(x, kernel.reshape(-1, self.features), self.precision)
         # XLA has no fast convolution of bfloat16 on a CPU.
         if reading.input.clusters == reading.output.clusters == 1 and self.precision != "bfloat16":
-            return _slide(x, kernel, reading.dilation, self.precision)
-        taps = (product(read(x, reading, tap), kernel[tap], self.precision) for tap in range(reading.width))
-        return sum(taps)
+            return _slide(x, kernel, reading, self.precision)
+        return _sum_of_taps(x, kernel, reading, self.precision)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
-def _slide(x: jax.Array, kernel: jax.Array, dilation: int, precision: Precision) -> jax.Array:
-    """A dilated convolution of consecutive frames, (B, N, C) and (width, C, F) to (B, N - (width - 1) · dilation, F).
+def _slide(x: jax.Array, kernel: jax.Array, reading: Reading, precision: Precision) -> jax.Array:
+    """`_sum_of_taps` where a run of frames gives a run of frames.
 
     On a CPU, XLA's own convolution is the faster form of it, as it copies no taps; its derivatives are many times
     slower than those of the products, which therefore serve for the derivative.
@@ -141,34 +140,30 @@ def _slide(x: jax.Array, kernel: jax.Array, dilation: int, precision: Precision)
             kernel,
             window_strides=(1,),
             padding="VALID",
-            rhs_dilation=(dilation,),
+            rhs_dilation=(reading.dilation,),
             dimension_numbers=("NWC", "WIO", "NWC"),
             precision=_lax_precision(precision),
         )
 
-    products = functools.partial(_sum_of_taps, dilation=dilation, precision=precision)
+    products = functools.partial(_sum_of_taps, reading=reading, precision=precision)
     return jax.lax.platform_dependent(x, kernel, cpu=convolve, default=products)
 
 
 @_slide.defjvp
 def _slide_jvp(
-    dilation: int,
+    reading: Reading,
     precision: Precision,
     primals: tuple[jax.Array, jax.Array],
     tangents: tuple[jax.Array, jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
     (x, kernel), (dx, dkernel) = primals, tangents
-    tangent = _sum_of_taps(dx, kernel, dilation, precision) + _sum_of_taps(x, dkernel, dilation, precision)
-    return _slide(x, kernel, dilation, precision), tangent
+    tangent = _sum_of_taps(dx, kernel, reading, precision) + _sum_of_taps(x, dkernel, reading, precision)
+    return _slide(x, kernel, reading, precision), tangent
 
 
-def _sum_of_taps(x: jax.Array, kernel: jax.Array, dilation: int, precision: Precision) -> jax.Array:
-    """`_slide` as one matrix product for each tap."""
-    frames = x.shape[1] - (len(kernel) - 1) * dilation
-    starts = [tap * dilation for tap in range(len(kernel))]
-    return sum(
-        product(x[:, start : start + frames], weights, precision) for start, weights in zip(starts, kernel, strict=True)
-    )
+def _sum_of_taps(x: jax.Array, kernel: jax.Array, reading: Reading, precision: Precision) -> jax.Array:
+    """(B, input frames, C) and (width, C, F) to (B, output frames, F): one matrix product for each tap."""
+    return sum(product(read(x, reading, tap), kernel[tap], precision) for tap in range(reading.width))
 
 
 class Pointwise(nn.Module):
