@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from data_prep import contract
+from experiments.benchmarks.turns import Thunk, alternate
 from jaxpose import loop, plots
 from jaxpose.calibration import H36M_CAMERAS
 from jaxpose.config import PRESETS, Config
@@ -136,18 +137,6 @@ def costs(data: Frames, sizes: list[int], turns: int, console: Console) -> list[
     return rows
 
 
-def alternate(thunks: dict[int, Callable[[], object]], turns: int) -> dict[int, list[float]]:
-    """Seconds of each thunk in each turn, after one turn that does not count: it compiles."""
-    seconds: dict[int, list[float]] = {size: [] for size in thunks}
-    for turn in range(turns + 1):
-        for size, thunk in thunks.items():
-            began = time.perf_counter()
-            jax.block_until_ready(thunk())
-            if turn:
-                seconds[size].append(time.perf_counter() - began)
-    return seconds
-
-
 def first_frames(data: Frames, count: int) -> Frames:
     """The first frames of the data; of the last track that they reach, only the beginning."""
     tracks = int(data.track[count - 1]) + 1
@@ -155,7 +144,7 @@ def first_frames(data: Frames, count: int) -> Frames:
     return Frames(data.keypoints[:count], data.poses[:count], data.track[:count], data.first[:tracks], last)
 
 
-def training(config: Config, steps: int, data: Frames) -> tuple[Callable[[], object], Callable[[], object]]:
+def training(config: Config, steps: int, data: Frames) -> tuple[Thunk, Thunk]:
     """What draws the order of an epoch, and what goes some steps on; every frame is a window."""
     windows = len(data.track)
     recipe = loop.build_recipe(config, DESCRIPTION, windows)

@@ -12,8 +12,7 @@ import functools
 import json
 import os
 import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -25,6 +24,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
+from experiments.benchmarks.turns import Thunk, alternate
 from experiments.parity.torch_model import TemporalNet
 from jaxpose import loop, plots, scoring
 from jaxpose.config import Config
@@ -33,8 +33,6 @@ from jaxpose.devices import replicate
 from jaxpose.files import write_text, write_whole
 from jaxpose.models.temporal import multiply_adds
 from jaxpose.skeleton import H36M_17
-
-Thunk = Callable[[], object]  # does the work once, and waits for it
 
 FEATURES, JOINTS = 34, 17
 TRACKS, FRAMES = 16, 1000
@@ -159,18 +157,6 @@ def products(size: int = 3072) -> tuple[Thunk, Thunk]:
     a = np.random.default_rng(2).normal(size=(size, size)).astype(np.float32)
     multiply, ours, theirs = jax.jit(jnp.matmul), jnp.asarray(a), torch.from_numpy(a)
     return lambda: jax.block_until_ready(multiply(ours, ours)), lambda: theirs @ theirs
-
-
-def alternate(thunks: Mapping[str, Thunk], turns: int) -> dict[str, list[float]]:
-    """Seconds of each thunk in each turn, after one turn that does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in thunks}
-    for turn in range(turns + 1):
-        for name, thunk in thunks.items():
-            began = time.perf_counter()
-            thunk()
-            if turn:
-                seconds[name].append(time.perf_counter() - began)
-    return seconds
 
 
 def measure(turns: int, console: Console) -> list[Row]:
