@@ -115,7 +115,8 @@ def initial_variables(model: nn.Module, description: Description, key: jax.Array
     return model.init(key, jnp.zeros(window))
 
 
-@functools.partial(jax.jit, static_argnames="recipe")
+# It runs once: LLVM's last optimisations would take longer than they save.
+@functools.partial(jax.jit, static_argnames="recipe", compiler_options={"xla_backend_optimization_level": 1})
 def init(recipe: Recipe, key: jax.Array) -> State:
     """The state before the first step.
 
@@ -167,7 +168,10 @@ def train_step(
     return state, parts
 
 
-@functools.partial(jax.jit, static_argnames="recipe", donate_argnums=0)
+# LLVM's third level compiles 0.5 s longer and makes no step faster.
+@functools.partial(
+    jax.jit, static_argnames="recipe", donate_argnums=0, compiler_options={"xla_backend_optimization_level": 2}
+)
 def train_steps(
     state: State, data: Frames, starts: jax.Array, order: jax.Array, steps: jax.Array, recipe: Recipe
 ) -> tuple[State, dict[str, jax.Array]]:

@@ -150,8 +150,7 @@ def figure(angles: jax.Array, offsets: jax.Array) -> jax.Array:
     """
     offsets = jnp.asarray(offsets)
     turns = jnp.einsum("td,dja->tja", angles, _TURN_TABLE, precision="highest")
-    axes = np.eye(3, dtype=np.float32)
-    x, y, z = (quaternion_from_axis_angle(turns[..., axis, None] * axes[axis]) for axis in range(3))
+    x, y, z = jnp.unstack(quaternion_from_axis_angle(turns[..., None] * np.eye(3, dtype=np.float32)), axis=-2)
     rotations = quaternion_multiply(y, quaternion_multiply(x, z))
     trunk, arms, legs = jnp.split(rotations, (_TRUNK.num_joints, _TRUNK.num_joints + 2 * _ARM.num_joints), axis=1)
     arms, legs = (limb.reshape(len(angles), len(_SIDES), -1, 4) for limb in (arms, legs))

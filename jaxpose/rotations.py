@@ -23,9 +23,16 @@ def quaternion_multiply(p: jax.Array, q: jax.Array) -> jax.Array:
     """
     chex.assert_axis_dimension(p, -1, 4)
     chex.assert_axis_dimension(q, -1, 4)
-    pw, pv, qw, qv = p[..., :1], p[..., 1:], q[..., :1], q[..., 1:]
-    w = pw * qw - jnp.sum(pv * qv, axis=-1, keepdims=True)
-    return jnp.concatenate([w, pw * qv + qw * pv + jnp.cross(pv, qv)], axis=-1)
+    (pw, px, py, pz), (qw, qx, qy, qz) = jnp.unstack(p, axis=-1), jnp.unstack(q, axis=-1)
+    return jnp.stack(
+        [
+            pw * qw - px * qx - py * qy - pz * qz,
+            pw * qx + px * qw + py * qz - pz * qy,
+            pw * qy - px * qz + py * qw + pz * qx,
+            pw * qz + px * qy - py * qx + pz * qw,
+        ],
+        axis=-1,
+    )
 
 
 def quaternion_inverse(q: jax.Array) -> jax.Array:

@@ -93,7 +93,7 @@ def _play(key: jax.Array, action: jax.Array, frames: int, fps: float) -> jax.Arr
     """Angles (T, D) in degrees of one of the action's scripts."""
     variant, order, tempo, vary, swing, sway, gait = jax.random.split(key, 7)
     first, count = jnp.asarray(_FIRST_VARIANT)[action], jnp.asarray(_VARIANTS)[action]
-    chosen = first + jax.random.randint(variant, (), 0, count)
+    chosen = first + _pick(jax.random.uniform(variant), count)
     script = jax.tree.map(lambda table: jnp.asarray(table)[chosen], _SCRIPTS)
     time = jnp.arange(frames, dtype=jnp.float32) / fps
     fewest_seconds = _TEMPO[0] * np.min(_SCRIPTS.move + _HOLD[0] * _SCRIPTS.hold)
@@ -113,29 +113,38 @@ def _play(key: jax.Array, action: jax.Array, frames: int, fps: float) -> jax.Arr
 @jax.jit
 def _perform(key: jax.Array, angles: jax.Array, offsets: jax.Array) -> jax.Array:
     """Positions (T, 17, 3) in the world of a body that moves by these angles (T, D)."""
-    path, side, place = jax.random.split(key, 3)
-    positions = carry(figure(angles, offsets), angles[:, _WALKING], _oval(path))
-    left_handed = jax.random.bernoulli(side)
-    return _place(place, jnp.where(left_handed, mirror(positions, H36M_17), positions))
+    draws = jax.random.uniform(key, (7,), jnp.float32)
+    positions = carry(figure(angles, offsets), angles[:, _WALKING], _oval(draws[:4]))
+    left_handed = draws[4] < 0.5
+    return _place(draws[5:], jnp.where(left_handed, mirror(positions, H36M_17), positions))
+
+
+def _pick(draw: jax.Array, count: jax.Array) -> jax.Array:
+    """One of `count` by a number in [0, 1). `jax.random.randint` takes three times as long to compile."""
+    return jnp.floor(draw * count).astype(jnp.int32)
 
 
 def _sequence(key: jax.Array, script: _Scripts, length: int) -> jax.Array:
     """Postures (length, 2, D) in the order they are taken: never the same twice in a row."""
-    first, jump = jax.random.split(key)
-    jumps = jax.random.randint(jump, (length,), 1, jnp.maximum(script.count, 2))
-    visits = jax.random.randint(first, (), 0, script.count) + jnp.cumsum(jnp.where(script.ordered, 1, jumps))
+    draws = jax.random.uniform(key, (1 + length,), jnp.float32)
+    jumps = 1 + _pick(draws[1:], script.count - 1)
+    visits = _pick(draws[0], script.count) + jnp.cumsum(jnp.where(script.ordered, 1, jumps))
     return script.postures[visits % script.count]
 
 
 def _progress(key: jax.Array, script: _Scripts, time: jax.Array, moves: int) -> jax.Array:
     """How far each move is done at each time: (T, moves) from 0 to 1 along minimum-jerk curves."""
-    tempo, phase, hold = jax.random.split(key, 3)
-    tempo = jax.random.uniform(tempo, (), jnp.float32, *_TEMPO)
+    draws = jax.random.uniform(key, (2 + moves,), jnp.float32)
+    tempo, phase, hold = _between(_TEMPO, draws[0]), draws[1], _between(_HOLD, draws[2:])
     move = tempo * script.move
-    period = move + tempo * script.hold * jax.random.uniform(hold, (moves,), jnp.float32, *_HOLD)
-    start = jnp.cumsum(period) - period[0] * (1 + jax.random.uniform(phase, (), jnp.float32))
+    period = move + tempo * script.hold * hold
+    start = jnp.cumsum(period) - period[0] * (1 + phase)
     done = jnp.clip((time[:, None] - start) / move, 0, 1)
     return done**3 * (10 - 15 * done + 6 * done**2)
+
+
+def _between(limits: tuple[float, float], draws: jax.Array) -> jax.Array:
+    return limits[0] + (limits[1] - limits[0]) * draws
 
 
 def _blend(progress: jax.Array, poses: jax.Array) -> jax.Array:
@@ -161,9 +170,9 @@ def _walk(key: jax.Array, angles: jax.Array, time: jax.Array) -> jax.Array:
     return gain * jnp.matmul(waves, _GAIT, precision="highest")
 
 
-def _oval(key: jax.Array) -> Callable[[jax.Array], jax.Array]:
-    """A closed path, started anywhere and walked either way: heading in radians as a function of distance in metres."""
-    heading, phase, side, radius = jax.random.uniform(key, (4,), jnp.float32)
+def _oval(draws: jax.Array) -> Callable[[jax.Array], jax.Array]:
+    """A closed path by 4 numbers in [0, 1): heading in radians, either way, as a function of distance in metres."""
+    heading, phase, side, radius = draws
     radius = 0.7 + 0.2 * radius
 
     def path(distance: jax.Array) -> jax.Array:
@@ -173,12 +182,12 @@ def _oval(key: jax.Array) -> Callable[[jax.Array], jax.Array]:
     return path
 
 
-def _place(key: jax.Array, positions: jax.Array) -> jax.Array:
-    """Shift positions (T, J, 3) along the floor to a random place where the cameras see all of them."""
+def _place(draws: jax.Array, positions: jax.Array) -> jax.Array:
+    """Shift positions (T, J, 3) along the floor to where the cameras see all of them, by 2 numbers in [0, 1)."""
     floor = positions[..., :2]
     middle = (jnp.min(floor, axis=(0, 1)) + jnp.max(floor, axis=(0, 1))) / 2
     room = jnp.maximum(_REACH - jnp.max(safe_norm(floor - middle)), 0)
-    distance, direction = jax.random.uniform(key, (2,), jnp.float32)
+    distance, direction = draws
     direction *= 2 * jnp.pi
     shift = room * jnp.sqrt(distance) * jnp.stack([jnp.cos(direction), jnp.sin(direction)])
     return positions + jnp.pad(np.asarray(_CENTRE, np.float32) + shift - middle, (0, 1))
@@ -254,7 +263,7 @@ def _tracks_of(seed: int, subject: str, frames: int, fps: float) -> Iterator[Tra
             )  # fmt: skip
 
 
-# These run once for each subject: LLVM's last optimisations would take longer than they save. They change no bit.
+# These run once for each subject: LLVM's last optimisations would take longer than they save.
 _jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})
 
 

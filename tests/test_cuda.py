@@ -71,7 +71,7 @@ def eight():
 
 def paper_state():
     recipe = loop.build_recipe(PAPER, cuda.HUMAN36M, cuda.TRAIN_FRAMES)
-    return jax.eval_shape(lambda: loop.init(recipe, jax.random.key(0)))
+    return loop.init.eval_shape(recipe, jax.random.key(0))
 
 
 def size(tree):
@@ -135,7 +135,7 @@ def test_a_call_of_the_host_does_not_compile():
     recipe = loop.build_recipe(TINY, cuda.HUMAN36M, 30)._replace(mesh=mesh, loss=spying)
     data = jax.eval_shape(lambda: cuda.motion(jax.random.key(0), 30, 3))
     indices = (jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((30,), (60,), ()))
-    state = jax.eval_shape(lambda: loop.init(recipe, jax.random.key(0)))
+    state = loop.init.eval_shape(recipe, jax.random.key(0))
     arguments = cuda.on_every_device((state, data, *indices), mesh)
     with pytest.raises(RuntimeError, match="Unknown backend"):
         cuda.compile_call(loop.train_steps.trace(*arguments, recipe))

@@ -163,7 +163,7 @@ def training_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
     starts, order, steps = (
         jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((recipe.windows,), (2 * recipe.windows,), ())
     )
-    arguments = (jax.eval_shape(lambda: loop.init(recipe, jax.random.key(0))), data, starts, order, steps)
+    arguments = (loop.init.eval_shape(recipe, jax.random.key(0)), data, starts, order, steps)
     return loop.train_steps.trace(*on_every_device(arguments, mesh), recipe)
 
 
