@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from jaxpose.errors import InputError
+from jaxpose.losses import QUANTITIES
 from jaxpose.models.layers import Precision
 
 
@@ -34,7 +35,15 @@ class Config:
     precision: Precision = "float32"
     """Of the matrix products; parameters, statistics and loss are always float32."""
     frames: int = 1
-    """Consecutive frames predicted per window, K."""
+    """Consecutive frames of a window, K, that the position loss sees."""
+    constraints: dict[str, float] = dataclasses.field(default_factory=dict, hash=False)
+    """Weights of the constraint losses by name, such as `angle 1 velocity 1`; those left out are not used."""
+    ramp: tuple[float, float] = (1.0, 2.0)
+    """The epochs between which these weights grow from zero."""
+    clips: int = 128
+    """Windows of a step about which the constraints see consecutive frames."""
+    clip_frames: int = 3
+    """How many frames these are."""
     batch_size: int = 1024
     """Windows per step."""
     epochs: int = 80
@@ -60,13 +69,20 @@ class Config:
         widths = self.filter_widths
         require(len(widths) > 0 and all(w > 0 and w % 2 for w in widths), "filter_widths", "odd numbers above zero")
         require(self.precision in get_args(Precision), "precision", f"one of {', '.join(get_args(Precision))}")
-        for field in ("channels", "frames", "batch_size", "epochs", "log_every"):
+        for field in ("channels", "frames", "batch_size", "clip_frames", "epochs", "log_every"):
             require(getattr(self, field) > 0, field, "at least 1")
         require(0 <= self.dropout < 1, "dropout", "at least 0 and less than 1")
         require(self.steps is None or self.steps > 0, "steps", "at least 1")
         require(0 < self.learning_rate < float("inf"), "learning_rate", "above 0")
         require(0 < self.learning_rate_decay <= 1, "learning_rate_decay", "above 0 and at most 1")
         require(0 <= self.seed < 2**32, "seed", "at least 0 and less than 2^32")
+        require(set(self.constraints) <= set(QUANTITIES), "constraints", f"weights of {', '.join(QUANTITIES)}")
+        require(all(0 <= w < float("inf") for w in self.constraints.values()), "constraints", "at least 0 each")
+        needed = 1 + max((QUANTITIES[name].order for name in self.constraints), default=0)
+        require(self.clip_frames >= needed, "clip_frames", f"at least {needed}, for differences in time")
+        clips = not self.constraints or 0 < self.clips <= self.batch_size
+        require(clips, "clips", f"at least 1 and at most --batch-size, {self.batch_size}")
+        require(0 <= self.ramp[0] <= self.ramp[1], "ramp", "two epochs, the first not after the second")
 
 
 QUICK = Config(filter_widths=(3, 3, 3), channels=256, batch_size=512, epochs=8)

@@ -131,6 +131,24 @@ def take_windows(data: Frames, starts: jax.Array, frames: int, context: tuple[in
     return data.keypoints[seen], data.poses[wanted]
 
 
+def surround(data: Frames, starts: jax.Array, frames: int, longer: int) -> tuple[jax.Array, jax.Array]:
+    """Windows of another length about the middle of given ones, moved so that they lie within the track.
+
+    Args:
+      data: the joined frames.
+      starts: (B,) first output frame of each window.
+      frames: output frames of these windows.
+      longer: output frames of those wanted, L.
+
+    Returns:
+      Their starts (B,), and whether each of their frames is one of the track (B, L): a track may be shorter.
+    """
+    track = data.track[starts]
+    first, last = data.first[track], data.last[track]
+    moved = jnp.maximum(jnp.minimum(starts + (frames - longer) // 2, last - longer + 1), first)
+    return moved, moved[:, None] + jnp.arange(longer) <= last[:, None]
+
+
 def mirror_some(
     mirrored: jax.Array, keypoints: jax.Array, poses: jax.Array, layout: Skeleton, skeleton: Skeleton
 ) -> tuple[jax.Array, jax.Array]:

@@ -7,6 +7,7 @@ it, or name it in `static_argnames`. Every gradient is finite, also for coincide
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxpose.numerics import safe_angle, safe_norm
 from jaxpose.rotations import quaternion_multiply, rotate
@@ -46,6 +47,13 @@ def bone_lengths(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     return safe_norm(bone_vectors(positions, skeleton))
 
 
+def side_differences(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
+    """Length of each left limb less that of its right one: (..., J, 3) to (..., P), as in `skeleton.bone_pairs`."""
+    left, right = jnp.asarray(skeleton.bone_pairs, jnp.int32).reshape(-1, 2).T
+    lengths = bone_lengths(positions, skeleton)
+    return lengths[..., left] - lengths[..., right]
+
+
 def joint_angles(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     """Interior angle at every triple of `skeleton.angles`, the θ of the joint-aware paper (Table 1).
 
@@ -60,6 +68,21 @@ def joint_angles(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     triples = jnp.asarray([angle.joints for angle in skeleton.angles], jnp.int32).reshape(-1, 3)
     start, vertex, end = (positions[..., triples[:, column], :] for column in range(3))
     return safe_angle(start - vertex, end - vertex)
+
+
+def range_excess(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
+    """How far each joint angle lies outside its range of motion.
+
+    Args:
+      positions: (..., J, 3) poses.
+      skeleton: its `angles` say which triples, and the range of each.
+
+    Returns:
+      (..., A) radians: negative below the range, positive above it, zero inside.
+    """
+    low, high = np.deg2rad([angle.range_deg for angle in skeleton.angles], dtype=np.float32).reshape(-1, 2).T
+    angles = joint_angles(positions, skeleton)
+    return angles - jnp.clip(angles, low, high)
 
 
 def finite_difference(x: jax.Array, order: int) -> jax.Array:

@@ -13,16 +13,29 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from jaxpose import metrics
+from jaxpose import losses
 from jaxpose.config import Config
-from jaxpose.dataset import Description, Frames, epoch_order, mirror_some, take_windows
+from jaxpose.dataset import Description, Frames, epoch_order, mirror_some, surround, take_windows
 from jaxpose.devices import data_mesh, divide, gather
 from jaxpose.errors import InputError
+from jaxpose.metrics import mpjpe
 from jaxpose.models.temporal import TemporalModel
 from jaxpose.optimizer import amsgrad, learning_rate_schedule, momentum_schedule
+from jaxpose.skeleton import Skeleton
 
-Loss = Callable[[jax.Array, jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
-"""Predicted and true poses (B, K, J, 3) to the scalar to minimise and its named parts, scalars too."""
+Loss = Callable[[jax.Array, jax.Array], jax.Array]
+"""Predicted and true poses (B, K, J, 3) to the scalar to minimise."""
+
+Constraints = Callable[[jax.Array, "Clips", jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
+"""Predicted poses (B, K, J, 3) of clips, the clips, and the epoch, a fraction, to what they add and its named parts."""
+
+
+class Clips(NamedTuple):
+    """Short runs of consecutive frames, of which the constraints see how they move."""
+
+    keypoints: jax.Array  # (B, before + K + after, K_2d, D) screen coordinates
+    poses: jax.Array  # (B, K, J, 3) metres, root-relative
+    visible: jax.Array  # (B, K) bool: false beyond the end of a track shorter than a clip
 
 
 class State(flax.struct.PyTreeNode):
@@ -47,7 +60,10 @@ class Recipe(NamedTuple):
     optimizer: optax.GradientTransformation
     learning_rate: optax.Schedule  # by step; the optimizer follows it
     momentum: optax.Schedule  # of BatchNorm, by step
-    loss: Loss
+    loss: Loss  # of the windows
+    constraints: Constraints | None  # of the clips, if any
+    clips: int  # per step
+    clip_frames: int  # consecutive frames of a clip
     description: Description  # of the data: the joints of its poses, its keypoints
     frames: int  # consecutive output frames per window, K
     batch_size: int  # windows per step
@@ -73,11 +89,12 @@ def build_recipe(config: Config, description: Description, windows: int) -> Reci
     """The published recipe with the settings' values, for data of that many windows, on all devices.
 
     Raises:
-      InputError: the windows of a batch cannot be divided equally among the devices.
+      InputError: the windows or the clips of a batch cannot be divided equally among the devices.
     """
     mesh = data_mesh()
-    if config.batch_size % mesh.size:
-        raise InputError(f"--batch-size is {config.batch_size}; it must be a multiple of the {mesh.size} devices")
+    for name, size in (("batch-size", config.batch_size), ("clips", config.clips if config.constraints else 0)):
+        if size % mesh.size:
+            raise InputError(f"--{name} is {size}; it must be a multiple of the {mesh.size} devices")
     steps_per_epoch = -(-2 * windows // config.batch_size)
     learning_rate = learning_rate_schedule(config.learning_rate, config.learning_rate_decay, steps_per_epoch)
     return Recipe(
@@ -86,6 +103,9 @@ def build_recipe(config: Config, description: Description, windows: int) -> Reci
         learning_rate=learning_rate,
         momentum=momentum_schedule(config.epochs, steps_per_epoch),
         loss=position_loss,
+        constraints=build_constraints(config, description.skeleton) if config.constraints else None,
+        clips=config.clips,
+        clip_frames=config.clip_frames,
         description=description,
         frames=config.frames,
         batch_size=config.batch_size,
@@ -95,18 +115,25 @@ def build_recipe(config: Config, description: Description, windows: int) -> Reci
     )
 
 
-def position_loss(predictions: jax.Array, targets: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """The baseline's loss: MPJPE, averaged over the batch, in metres.
+def position_loss(predictions: jax.Array, targets: jax.Array) -> jax.Array:
+    """The baseline's loss: MPJPE, averaged over the batch, in metres; poses are (B, K, J, 3)."""
+    return jnp.mean(mpjpe(predictions, targets))
 
-    Args:
-      predictions: (B, K, J, 3) metres.
-      targets: (B, K, J, 3) metres.
 
-    Returns:
-      The scalar to minimise, and its parts by name.
+def build_constraints(config: Config, skeleton: Skeleton) -> Constraints:
+    """The settings' constraint losses, whose weights grow from zero over the epochs of `ramp`.
+
+    The limbs of an untrained network have almost no length, so that their angles have huge gradients, and AMSGrad
+    would remember these for ever: the constraints wait until the poses are roughly right.
     """
-    position = jnp.mean(metrics.mpjpe(predictions, targets))
-    return position, {"position": position}
+    begin, end = config.ramp
+
+    def added(predictions: jax.Array, clips: Clips, epoch: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        share = jnp.clip((epoch - begin) / max(end - begin, 1e-6), 0, 1)
+        weights = {name: weight * share for name, weight in config.constraints.items()}
+        return losses.constraints(predictions, clips.poses, weights, skeleton, clips.visible[..., None])
+
+    return added
 
 
 def initial_variables(model: nn.Module, description: Description, key: jax.Array) -> dict[str, optax.Params]:
@@ -134,15 +161,20 @@ def init(recipe: Recipe, key: jax.Array) -> State:
 
 
 def train_step(
-    state: State, keypoints: jax.Array, poses: jax.Array, recipe: Recipe
+    state: State, keypoints: jax.Array, poses: jax.Array, recipe: Recipe, clips: Clips | None = None
 ) -> tuple[State, dict[str, jax.Array]]:
     """One step of gradient descent on one batch.
+
+    The position loss is of what the network predicts in training. The constraints are of what it predicts in
+    evaluation, without dropout and by the running statistics, also for consecutive frames: from frame to frame what
+    dropout does differs more than people move, and the constraints would fight its noise at the cost of position.
 
     Args:
       state: before the step.
       keypoints: (B, before + K + after, K_2d, D) screen coordinates.
       poses: (B, K, J, 3) metres, root-relative.
       recipe: static.
+      clips: what the constraints see; None if there are none.
 
     Returns:
       The state after the step, and the loss with its parts by name.
@@ -158,8 +190,13 @@ def train_step(
             mutable=["batch_stats"],
             rngs={"dropout": dropout},
         )
-        total, parts = recipe.loss(predictions, poses)
-        return total, ({"loss": total, **parts}, updated["batch_stats"])
+        position = recipe.loss(predictions, poses)
+        added, parts = 0, {}
+        if clips is not None:
+            steady = recipe.model.apply({"params": params, "batch_stats": state.batch_stats}, clips.keypoints)
+            added, parts = recipe.constraints(steady, clips, state.step / recipe.steps_per_epoch)
+        total = position + added
+        return total, ({"loss": total, "position": position, **parts}, updated["batch_stats"])
 
     gradient, (parts, batch_stats) = jax.grad(loss, has_aux=True)(state.params)
     updates, opt_state = recipe.optimizer.update(gradient, state.opt_state, state.params)
@@ -190,13 +227,22 @@ def train_steps(
     """
     samples = order.shape[0]
 
+    def take(starts: jax.Array, sample: jax.Array, frames: int) -> tuple[jax.Array, jax.Array]:
+        batch = take_windows(data, starts, frames, recipe.model.context)
+        mirrored = sample >= recipe.windows
+        return mirror_some(mirrored, *batch, recipe.description.layout, recipe.description.skeleton)
+
     def advance(state: State) -> tuple[State, dict[str, jax.Array]]:
         position = state.step % recipe.steps_per_epoch * recipe.batch_size
-        sample = divide(order[(position + jnp.arange(recipe.batch_size)) % samples], recipe.mesh)
-        window, mirrored = sample % recipe.windows, sample >= recipe.windows
-        batch = take_windows(data, starts[window], recipe.frames, recipe.model.context)
-        batch = mirror_some(mirrored, *batch, recipe.description.layout, recipe.description.skeleton)
-        return train_step(state, *batch, recipe)
+        sample = order[(position + jnp.arange(recipe.batch_size)) % samples]
+        sample = divide(sample, recipe.mesh)
+        start = starts[sample % recipe.windows]
+        batch = take(start, sample, recipe.frames)
+        if recipe.constraints is None:
+            return train_step(state, *batch, recipe)
+        sample, start = (divide(array[: recipe.clips], recipe.mesh) for array in (sample, start))
+        start, visible = surround(data, start, recipe.frames, recipe.clip_frames)
+        return train_step(state, *batch, recipe, Clips(*take(start, sample, recipe.clip_frames), visible))
 
     def accumulate(_: int, carry: tuple[State, dict[str, jax.Array]]) -> tuple[State, dict[str, jax.Array]]:
         state, parts = advance(carry[0])

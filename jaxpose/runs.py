@@ -59,7 +59,8 @@ def read_settings(run: Path) -> tuple[Config, Description]:
     """
     settings, data = _read_json(run / "config.json"), _read_json(run / "data.json")
     try:
-        config = Config(**settings | {"filter_widths": tuple(settings["filter_widths"])})
+        ramp = settings.get("ramp", Config.ramp)  # which runs of older versions do not name
+        config = Config(**settings | {"filter_widths": tuple(settings["filter_widths"]), "ramp": tuple(ramp)})
     except (InputError, KeyError, TypeError) as error:
         raise InputError(f"{run / 'config.json'} does not hold the settings of a run: {error}") from error
     try:

@@ -48,8 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         join_cluster()
         command, preset = parse(sys.argv[1:] if arguments is None else arguments)
         keep_compiled()
-        if preset == "joint-aware":
-            print("joint-aware: its constraint losses are still to come; this trains with the position loss alone.")
         if command.resume is None:
             if command.out is None and jax.process_count() > 1:
                 raise InputError("several processes train one run; name its folder, which all of them see, with --out")

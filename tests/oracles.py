@@ -15,6 +15,11 @@ def n_mpjpe(prediction, target):
 
 
 def p_mpjpe(prediction, target):
+    scale, rotation, translation = similarity(prediction, target)
+    return mpjpe(np.array([scale * rotation @ joint + translation for joint in prediction]), target)
+
+
+def similarity(prediction, target):
     """Kabsch-Umeyama through the eigenvectors of Horn's quaternion matrix: no SVD, no reflection case."""
     a, b = prediction - prediction.mean(0), target - target.mean(0)
     s = a.T @ b
@@ -27,9 +32,16 @@ def p_mpjpe(prediction, target):
         ]
     )
     rotation = quaternion_matrix(np.linalg.eigh(horn)[1][:, -1])
-    turned = a @ rotation.T
-    scale = np.vdot(turned, b) / np.vdot(a, a)
-    return mpjpe(scale * turned, b)
+    scale = np.vdot(a @ rotation.T, b) / np.vdot(a, a)
+    return scale, rotation, target.mean(0) - scale * rotation @ prediction.mean(0)
+
+
+def pck(prediction, target, threshold_mm):
+    return np.mean([1000 * mpjpe([p], [t]) < threshold_mm for p, t in zip(prediction, target, strict=True)])
+
+
+def auc(prediction, target):
+    return np.mean([pck(prediction, target, threshold_mm) for threshold_mm in range(0, 151, 5)])
 
 
 def quaternion_matrix(q):

@@ -127,18 +127,20 @@ def test_nothing_of_evaluation_touches_the_host_or_float64(evaluation, card):
 def test_a_call_of_the_host_does_not_compile():
     """The test above can fail: a callback in the loss is refused."""
 
+    mesh = cuda.card_mesh(cuda.CARDS["h100"])
+    recipe = loop.build_recipe(TINY, cuda.HUMAN36M, 30)._replace(mesh=mesh)
+
     def spying(predictions, targets):
         jax.debug.callback(lambda value: None, targets[0, 0, 0, 0])
-        return loop.position_loss(predictions, targets)
+        return recipe.loss(predictions, targets)
 
-    mesh = cuda.card_mesh(cuda.CARDS["h100"])
-    recipe = loop.build_recipe(TINY, cuda.HUMAN36M, 30)._replace(mesh=mesh, loss=spying)
+    spied = recipe._replace(loss=spying)
     data = jax.eval_shape(lambda: cuda.motion(jax.random.key(0), 30, 3))
     indices = (jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((30,), (60,), ()))
     state = loop.init.eval_shape(recipe, jax.random.key(0))
     arguments = cuda.on_every_device((state, data, *indices), mesh)
     with pytest.raises(RuntimeError, match="Unknown backend"):
-        cuda.compile_call(loop.train_steps.trace(*arguments, recipe))
+        cuda.compile_call(loop.train_steps.trace(*arguments, spied))
 
 
 @needs_compiler

@@ -14,6 +14,7 @@ from jaxpose import loop
 from jaxpose.config import Config
 from jaxpose.dataset import join, take_windows, track_lengths, window_starts
 from jaxpose.errors import InputError
+from jaxpose.skeleton import H36M_17
 
 CONFIG = Config(filter_widths=(3, 3), channels=32, batch_size=16, epochs=40)
 
@@ -124,8 +125,65 @@ def test_an_epoch_sees_every_window_and_its_mirror_image():
 
 def test_the_position_loss_is_mpjpe_in_metres():
     targets = jnp.zeros((2, 3, 17, 3))
-    total, parts = loop.position_loss(targets.at[..., 0].set(0.5), targets)
-    assert total == parts["position"] == 0.5
+    assert loop.position_loss(targets.at[..., 0].set(0.5), targets) == 0.5
+
+
+CONSTRAINED = dataclasses.replace(
+    CONFIG, constraints={"angle": 2.0, "acceleration": 1.0}, ramp=(1.0, 3.0), clips=8, clip_frames=4
+)
+
+
+def test_constraints_grow_from_zero_over_the_ramp():
+    poses = jax.random.normal(jax.random.key(0), (2, 4, 17, 3))
+    predictions = poses + 0.02 * jax.random.normal(jax.random.key(1), poses.shape)
+    clips = loop.Clips(jnp.zeros(()), poses, jnp.ones((2, 4), bool))
+    constraints = loop.build_constraints(CONSTRAINED, H36M_17)
+    for epoch, share in ((0.0, 0), (1.0, 0), (1.5, 0.25), (2.0, 0.5), (3.0, 1), (50.0, 1)):
+        added, parts = constraints(predictions, clips, epoch)
+        np.testing.assert_allclose(added, share * 1e-3 * (2 * parts["angle"] + parts["acceleration"]), rtol=1e-6)
+
+
+def test_clips_are_consecutive_frames_of_the_batch_s_tracks():
+    recipe, data, starts = problem(CONSTRAINED)
+    seen, windows = [], []
+
+    def constraints(predictions, clips, epoch):
+        jax.debug.callback(lambda *clip: seen.append(jax.tree.map(np.asarray, clip)), *clips)
+        return jnp.mean(predictions) * 0, {}
+
+    def loss(predictions, targets):
+        jax.debug.callback(lambda t: windows.append(np.asarray(t)), targets)
+        return loop.position_loss(predictions, targets)
+
+    trained(recipe._replace(constraints=constraints, loss=loss), data, starts, until=2)
+    poses = np.asarray(data.poses)
+    mirrored = poses[:, list(DESCRIPTION.skeleton.mirrored)] * np.float32([-1, 1, 1])
+    for (keypoints, clip_poses, visible), batch in zip(seen, windows, strict=True):
+        assert keypoints.shape[:2] == (8, sum(recipe.model.context) + 4)
+        assert visible.all()
+        for clip, window in zip(clip_poses, batch, strict=False):
+            (source,) = (s for s in (poses, mirrored) if (s == clip[0]).all((1, 2)).any())
+            (begin,) = np.flatnonzero((source == clip[0]).all((1, 2)))
+            np.testing.assert_array_equal(clip, source[begin : begin + 4])
+            assert data.track[begin] == data.track[begin + 3]
+            assert (clip == window[0]).all((1, 2)).any()  # the window's frame is one of the clip's
+
+
+def test_without_constraints_clips_change_nothing():
+    plain, data, starts = problem()
+    other, _, _ = problem(dataclasses.replace(CONFIG, clips=3, clip_frames=5))
+    chex.assert_trees_all_equal(*(trained(recipe, data, starts, until=3)[0].params for recipe in (plain, other)))
+
+
+def test_constraints_move_the_weights_once_the_ramp_begins():
+    recipe, data, starts = problem(CONSTRAINED)
+    plain, _, _ = problem()
+    before = recipe.steps_per_epoch
+    states = [trained(r, data, starts, until=before)[0].params for r in (plain, recipe)]
+    chex.assert_trees_all_close(*states, rtol=1e-4, atol=1e-6)
+    states = [trained(r, data, starts, until=before + 3)[0].params for r in (plain, recipe)]
+    with pytest.raises(AssertionError):
+        chex.assert_trees_all_close(*states, rtol=1e-4, atol=1e-6)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run():

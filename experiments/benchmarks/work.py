@@ -120,7 +120,7 @@ def compiled(model: TemporalModel, batch: int, frames: int, *, training: bool) -
         predictions, updated = model.apply(
             variables, keypoints, train=True, mutable=["batch_stats"], rngs={"dropout": key}
         )
-        return loop.position_loss(predictions, poses)[0], updated
+        return loop.position_loss(predictions, poses), updated
 
     gradient = jax.jit(jax.grad(loss, has_aux=True))
     return gradient.lower(variables["params"], variables["batch_stats"], key, keypoints, poses).compile()
