@@ -70,11 +70,11 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
         "velocity": Quantity(lambda x, _: finite_difference(x, 1), _joints, unit=0.008, order=1),  # ẋ, metres a frame
         "acceleration": Quantity(lambda x, _: finite_difference(x, 2), _joints, unit=0.008, order=2),  # ẍ
         "angular_acceleration": Quantity(
-            lambda x, skeleton: finite_difference(joint_angles(x, skeleton), 2), _triples, unit=0.05, order=2
+            lambda x, skeleton: finite_difference(joint_angles(x, skeleton), 2), _triples, unit=0.02, order=2
         ),  # θ̈, radians a frame squared
         # Beyond the paper:
         "consistency": Quantity(
-            lambda x, skeleton: finite_difference(bone_lengths(x, skeleton), 1), _bones, unit=0.004, order=1
+            lambda x, skeleton: finite_difference(bone_lengths(x, skeleton), 1), _bones, unit=0.002, order=1
         ),  # of bone lengths over time, metres a frame
         "ratio": Quantity(_lengths_by_their_mean, _everything, unit=0.1),  # of each bone to the mean of all
     }

@@ -16,6 +16,7 @@ def test_presets_are_the_published_ones():
     for name in ("baseline", "baseline-2048", "joint-aware"):
         c = PRESETS[name]
         assert (c.batch_size, c.dropout, c.learning_rate, c.learning_rate_decay) == (1024, 0.25, 0.001, 0.95)
+        assert bool(c.constraints) == (name == "joint-aware")
         assert (c.train_split, c.test_split) == ("S1+S5+S6+S7+S8", "S9+S11")
 
 
@@ -27,6 +28,14 @@ def test_presets_are_the_published_ones():
         ({"filter_widths": (-3,)}, "--filter-widths is (-3,)"),
         ({"channels": 0}, "--channels is 0; it must be at least 1"),
         ({"frames": 0}, "--frames is 0"),
+        ({"constraints": {"angel": 1.0}}, "--constraints is {'angel': 1.0}; it must be weights of angle, distance,"),
+        ({"constraints": {"angle": -1.0}}, "--constraints is {'angle': -1.0}; it must be at least 0 each"),
+        ({"constraints": {"angle": float("nan")}}, "--constraints is {'angle': nan}; it must be at least 0 each"),
+        ({"constraints": {"velocity": 1.0}, "clip_frames": 1}, "--clip-frames is 1; it must be at least 2, for"),
+        ({"constraints": {"acceleration": 1.0}, "clip_frames": 2}, "--clip-frames is 2; it must be at least 3, for"),
+        ({"constraints": {"angle": 1.0}, "clips": 2000}, "--clips is 2000; it must be at least 1 and at most --batch"),
+        ({"constraints": {"angle": 1.0}, "clips": 0}, "--clips is 0; it must be"),
+        ({"ramp": (2.0, 1.0)}, "--ramp is (2.0, 1.0); it must be two epochs"),
         ({"batch_size": -1}, "--batch-size is -1"),
         ({"epochs": 0}, "--epochs is 0"),
         ({"log_every": 0}, "--log-every is 0"),

@@ -124,6 +124,17 @@ def test_nothing_of_evaluation_touches_the_host_or_float64(evaluation, card):
 
 
 @needs_compiler
+def test_training_with_constraints_fits_the_card_and_touches_no_host():
+    plan = cuda.compile_call(cuda.training_call(PRESETS["joint-aware"], cuda.card_mesh(cuda.CARDS["2080ti"])))
+    assert plan.peak < cuda.USABLE * cuda.CARDS["2080ti"].memory
+    assert plan.donated == size(paper_state())
+    assert not plan.host
+    assert plan.calls <= {"__cublas$lt$matmul"}
+    assert "f64" not in plan.dtypes
+    assert not plan.exchanges
+
+
+@needs_compiler
 def test_a_call_of_the_host_does_not_compile():
     """The test above can fail: a callback in the loss is refused."""
 

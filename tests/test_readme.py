@@ -10,6 +10,7 @@ import jax
 import pytest
 
 from jaxpose.config import PRESETS
+from jaxpose.losses import QUANTITIES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -20,14 +21,23 @@ def blocks(language):
 
 
 def test_the_library_example_runs():
-    example = blocks("python")[0]
+    motion, constraints, *_ = blocks("python")
     names, printed = {}, io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(example, names)
+        exec(motion, names)
+        exec(constraints, names)
     assert names["angles"].shape == (100, 10)
     assert names["pull"].shape == (100, 17, 3)
     assert jax.numpy.isfinite(names["pull"]).all()
+    assert names["squares"].shape == (100, 10)
+    assert set(names["parts"]) == {"position", "angle", "acceleration"}
+    assert jax.numpy.isfinite(names["grow"]).all()
     assert re.fullmatch(r"P-MPJPE \d+\.\d mm\nMPJVE \d+\.\d mm/frame\n", printed.getvalue())
+
+
+def test_the_table_of_terms_is_true():
+    rows = [line for line in README.splitlines() if line.startswith("| `")]
+    assert all(any(f"`{name}`" in row.split("|")[1] for row in rows) for name in QUANTITIES)
 
 
 def test_the_preset_table_is_true():

@@ -18,7 +18,9 @@ from jaxpose.devices import join_cluster, replicate
 
 def main(out, dtype):
     join_cluster()
-    config = Config(filter_widths=(3, 3), channels=16, batch_size=16, epochs=4)
+    config = Config(
+        filter_widths=(3, 3), channels=16, batch_size=16, epochs=4, constraints={"angle": 1, "velocity": 1}, clips=8
+    )
     tracks = [make_track(frames=frames, seed=frames) for frames in (30, 17)]
     starts = window_starts(track_lengths(tracks), 1)
     recipe = loop.build_recipe(config, DESCRIPTION, len(starts))

@@ -1,0 +1,197 @@
+"""What each constraint is worth on real motion: the baseline, and the same training with constraints.
+
+    python -m data_prep.h36m_npz data_3d_h36m.npz data_2d_h36m_noisy.npz --out cmu --title "CMU motion capture"
+    python -m experiments.ablation --data cmu --out runs/ablation
+
+Every setting trains from three seeds on S1 and S5 and is tested on S9. With `--validate` it trains on S1 and is tested
+on S5: weights are chosen by that, never by S9. A score is the mean over the ends of the last three epochs, because
+single epochs scatter more than the settings differ. A run that is done is kept: after an interruption the same command
+goes on.
+"""
+
+import dataclasses
+import json
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import tyro
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from jaxpose import loop, plots
+from jaxpose.config import PRESETS, Config
+from jaxpose.dataset import Description, Frames, Track, join, track_lengths, window_starts
+from jaxpose.devices import keep_compiled, replicate
+from jaxpose.errors import InputError, reported
+from jaxpose.files import write_text, write_whole
+from jaxpose.scoring import METRICS, lift_tracks, score
+from jaxpose.sources import load
+
+BASE = Config(filter_widths=(3, 3, 3), channels=256, batch_size=512, epochs=8)
+TERMS = ("angle", "distance", "symmetry", "range_of_motion", "velocity", "acceleration", "angular_acceleration")
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "none": {},
+    **{term: {"constraints": {term: 1.0}} for term in TERMS},
+    "all": {"constraints": dict.fromkeys(TERMS, 1.0)},
+    "all, halved": {"constraints": dict.fromkeys(TERMS, 0.5)},
+    "joint-aware": {"constraints": PRESETS["joint-aware"].constraints},
+    # Batches of windows of three frames, without constraints: as many windows, and as many frames, as the baseline's.
+    "none, as many windows": {"frames": 3},
+    "none, as many frames": {"frames": 3, "batch_size": BASE.batch_size // 3},
+}
+"""What each setting changes of `BASE`."""
+
+BASELINE = "none"
+LAST = 3  # epochs whose scores are averaged
+PAPER = {"mpjpe": -0.01, "mpjve": -0.07, "mpjae": -0.13}
+"""The paper's margins over its own baseline."""
+
+
+class Data(NamedTuple):
+    """What a setting is trained on and tested on."""
+
+    description: Description
+    train: list[Track]
+    test: list[Track]
+
+
+def train_and_score(config: Config, data: Data) -> dict[str, Any]:
+    """Train, and score the test tracks at the end of each of the last epochs.
+
+    Args:
+      config: its splits are not read.
+      data: the tracks of both splits.
+
+    Returns:
+      `scores`, an average over actions by metric for each of these epochs; the last `record` of the log; `seconds`.
+    """
+    began = time.monotonic()
+    starts = window_starts(track_lengths(data.train), config.frames)
+    recipe = loop.build_recipe(config, data.description, len(starts))
+    frames, test, starts = (replicate(arrays, recipe.mesh) for arrays in (join(data.train), join(data.test), starts))
+    state = loop.init(recipe, jax.random.key(config.seed))
+    until = config.epochs * recipe.steps_per_epoch
+    scores: list[dict[str, float]] = []
+    for state, record in loop.run(state, recipe, frames, starts, until=until, steps_per_call=recipe.steps_per_epoch):  # noqa: B020
+        if record["epoch"] > config.epochs - LAST:
+            scores.append(_average(recipe, state, test, data))
+    return {"scores": scores, "record": record, "seconds": time.monotonic() - began}
+
+
+def _average(recipe: loop.Recipe, state: loop.State, test: Frames, data: Data) -> dict[str, float]:
+    predictions = lift_tracks(recipe.model, state.variables, test, data.description, recipe.mesh)
+    return score(predictions, test.poses, data.test)["average"]
+
+
+def mean_and_spread(runs: list[dict[str, Any]], metric: str) -> tuple[float, float]:
+    """Over the seeds: the mean, and the standard deviation of one run (zero for a single seed)."""
+    values = [statistics.mean(scores[metric] for scores in run["scores"]) for run in runs]
+    return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+def rows(runs: Mapping[str, list[dict[str, Any]]]) -> list[list[str]]:
+    """A row for each setting: its name, mean ± spread and difference from the baseline by metric, and minutes a run."""
+    table = []
+    for name, of_setting in runs.items():
+        cells = []
+        for metric in METRICS:
+            mean, spread = mean_and_spread(of_setting, metric)
+            change = mean / mean_and_spread(runs[BASELINE], metric)[0] - 1
+            cells.append(f"{mean:.2f} ± {spread:.2f}" + ("" if name == BASELINE else f" ({change:+.1%})"))
+        minutes = statistics.median(run["seconds"] for run in of_setting) / 60
+        table.append([name, *cells, f"{minutes:.1f}"])
+    return table
+
+
+HEAD = ("constraints", "P1", "P2", "P3", "MPJVE", "MPJAE", "minutes")
+
+
+def markdown(table: list[list[str]], caption: str) -> str:
+    """The rows as a Markdown table."""
+    lines = [HEAD, ("---", *["---:"] * (len(HEAD) - 1)), *table]
+    return caption + "\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def draw(runs: Mapping[str, list[dict[str, Any]]], caption: str) -> Figure:
+    """Change against the baseline in per cent, with the spread of one run, and the paper's margins."""
+    figure = Figure(figsize=(11, 0.3 * len(runs) + 1.6), layout="constrained")
+    figure.suptitle(caption, fontsize=9)
+    panels = figure.subplots(1, len(METRICS), sharey=True)
+    names = [name for name in runs if name != BASELINE]
+    for axes, metric in zip(panels, METRICS, strict=True):
+        base, _ = mean_and_spread(runs[BASELINE], metric)
+        scores = np.reshape([mean_and_spread(runs[name], metric) for name in names], (-1, 2))
+        changes, spreads = 100 * (scores / base - [1, 0]).T
+        axes.barh(names, changes, xerr=spreads, color=np.where(changes < 0, plots.LEFT, plots.RIGHT), ecolor="0.4")
+        axes.axvline(0, color="0.3", linewidth=1)
+        if metric in PAPER:
+            axes.axvline(100 * PAPER[metric], color="0.3", linewidth=1, linestyle=":", label="the paper's margin")
+        axes.set(title=metric.upper().replace("_", "-"), xlabel="% against none")
+    panels[0].invert_yaxis()
+    panels[0].legend(fontsize=7)
+    return figure
+
+
+def main(
+    data: str,
+    out: Path,
+    settings: tuple[str, ...] = tuple(SETTINGS),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    validate: bool = False,
+) -> None:
+    """Train every setting from every seed, and compare.
+
+    Args:
+      data: a prepared data set with the subjects S1, S5 and S9.
+      out: folder of the runs' scores, and of `ablation.md`, `ablation.json` and `ablation.png`.
+      settings: those to run.
+      seeds: of each setting.
+      validate: train on S1 and test on S5.
+    """
+    with reported():
+        if unknown := set(settings) - set(SETTINGS):
+            raise InputError(f"there is no setting {min(unknown)!r}; choose from {', '.join(SETTINGS)}")
+        keep_compiled()
+        train_split, test_split = ("S1", "S5") if validate else ("S1+S5", "S9")
+        description, train = load(data, train_split)
+        splits = Data(description, train, load(data, test_split)[1])
+        console, runs = Console(), {}
+        for name in dict.fromkeys((BASELINE, *settings)):
+            for seed in seeds:
+                config = dataclasses.replace(BASE, data=data, seed=seed, **SETTINGS[name])
+                runs.setdefault(name, []).append(_kept(out, name, config, splits, console))
+        caption = (
+            f"{description.title}: trained on {train_split}, tested on {test_split}, seeds {', '.join(map(str, seeds))}"
+        )
+        table = rows(runs)
+        view = Table(*HEAD, title=caption)
+        for row in table:
+            view.add_row(*row)
+        console.print(view)
+        write_text(out / "ablation.md", markdown(table, caption))
+        write_text(out / "ablation.json", json.dumps(runs, indent=1) + "\n")
+        write_whole(out / "ablation.png", draw(runs, caption).savefig)
+
+
+def _kept(out: Path, name: str, config: Config, data: Data, console: Console) -> dict[str, Any]:
+    """The scores of a run, from its file if it is there with these settings."""
+    path, settings = out / f"{name.replace(', ', '-').replace(' ', '-')}-{config.seed}.json", dataclasses.asdict(config)
+    settings = json.loads(json.dumps(settings))
+    if path.exists() and (kept := json.loads(path.read_text()))["config"] == settings:
+        return kept
+    run = {"config": settings} | train_and_score(config, data)
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(run, indent=1) + "\n")
+    mean, _ = mean_and_spread([run], "mpjpe")
+    console.print(f"{name}, seed {config.seed}: MPJPE {mean:.1f} mm, {run['seconds']:.0f} s")
+    return run
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

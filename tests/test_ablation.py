@@ -1,0 +1,76 @@
+"""The ablation trains what it says, compares fairly, and goes on where it stopped."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from samples import DESCRIPTION, make_track
+
+from experiments import ablation
+from jaxpose.config import Config
+from jaxpose.losses import QUANTITIES
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    splits = {
+        "S1+S5": [make_track(seed=0), make_track(seed=1, action="Eating")],
+        "S9": [make_track(seed=2, subject="S9"), make_track(seed=3, subject="S9", action="Eating")],
+    }
+    monkeypatch.setattr(ablation, "load", lambda data, split: (DESCRIPTION, splits[split]))
+    base = Config(filter_widths=(3,), channels=8, batch_size=16, epochs=4, clips=8, ramp=(1, 2))
+    monkeypatch.setattr(ablation, "BASE", base)
+    return base
+
+
+def test_one_command_trains_and_compares(tiny, tmp_path, monkeypatch, capsys):
+    ablation.main("somewhere", tmp_path, settings=("angle", "none, as many windows"), seeds=(0, 1))
+    runs = json.loads((tmp_path / "ablation.json").read_text())
+    assert {name: [run["config"]["seed"] for run in of] for name, of in runs.items()} == {
+        "none": [0, 1], "angle": [0, 1], "none, as many windows": [0, 1],
+    }  # fmt: skip
+    assert runs["angle"][0]["config"]["constraints"] == {"angle": 1.0}
+    assert runs["none, as many windows"][0]["config"]["frames"] == 3
+    assert all(len(run["scores"]) == ablation.LAST for of in runs.values() for run in of)
+    assert "angle" in runs["angle"][0]["record"]
+    assert "angle" not in runs["none"][0]["record"]
+
+    none, angle = (
+        np.mean([np.mean([s["mpjae"] for s in run["scores"]]) for run in runs[name]]) for name in ("none", "angle")
+    )
+    lines = (tmp_path / "ablation.md").read_text().splitlines()
+    (row,) = (line for line in lines if line.startswith("| angle "))
+    assert f"{angle:.2f} ± " in row.split("|")[6]
+    assert f"({angle / none - 1:+.1%})" in row.split("|")[6]
+    assert (tmp_path / "ablation.png").stat().st_size > 10_000
+
+    monkeypatch.setattr(ablation, "train_and_score", lambda *_: pytest.fail("a run that is done was trained again"))
+    capsys.readouterr()
+    ablation.main("somewhere", tmp_path, settings=("angle",), seeds=(0, 1))
+    assert "seed" in capsys.readouterr().out  # the caption
+    assert set(json.loads((tmp_path / "ablation.json").read_text())) == {"none", "angle"}
+
+
+def test_a_kept_run_with_other_settings_is_trained_again(tiny, tmp_path, monkeypatch):
+    ablation.main("somewhere", tmp_path, settings=("none",), seeds=(0,))
+    before = json.loads((tmp_path / "none-0.json").read_text())
+    monkeypatch.setattr(ablation, "BASE", dataclasses.replace(tiny, channels=4))
+    ablation.main("somewhere", tmp_path, settings=("none",), seeds=(0,))
+    after = json.loads((tmp_path / "none-0.json").read_text())
+    assert (before["config"]["channels"], after["config"]["channels"]) == (8, 4)
+    assert before["scores"] != after["scores"]
+
+
+def test_an_unknown_setting_is_named(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        ablation.main("somewhere", tmp_path, settings=("sideways",))
+    assert stopped.value.code == 2
+    assert "there is no setting 'sideways'; choose from none, angle" in capsys.readouterr().err
+
+
+def test_every_setting_is_one():
+    for changes in ablation.SETTINGS.values():
+        config = dataclasses.replace(ablation.BASE, **changes)
+        assert set(config.constraints) <= set(QUANTITIES)
+    assert set(ablation.TERMS) == set(list(QUANTITIES)[:7])
