@@ -17,9 +17,9 @@ FLOORS = (
     {"rig", "actions"},
     {"synthetic", "prepared"},
     {"sources", "config", "optimizer", "checkpoint", "plots"},
-    {"loop", "scoring", "runs"},
+    {"loop", "scoring", "runs", "inspection"},
     {"results"},
-    {"train", "evaluate", "convert"},
+    {"train", "evaluate", "inspect", "convert"},
 )
 PURE = {
     "numerics",
@@ -34,6 +34,7 @@ PURE = {
     "streaming",
     "optimizer",
     "loop",
+    "inspection",
 }
 MODULES = {path.stem: path for path in PACKAGE.rglob("*.py") if path.stem != "__init__"}
 

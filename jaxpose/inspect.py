@@ -1,0 +1,385 @@
+"""Which term of the loss pulls which joint of a run's predictions where, and which terms fight.
+
+    python -m jaxpose.inspect RUN --track S9/Walking/55011271
+
+It prints a table and writes a folder of figures with a page, `index.html`, that opens from disk. Inspected are the
+position loss and all constraints that there are, whether or not the run was trained with them.
+"""
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import tyro
+from matplotlib.figure import Figure
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from jaxpose import checkpoint, inspection, loop, plots, results
+from jaxpose.dataset import Description, Frames, Track, join, name, take_windows
+from jaxpose.devices import data_mesh, keep_compiled, replicate
+from jaxpose.errors import InputError, reported
+from jaxpose.files import write_whole
+from jaxpose.inspection import POSITION, TERMS
+from jaxpose.kinematics import mirror
+from jaxpose.metrics import mpjpe
+from jaxpose.runs import read_settings
+from jaxpose.scoring import lift_tracks
+from jaxpose.skeleton import Skeleton
+from jaxpose.sources import load
+
+WINDOW = 81
+"""Frames inspected if the user names none: enough for motion, few enough for the gradient of any network."""
+
+COLUMNS = ("term", "weight", "loss,\nmm", "worst\njoint", "worst\nframe", "pull,\n%", "if all 1,\n%")
+NOTES = (
+    "Loss: what the term adds at weight 1, averaged over the frames. Worst: the joint and the frame with the largest "
+    "part in it; a first difference in time counts at the frame that it arrives at, a second one at its middle frame; "
+    "a dash if all are alike. Pull: the norm of the gradient with respect to the parameters, in percent of the sum "
+    "over the terms: with the weights of the training, and if all weights were 1. The network evaluates: without "
+    "dropout, averaged with the mirrored prediction."
+)
+STEPS, STRIDE = 600, 0.005  # of a descent; metres
+FIGURES = {
+    "pulls.png": (
+        "Where each term pulls",
+        "Arrows point where descent on one term would move the joints of the drawn frame. Every panel has its own "
+        "scale: its longest arrow is as strong as its heading says, in millimetres of loss per metre moved. Grey is "
+        "the target.",
+    ),
+    "descents.png": (
+        "What each term wants",
+        f"All inspected frames were moved down one term alone, and down the sum of all, by {STEPS} steps of Adam that "
+        f"shrink from {1000 * STRIDE:g} mm to none. Grey is the drawn frame as predicted, in colours what became of "
+        "it, green the way. A term stops when it is content, however wrong the pose still is.",
+    ),
+    "joints.png": (
+        "Which joints each term is about",
+        "Left, the part of each joint in the term: an angle is shared by its three joints, a bone by its two ends, a "
+        "ratio by all joints. Right, how hard the term pulls at each joint. Both in percent of the column.",
+    ),
+    "conflicts.png": (
+        "Which terms fight",
+        "Cosines between the gradients with respect to the predicted poses of all inspected frames: 1, two terms pull "
+        "the same way; -1, they pull against each other; 0, neither minds the other, or one has no gradient.",
+    ),
+}
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+body {{ font: 16px/1.5 sans-serif; color: #222; max-width: 1100px; margin: 2em auto; padding: 0 1em; }}
+table {{ border-collapse: collapse; }}
+th, td {{ padding: 0.2em 0.8em; border-bottom: 1px solid #ddd; text-align: right; }}
+th:first-child, td:first-child {{ text-align: left; }}
+img {{ max-width: 100%; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>{caption}</p>
+<table>
+{table}
+</table>
+<p>{notes}</p>
+{figures}
+</body>
+</html>
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """What the command line says."""
+
+    run: tyro.conf.Positional[Path]
+    """The run's folder."""
+    track: str | None = None
+    """Subject/action/camera, as in S9/Walking/55011271, or S9/Walking/0 for the first camera; without it, the first
+    track of the split."""
+    split: str | None = None
+    """Look for the track among these subjects; without it, in the run's test split."""
+    frame: int | None = None
+    """Draw this frame, counted from 0; without it, the one with the largest MPJPE."""
+    frames: tuple[int, int] | None = None
+    """Inspect the frames from the first to the second, both included; without it, 81 around the one drawn."""
+    out: Path | None = None
+    """Folder to write; without it, RUN/inspection/ and the name of the track."""
+
+
+class Window(NamedTuple):
+    """Frames of a track, counted from 0."""
+
+    first: int
+    last: int  # included
+    drawn: int
+
+
+class Findings(NamedTuple):
+    """What is found in a window of T frames; N terms in the order of `TERMS`."""
+
+    values: jax.Array  # (N, T, J) metres of loss
+    gradients: jax.Array  # (N, T, J, 3) metres of loss a metre
+    cosines: jax.Array  # (N, N)
+    norms: jax.Array  # (N,) of the gradients with respect to the parameters
+    paths: jax.Array  # (N + 1, S, J, 3) metres, the drawn pose on its descent along each term, and all together
+    losses: jax.Array  # (N + 1, S) metres, what descends
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    with reported():
+        command = tyro.cli(Command, args=arguments, prog="python -m jaxpose.inspect", description=__doc__)
+        keep_compiled()
+        inspect(command)
+
+
+def inspect(command: Command) -> None:
+    """Inspect the loss of some frames of one track, print the table and write the folder.
+
+    Raises:
+      InputError: there is no such run, split, track or frame, or the folder holds something already.
+    """
+    config, trained_on = read_settings(command.run)
+    split = command.split or config.test_split
+    description, tracks = load(config.data, split)
+    if changed := [f for f in ("skeleton", "layout", "channels") if getattr(description, f) != getattr(trained_on, f)]:
+        raise InputError(f"{config.data} has changed since {command.run} was trained on it: another {changed[0]}")
+    track = find_track(tracks, command.track, f"{config.data}, {split}")
+    out = command.out or command.run / "inspection" / name(track).replace("/", "-")
+    if os.path.exists(out) and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} already exists; remove it, or name another folder with --out")
+
+    model, mesh = loop.build_model(config, description), data_mesh()
+    shapes = jax.eval_shape(lambda: loop.initial_variables(model, description, jax.random.key(0)))
+    variables, data = replicate((checkpoint.load(command.run, shapes), join([track])), mesh)
+    errors = mpjpe(lift_tracks(model, variables, data, description, mesh), data.poses)
+    window = choose_window(np.asarray(errors), command.frame, command.frames)
+    pose, target, findings = look(model, variables, data, description, window)
+    rows = tabulate(findings, {POSITION: 1.0} | config.constraints, window, description.skeleton)
+    notice = f"{results.SYNTHETIC} " if description.synthetic else ""
+    frames = f"frames {window.first} to {window.last} of {len(errors)}"
+    caption = f"{notice}{description.title}, {name(track)}, {frames}."
+    figures = draw(pose, target, findings, window, description.skeleton, caption)
+    write_folder(out, page(name(track), caption, rows), figures)
+
+    view = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for column in COLUMNS:
+        view.add_column(column, justify="left" if column == COLUMNS[0] else "right")
+    for row in rows:
+        view.add_row(*row)
+    console = Console()
+    console.print(view)
+    console.print(caption, style="bold yellow" if description.synthetic else None, soft_wrap=True)
+    console.print(NOTES, soft_wrap=True)
+    console.print(f"The page is {out / 'index.html'}", soft_wrap=True)
+
+
+def find_track(tracks: Sequence[Track], wanted: str | None, source: str) -> Track:
+    """The track of that name; its camera may be a number, counted from 0 among those of the subject's action.
+
+    Args:
+      tracks: to choose from.
+      wanted: subject/action/camera; the first track if none.
+      source: of the tracks, for the message.
+
+    Raises:
+      InputError: there is none of that name.
+    """
+    if wanted is None:
+        return tracks[0]
+    names = [name(track) for track in tracks]
+    clip, _, camera = wanted.rpartition("/")
+    views = [place for place, other in enumerate(names) if other.rpartition("/")[0] == clip]
+    if wanted in names:
+        return tracks[names.index(wanted)]
+    if camera.isdecimal() and int(camera) < len(views):
+        return tracks[views[int(camera)]]
+    near = difflib.get_close_matches(wanted, names, n=4, cutoff=0)
+    raise InputError(f"there is no track {wanted!r} in {source}; it has {len(names)}, such as {', '.join(near)}")
+
+
+def choose_window(errors: np.ndarray, drawn: int | None, frames: tuple[int, int] | None) -> Window:
+    """The frames to inspect.
+
+    Args:
+      errors: (T,) of every frame of the track; the largest is drawn if the user names no frame.
+      drawn: the frame to draw.
+      frames: the first and the last to inspect; `WINDOW` around the one drawn if the user names none.
+
+    Raises:
+      InputError: the track does not have them, or what is drawn is not among them.
+    """
+    total = len(errors)
+    first, last = frames or (0, total - 1)
+    if not 0 <= first <= last < total:
+        raise InputError(
+            f"--frames is {first} {last}; the track has frames 0 to {total - 1}, name the first and the last"
+        )
+    if drawn is None:
+        drawn = first + int(np.argmax(errors[first : last + 1]))
+    elif not first <= drawn <= last:
+        raise InputError(f"--frame is {drawn}; it must be one of the frames {first} to {last}")
+    if frames is None:
+        first = max(min(drawn - WINDOW // 2, total - WINDOW), 0)
+        last = min(first + WINDOW, total) - 1
+    return Window(first, last, drawn)
+
+
+def look(
+    model: nn.Module, variables: Mapping[str, optax.Params], data: Frames, description: Description, window: Window
+) -> tuple[np.ndarray, np.ndarray, Findings]:
+    """Everything that is to be known about a window, in one compiled program.
+
+    The network evaluates as it does in `scoring.lift_tracks`: running statistics, no dropout, the mean of what it
+    predicts for the input and for its mirror image.
+
+    Args:
+      model: the lifter.
+      variables: its parameters and statistics.
+      data: the frames of one track.
+      description: of the data.
+      window: of the track.
+
+    Returns:
+      The drawn pose, predicted and true, each (J, 3) metres; and what was found.
+    """
+    skeleton, drawn = description.skeleton, window.drawn - window.first
+    starts, frames = jnp.asarray([window.first]), window.last - window.first + 1
+    keypoints, (targets,) = take_windows(data, starts, frames, model.context)
+    views = jnp.concatenate([keypoints, mirror(keypoints, description.layout)])
+    optimizer = optax.adam(optax.cosine_decay_schedule(STRIDE, STEPS), b1=0.5)  # as `inspection.ADAM`
+
+    @jax.jit  # whatever differs between tracks is an argument: a kept program serves all
+    def find(
+        variables: Mapping[str, optax.Params], views: jax.Array, targets: jax.Array, drawn: jax.Array
+    ) -> tuple[jax.Array, Findings]:
+        def predict(params: optax.Params) -> jax.Array:
+            poses, mirrored = model.apply({**variables, "params": params}, views)
+            return (poses + mirror(mirrored, skeleton)) / 2
+
+        def stack(by_name: Mapping[str, jax.Array]) -> jax.Array:
+            return jnp.stack([by_name[term] for term in TERMS])
+
+        def descend(weights: jax.Array) -> tuple[jax.Array, jax.Array]:
+            by_name = dict(zip(TERMS, weights, strict=True))
+            path, loss = inspection.descend(predictions, targets, by_name, skeleton, optimizer=optimizer, steps=STEPS)
+            return path[:, drawn], loss
+
+        predictions = predict(variables["params"])
+        gradients = inspection.gradients(predictions, targets, skeleton)
+        each_alone, together = jnp.eye(len(TERMS)), jnp.ones((1, len(TERMS)))
+        paths, losses = jax.lax.map(descend, jnp.concatenate([each_alone, together]))
+        return predictions[drawn], Findings(
+            values=stack(inspection.values(predictions, targets, skeleton)),
+            gradients=stack(gradients),
+            cosines=inspection.conflicts(gradients),
+            norms=stack(inspection.parameter_norms(predict, variables["params"], gradients)),
+            paths=paths,
+            losses=losses,
+        )
+
+    pose, findings = jax.device_get(find(variables, views, targets, drawn))
+    return pose, np.asarray(targets[drawn]), findings
+
+
+def tabulate(findings: Findings, weights: Mapping[str, float], window: Window, skeleton: Skeleton) -> list[list[str]]:
+    """The cells of the table, a row for each term; its headings are `COLUMNS`."""
+    norms = dict(zip(TERMS, findings.norms, strict=True))
+    in_training = inspection.shares(norms, weights)
+    alike = inspection.shares(norms, dict.fromkeys(TERMS, 1.0))
+    frames = range(window.first, window.last + 1)
+    return [
+        [
+            term,
+            f"{weights.get(term, 0):g}",
+            f"{1000 * values.sum():.3g}",
+            _worst(values.sum(axis=0), skeleton.joints),
+            _worst(values.sum(axis=1), frames),
+            f"{100 * in_training[term]:.1f}",
+            f"{100 * alike[term]:.1f}",
+        ]
+        for term, values in zip(TERMS, findings.values, strict=True)
+    ]
+
+
+def _worst(values: np.ndarray, names: Sequence[object]) -> str:
+    """The name of the largest; a dash where all are alike, as all joints are to a ratio."""
+    worst = int(np.argmax(values))
+    return "–" if np.allclose(values, values[worst], rtol=1e-3, atol=0) else str(names[worst])
+
+
+def draw(
+    pose: np.ndarray, target: np.ndarray, findings: Findings, window: Window, skeleton: Skeleton, caption: str
+) -> dict[str, Figure]:
+    """The figures of `FIGURES` by file name; each says by itself of what data it is and in what units."""
+    values, gradients, cosines, _, paths, losses = findings
+    arrows = dict(zip(TERMS, gradients[:, window.drawn - window.first], strict=True))
+    courses = dict(zip((*TERMS, "all, at weight 1"), zip(paths, losses, strict=True), strict=True))
+    tables = {
+        "part of the term, mm of loss": 1000 * values.sum(axis=1).T,
+        "pull of the term, mm of loss per m": 1000 * np.sqrt(np.square(gradients).sum(axis=(1, 3))).T,
+    }
+    drawn = f"{caption} Drawn is frame {window.drawn}."
+    legends = {
+        "pulls.png": f"{drawn} Grey: the target. Arrows: where each term pulls, in mm of loss per m.",
+        "descents.png": f"{drawn} Grey: the prediction. Coloured: after descent; the loss before and after, in mm.",
+        "joints.png": f"{caption} Percent of the column; its sum stands below the term.",
+        "conflicts.png": f"{caption} Gradients with respect to the predicted poses.",
+    }
+    return {
+        "pulls.png": plots.pulls(pose, target, arrows, skeleton, title=legends["pulls.png"]),
+        "descents.png": plots.descents(courses, skeleton, title=legends["descents.png"]),
+        "joints.png": plots.joint_terms(tables, TERMS, skeleton, title=legends["joints.png"]),
+        "conflicts.png": plots.conflict_matrix(cosines, TERMS, title=legends["conflicts.png"]),
+    }
+
+
+def page(title: str, caption: str, rows: Sequence[Sequence[str]]) -> str:
+    """HTML that shows the table and the figures, which lie beside it; whatever comes from data is escaped."""
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    table = "\n".join([line(COLUMNS, "th"), *(line(row, "td") for row in rows)])
+    figures = "\n".join(
+        f'<h2>{escape(heading)}</h2>\n<p>{escape(text)}</p>\n<img src="{file}" alt="{escape(heading)}">'
+        for file, (heading, text) in FIGURES.items()
+    )
+    return _PAGE.format(title=escape(title), caption=escape(caption), notes=escape(NOTES), table=table, figures=figures)
+
+
+def write_folder(out: Path, text: str, figures: Mapping[str, Figure]) -> None:
+    """Write the page and its figures, all or nothing.
+
+    Raises:
+      InputError: the folder cannot be made.
+    """
+
+    def fill(folder: Path) -> None:
+        folder.mkdir()
+        (folder / "index.html").write_text(text, "utf-8")
+        for file, figure in figures.items():
+            figure.savefig(folder / file, dpi=100)
+
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out.parent} cannot be made ({error.strerror}); choose another folder with --out") from error
+    write_whole(out, fill)
+
+
+if __name__ == "__main__":
+    main()
