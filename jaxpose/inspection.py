@@ -32,8 +32,6 @@ Params = chex.ArrayTree
 ADAM = optax.adam(0.002, b1=0.5)
 """Steps of about 2 mm, however steep the loss; with more momentum a pose would coast beyond where a term is content."""
 
-_METRES = 1e-3  # that a constraint's mean adds to the loss of `losses.joint_aware` at weight 1
-
 
 @functools.partial(jax.jit, static_argnames="skeleton")
 def contributions(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> dict[str, jax.Array]:
@@ -56,7 +54,7 @@ def _contributions(
     _check(predictions, targets, skeleton)
     weights = dict.fromkeys(constraints, 1.0)
     _, parts = losses.joint_aware(predictions[None], targets[None], weights, skeleton)
-    return {name: part if name == POSITION else _METRES * part for name, part in parts.items()}
+    return {name: part if name == POSITION else losses.PRICE * part for name, part in parts.items()}
 
 
 @functools.partial(jax.jit, static_argnames="skeleton")
@@ -85,10 +83,9 @@ def values(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> di
 def _spread(name: str, predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> jax.Array:
     """(T, J) of one constraint."""
     quantity = QUANTITIES[name]
-    squares = losses.term(name, predictions, targets, skeleton)
-    bounded = 2 * (jnp.sqrt(1 + squares) - 1)  # as `losses.joint_aware` bounds them
+    bounded = losses.bounded(losses.term(name, predictions, targets, skeleton))
     members = np.eye(skeleton.num_joints, dtype=bounded.dtype)[quantity.joints(skeleton)].mean(axis=1)  # (E, J)
-    spread = jnp.matmul(bounded, members, precision="highest") * (_METRES / max(bounded.size, 1))
+    spread = jnp.matmul(bounded, members, precision="highest") * (losses.PRICE / max(bounded.size, 1))
     before = (quantity.order + 1) // 2
     return jnp.pad(spread, ((before, quantity.order), (0, 0)))[: len(predictions)]
 

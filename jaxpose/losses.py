@@ -106,6 +106,18 @@ def term(name: str, predictions: jax.Array, targets: jax.Array, skeleton: Skelet
     return jnp.sum(squares, axis=-1) if squares.ndim == 3 else squares
 
 
+PRICE = 1e-3
+"""Metres of MPJPE that a term's mean counts for at weight 1."""
+
+
+def bounded(squares: jax.Array) -> jax.Array:
+    """2 (√(1 + q) - 1): q itself as long as the difference is well below a unit, twice the difference far beyond.
+
+    So no gradient grows with the error, as that of MPJPE does not either.
+    """
+    return 2 * (jnp.sqrt(1 + squares) - 1)
+
+
 def defined(name: str, visible: jax.Array, skeleton: Skeleton) -> jax.Array:
     """Which of a term's values rest on visible joints alone: (T, J) bool to (T - k, E) bool, as `term` gives them."""
     quantity = QUANTITIES[name]
@@ -125,9 +137,8 @@ def constraints(
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """The weighted constraint terms of a batch.
 
-    1 mm · Σ w_n · mean of 2 (√(1 + q) - 1), where q are the squares of `term`: q itself as long as the difference is
-    well below a unit, twice the difference in units far beyond. So bounded, no gradient grows with the error, as that
-    of MPJPE does not. Where a network trained for positions alone leaves it, a weight of 1 adds about 1 mm.
+    1 mm · Σ w_n · mean of the `bounded` squares of `term`. Where a network trained for positions alone leaves it, a
+    weight of 1 adds about 1 mm to the loss.
 
     Args:
       predictions: (B, T, J, 3) metres, T consecutive frames of B tracks.
@@ -147,8 +158,8 @@ def constraints(
     for name in weights:
         squares = jax.vmap(lambda p, t, name=name: term(name, p, t, skeleton))(predictions, targets)
         counted = jax.vmap(lambda v, name=name: defined(name, v, skeleton))(visible)
-        parts[name] = _mean(2 * (jnp.sqrt(1 + squares) - 1), counted)
-    return 1e-3 * sum(weight * parts[name] for name, weight in weights.items()), parts
+        parts[name] = _mean(bounded(squares), counted)
+    return PRICE * sum(weight * parts[name] for name, weight in weights.items()), parts
 
 
 def joint_aware(

@@ -142,7 +142,10 @@ def test_gradients_are_finite_at_singular_points(name, case):
 @each_term
 def test_gradients_agree_with_finite_differences(name, x64):
     predictions, targets = (jnp.asarray(x) for x in tracks(5, frames=4))
-    chex.assert_numerical_grads(lambda p: losses.term(name, p, targets, H36M_17).mean(), (predictions,), order=1)
+    scale = losses.QUANTITIES[name].unit ** 2
+    chex.assert_numerical_grads(
+        lambda p: scale * losses.term(name, p, targets, H36M_17).mean(), (predictions,), order=1, rtol=1e-3, atol=1e-6
+    )
 
 
 def batch(seed=0, size=3):
@@ -158,7 +161,7 @@ def test_the_total_is_the_weighted_sum_of_its_parts():
     np.testing.assert_allclose(parts["position"], np.linalg.norm(predictions - targets, axis=-1).mean(), rtol=1e-6)
     for name in weights:
         squares = np.stack([losses.term(name, p, t, H36M_17) for p, t in zip(predictions, targets, strict=True)])
-        np.testing.assert_allclose(parts[name], (2 * (np.sqrt(1 + squares) - 1)).mean(), rtol=1e-5)
+        np.testing.assert_allclose(parts[name], (2 * (np.sqrt(1 + squares) - 1)).mean(), rtol=1e-4)
     summed = parts["position"] + 1e-3 * sum(weight * parts[name] for name, weight in weights.items())
     np.testing.assert_allclose(total, summed, rtol=1e-6)
 
