@@ -87,7 +87,7 @@ def test_is_small_and_names_no_path_of_a_machine(name):
             assert str(ROOT) not in shown
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in CHAOTIC else []) for n in NOTEBOOKS])
 def test_runs_and_prints_what_is_committed(name, tmp_path):
     for needed in ("nbclient", "nbformat", "ipykernel"):
         pytest.importorskip(needed, reason=f"{needed} is not installed; the extra `test` has it")
