@@ -109,7 +109,7 @@ def export_run(run: Path, file: Path) -> None:
     """
     config, description = read_settings(run)
     model = loop.build_model(config, description)
-    shapes = jax.eval_shape(lambda: loop.initial_variables(model, description, jax.random.key(0)))
+    shapes = loop.variable_shapes(model, description)
     state = checkpoint.load(run, {"step": jax.ShapeDtypeStruct((), jnp.int32), **shapes})
     weights, log = published.torch_from_params(state, steps=int(state["step"])), read_log(run)
     epoch = int(log[-1]["epoch"]) if log else config.epochs

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-import jax
 import tyro
 from rich.console import Console
 
@@ -58,7 +57,7 @@ def evaluate(run: Path, *, data: str | None = None, split: str | None = None) ->
             names = [getattr(value, "name", value) for value in (here, there)]
             raise InputError(f"{data or config.data} has {field} {names[0]}, but {run} was trained on {names[1]}")
     model, mesh = loop.build_model(config, description), data_mesh()
-    shapes = jax.eval_shape(lambda: loop.initial_variables(model, description, jax.random.key(0)))
+    shapes = loop.variable_shapes(model, description)
     variables, frames = replicate((checkpoint.load(run, shapes), join(tracks)), mesh)
     predictions = lift_tracks(model, variables, frames, description, mesh)
     scores = score(predictions, frames.poses, tracks)

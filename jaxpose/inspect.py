@@ -163,7 +163,7 @@ def inspect(command: Command) -> None:
         raise InputError(f"{out} already exists; remove it, or name another folder with --out")
 
     model, mesh = loop.build_model(config, description), data_mesh()
-    shapes = jax.eval_shape(lambda: loop.initial_variables(model, description, jax.random.key(0)))
+    shapes = loop.variable_shapes(model, description)
     variables, data = replicate((checkpoint.load(command.run, shapes), join([track])), mesh)
     errors = mpjpe(lift_tracks(model, variables, data, description, mesh), data.poses)
     window = choose_window(np.asarray(errors), command.frame, command.frames)

@@ -142,6 +142,11 @@ def initial_variables(model: nn.Module, description: Description, key: jax.Array
     return model.init(key, jnp.zeros(window))
 
 
+def variable_shapes(model: nn.Module, description: Description) -> dict[str, optax.Params]:
+    """Shapes and types of `initial_variables`, without making any."""
+    return jax.eval_shape(lambda: initial_variables(model, description, jax.random.key(0)))
+
+
 # It runs once: LLVM's last optimisations would take longer than they save.
 @functools.partial(jax.jit, static_argnames="recipe", compiler_options={"xla_backend_optimization_level": 1})
 def init(recipe: Recipe, key: jax.Array) -> State:

@@ -133,7 +133,7 @@ def constraints(
     targets: jax.Array,
     weights: Mapping[str, chex.Numeric],
     skeleton: Skeleton,
-    visible: jax.Array | None = None,
+    visible: jax.Array | bool = True,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """The weighted constraint terms of a batch.
 
@@ -152,8 +152,9 @@ def constraints(
     """
     chex.assert_shape([predictions, targets], (None, None, skeleton.num_joints, 3))
     chex.assert_equal_shape([predictions, targets])
-    visible = jnp.broadcast_to(True if visible is None else visible, predictions.shape[:-1])
-    predictions, targets = _only(visible, predictions, targets)
+    visible = jnp.broadcast_to(visible, predictions.shape[:-1])
+    # Zeros for joints that do not count, before anything is computed from them: a NaN would survive a mask later.
+    predictions, targets = (jnp.where(visible[..., None], x, 0) for x in (predictions, targets))
     parts = {}
     for name in weights:
         squares = jax.vmap(lambda p, t, name=name: term(name, p, t, skeleton))(predictions, targets)
@@ -167,7 +168,7 @@ def joint_aware(
     targets: jax.Array,
     weights: Mapping[str, chex.Numeric],
     skeleton: Skeleton,
-    visible: jax.Array | None = None,
+    visible: jax.Array | bool = True,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """MPJPE and the weighted constraint terms of the same batch: the loss for any network of one's own.
 
@@ -177,15 +178,9 @@ def joint_aware(
       The loss in metres, and its parts by name: `position` in metres, and the mean of each term, unweighted.
     """
     added, parts = constraints(predictions, targets, weights, skeleton, visible)
-    visible = jnp.broadcast_to(True if visible is None else visible, predictions.shape[:-1])
-    predictions, targets = _only(visible, predictions, targets)
-    position = _mean(safe_norm(predictions - targets), visible)
+    visible = jnp.broadcast_to(visible, predictions.shape[:-1])
+    position = _mean(safe_norm(jnp.where(visible[..., None], predictions - targets, 0)), visible)
     return position + added, {"position": position, **parts}
-
-
-def _only(visible: jax.Array, *positions: jax.Array) -> tuple[jax.Array, ...]:
-    """Zeros for joints that do not count, before anything is computed from them: a NaN would survive a mask later."""
-    return tuple(jnp.where(visible[..., None], x, 0) for x in positions)
 
 
 def _mean(values: jax.Array, counted: jax.Array) -> jax.Array:

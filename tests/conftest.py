@@ -21,6 +21,14 @@ def x64():
         yield
 
 
+@pytest.fixture(scope="module")
+def compiled_soon():
+    """For a module whose time would mostly go into optimising programs that run once."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture
 def cache_folder(monkeypatch, tmp_path):
     """A new folder where a user's programs are kept; JAX's settings are as a user has them, and put back."""

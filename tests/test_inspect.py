@@ -21,13 +21,7 @@ from jaxpose.scoring import lift_tracks
 from jaxpose.skeleton import H36M_17
 from jaxpose.sources import load
 
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled_soon():
-    """Most of the time would go into optimising programs that run once."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("compiled_soon")
 
 
 @pytest.fixture(scope="module")

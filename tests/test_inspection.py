@@ -20,12 +20,7 @@ def track(seed=0, frames=FRAMES, dtype=np.float32):
     return (targets + 0.05 * random.normal(size=targets.shape)).astype(dtype), targets.astype(dtype)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled_soon():
-    """Most of the time would go into optimising programs that run once."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("compiled_soon")
 
 
 @pytest.fixture(scope="module")

@@ -170,7 +170,7 @@ def training_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
 def evaluation_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
     """The call of `scoring.lift_tracks` for all test frames of Human3.6M."""
     model = loop.build_model(config, HUMAN36M)
-    variables = jax.eval_shape(lambda: loop.initial_variables(model, HUMAN36M, jax.random.key(0)))
+    variables = loop.variable_shapes(model, HUMAN36M)
     data = jax.eval_shape(lambda: motion(jax.random.key(0), TEST_FRAMES, TEST_TRACKS))
     frames = scoring._LONGEST_WINDOW  # the longest tracks of Human3.6M have more
     starts = jax.ShapeDtypeStruct((-(-TEST_FRAMES // frames // mesh.size), mesh.size), jnp.int32)
