@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from jaxpose import loop, plots
+from jaxpose import loop, plots, results
 from jaxpose.config import PRESETS, Config
 from jaxpose.dataset import Description, Frames, Track, join, track_lengths, window_starts
 from jaxpose.devices import keep_compiled, replicate
@@ -166,9 +166,8 @@ def main(
             for seed in seeds:
                 config = dataclasses.replace(BASE, data=data, seed=seed, **SETTINGS[name])
                 runs.setdefault(name, []).append(_kept(out, name, config, splits, console))
-        caption = (
-            f"{description.title}: trained on {train_split}, tested on {test_split}, seeds {', '.join(map(str, seeds))}"
-        )
+        splits_and_seeds = f"trained on {train_split}, tested on {test_split}, seeds {', '.join(map(str, seeds))}"
+        caption = f"{results.source(description)}: {splits_and_seeds}"
         table = rows(runs)
         view = Table(*HEAD, title=caption)
         for row in table:

@@ -10,7 +10,6 @@ import dataclasses
 import difflib
 import os
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,8 +28,8 @@ from jaxpose import checkpoint, inspection, loop, plots, results
 from jaxpose.dataset import Description, Frames, Track, join, name, take_windows
 from jaxpose.devices import data_mesh, keep_compiled, replicate
 from jaxpose.errors import InputError, reported
-from jaxpose.files import write_whole
 from jaxpose.inspection import POSITION, TERMS
+from jaxpose.inspection_page import COLUMNS, NOTES, STEPS, STRIDE, page, write_folder
 from jaxpose.kinematics import mirror
 from jaxpose.metrics import mpjpe
 from jaxpose.runs import read_settings
@@ -40,64 +39,6 @@ from jaxpose.sources import load
 
 WINDOW = 81
 """Frames inspected if the user names none: enough for motion, few enough for the gradient of any network."""
-
-COLUMNS = ("term", "weight", "loss,\nmm", "worst\njoint", "worst\nframe", "pull,\n%", "if all 1,\n%")
-NOTES = (
-    "Loss: what the term adds at weight 1, averaged over the frames. Worst: the joint and the frame with the largest "
-    "part in it; a first difference in time counts at the frame that it arrives at, a second one at its middle frame; "
-    "a dash if all are alike. Pull: the norm of the gradient with respect to the parameters, in percent of the sum "
-    "over the terms: with the weights of the training, and if all weights were 1. The network evaluates: without "
-    "dropout, averaged with the mirrored prediction."
-)
-STEPS, STRIDE = 600, 0.005  # of a descent; metres
-FIGURES = {
-    "pulls.png": (
-        "Where each term pulls",
-        "Arrows point where descent on one term would move the joints of the drawn frame. Every panel has its own "
-        "scale: its longest arrow is as strong as its heading says, in millimetres of loss per metre moved. Grey is "
-        "the target.",
-    ),
-    "descents.png": (
-        "What each term wants",
-        f"All inspected frames were moved down one term alone, and down the sum of all, by {STEPS} steps of Adam that "
-        f"shrink from {1000 * STRIDE:g} mm to none. Grey is the drawn frame as predicted, in colours what became of "
-        "it, green the way. A term stops when it is content, however wrong the pose still is.",
-    ),
-    "joints.png": (
-        "Which joints each term is about",
-        "Left, the part of each joint in the term: an angle is shared by its three joints, a bone by its two ends, a "
-        "ratio by all joints. Right, how hard the term pulls at each joint. Both in percent of the column.",
-    ),
-    "conflicts.png": (
-        "Which terms fight",
-        "Cosines between the gradients with respect to the predicted poses of all inspected frames: 1, two terms pull "
-        "the same way; -1, they pull against each other; 0, neither minds the other, or one has no gradient.",
-    ),
-}
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font: 16px/1.5 sans-serif; color: #222; max-width: 1100px; margin: 2em auto; padding: 0 1em; }}
-table {{ border-collapse: collapse; }}
-th, td {{ padding: 0.2em 0.8em; border-bottom: 1px solid #ddd; text-align: right; }}
-th:first-child, td:first-child {{ text-align: left; }}
-img {{ max-width: 100%; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>{caption}</p>
-<table>
-{table}
-</table>
-<p>{notes}</p>
-{figures}
-</body>
-</html>
-"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,9 +110,8 @@ def inspect(command: Command) -> None:
     window = choose_window(np.asarray(errors), command.frame, command.frames)
     pose, target, findings = look(model, variables, data, description, window)
     rows = tabulate(findings, {POSITION: 1.0} | config.constraints, window, description.skeleton)
-    notice = f"{results.SYNTHETIC} " if description.synthetic else ""
     frames = f"frames {window.first} to {window.last} of {len(errors)}"
-    caption = f"{notice}{description.title}, {name(track)}, {frames}."
+    caption = f"{results.source(description)}, {name(track)}, {frames}."
     figures = draw(pose, target, findings, window, description.skeleton, caption)
     write_folder(out, page(name(track), caption, rows), figures)
 
@@ -345,40 +285,6 @@ def draw(
         "joints.png": plots.joint_terms(tables, TERMS, skeleton, title=legends["joints.png"]),
         "conflicts.png": plots.conflict_matrix(cosines, TERMS, title=legends["conflicts.png"]),
     }
-
-
-def page(title: str, caption: str, rows: Sequence[Sequence[str]]) -> str:
-    """HTML that shows the table and the figures, which lie beside it; whatever comes from data is escaped."""
-
-    def line(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    table = "\n".join([line(COLUMNS, "th"), *(line(row, "td") for row in rows)])
-    figures = "\n".join(
-        f'<h2>{escape(heading)}</h2>\n<p>{escape(text)}</p>\n<img src="{file}" alt="{escape(heading)}">'
-        for file, (heading, text) in FIGURES.items()
-    )
-    return _PAGE.format(title=escape(title), caption=escape(caption), notes=escape(NOTES), table=table, figures=figures)
-
-
-def write_folder(out: Path, text: str, figures: Mapping[str, Figure]) -> None:
-    """Write the page and its figures, all or nothing.
-
-    Raises:
-      InputError: the folder cannot be made.
-    """
-
-    def fill(folder: Path) -> None:
-        folder.mkdir()
-        (folder / "index.html").write_text(text, "utf-8")
-        for file, figure in figures.items():
-            figure.savefig(folder / file, dpi=100)
-
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{out.parent} cannot be made ({error.strerror}); choose another folder with --out") from error
-    write_whole(out, fill)
 
 
 if __name__ == "__main__":

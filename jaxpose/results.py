@@ -29,8 +29,12 @@ SYNTHETIC = "SYNTHETIC motion: these numbers say nothing about real people."
 
 def caption(description: Description, split: str) -> str:
     """What the numbers are of."""
-    notice = f"{SYNTHETIC} " if description.synthetic else ""
-    return f"{notice}{description.title}, {split}. {UNITS}."
+    return f"{source(description)}, {split}. {UNITS}."
+
+
+def source(description: Description) -> str:
+    """The title of the data, after the notice if they are synthetic."""
+    return f"{SYNTHETIC} {description.title}" if description.synthetic else description.title
 
 
 def per_second(scores: Scores) -> str:

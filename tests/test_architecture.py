@@ -18,7 +18,7 @@ FLOORS = (
     {"synthetic", "prepared"},
     {"sources", "config", "optimizer", "checkpoint", "plots"},
     {"loop", "scoring", "runs", "inspection"},
-    {"results"},
+    {"results", "inspection_page"},
     {"train", "evaluate", "inspect", "convert"},
 )
 PURE = {

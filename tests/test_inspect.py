@@ -1,13 +1,13 @@
 """The command leaves a whole folder or none, and what it shows is of the poses that evaluation scores."""
 
 import shutil
-from html.parser import HTMLParser
 
 import jax
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from pages import Page
 from samples import make_track
 
 from jaxpose import checkpoint, inspect, inspection, loop
@@ -16,6 +16,7 @@ from jaxpose.dataset import join, name
 from jaxpose.devices import data_mesh, replicate
 from jaxpose.errors import InputError
 from jaxpose.inspection import TERMS
+from jaxpose.inspection_page import FIGURES
 from jaxpose.runs import read_settings, write_settings
 from jaxpose.scoring import lift_tracks
 from jaxpose.skeleton import H36M_17
@@ -47,39 +48,17 @@ def inspected(run):
     return run / "inspection" / "S9-Walking-55011271", *found[0]
 
 
-class Page(HTMLParser):
-    """Checks that what is opened is closed, and keeps what is said and linked."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.words, self.links = [], [], []
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.links += [value for key, value in attrs if key in ("src", "href", "srcset", "action")]
-        if tag not in ("meta", "img"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-
 def test_the_page_shows_every_term_and_every_figure_and_needs_no_network(inspected):
     folder = inspected[0]
     text = (folder / "index.html").read_text("utf-8")
     page = Page(text)
     assert set(TERMS) <= set(page.words)
     assert any("sample motion, S9/Walking/55011271, frames 2 to 21 of 40" in words for words in page.words)
-    assert sorted(page.links) == sorted(inspect.FIGURES)
-    assert {file.name for file in folder.iterdir()} == {"index.html", *inspect.FIGURES}
+    assert sorted(page.links) == sorted(FIGURES)
+    assert {file.name for file in folder.iterdir()} == {"index.html", *FIGURES}
     assert "//" not in text
     assert "url(" not in text
-    assert all(imread(folder / file).shape[1] > 500 for file in inspect.FIGURES)
+    assert all(imread(folder / file).shape[1] > 500 for file in FIGURES)
 
 
 def test_what_is_inspected_is_what_evaluation_scores(run, inspected, prepared):
@@ -199,10 +178,3 @@ def test_the_table_weighs_and_finds_the_worst():
     assert rows[0] == ["position", "1", "2", "right_ankle", "11", f"{100 * share:.1f}", f"{100 * number / total:.1f}"]
     assert rows[1][:6] == ["angle", "0.5", "0", "–", "–", f"{100 * (1 - share):.1f}"]
     assert rows[-1][1:6] == ["0", "17", "–", "12", "0.0"]  # a frame, but no joint before the others
-
-
-def test_what_comes_from_data_is_escaped():
-    text = inspect.page("<script>alert(1)</script>", "a & b", [["<b>", '"', *"-----"]])
-    page = Page(text)
-    assert "<script>" not in text
-    assert {"a & b", "<b>"} <= set(page.words)

@@ -1,0 +1,25 @@
+"""HTML as the tests read it."""
+
+from html.parser import HTMLParser
+
+
+class Page(HTMLParser):
+    """Checks that what is opened is closed, and keeps what is said and linked."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.words, self.links = [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.links += [value for key, value in attrs if key in ("src", "href", "srcset", "action")]
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)

@@ -1,0 +1,12 @@
+"""The page of an inspection; that it shows everything is tested with the command."""
+
+from pages import Page
+
+from jaxpose import inspection_page
+
+
+def test_what_comes_from_data_is_escaped():
+    text = inspection_page.page("<script>alert(1)</script>", "a & b", [["<b>", '"', *"-----"]])
+    page = Page(text)
+    assert "<script>" not in text
+    assert {"a & b", "<b>"} <= set(page.words)
