@@ -5,21 +5,31 @@ and the layout of the keypoints travel with the data as metadata. `jaxpose.prepa
 """
 
 import contextlib
+import functools
+import hashlib
+import json
+import multiprocessing
+import os
+import pickle
 import re
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
+import filelock
+import jax
 import rich.console
 import rich.progress
 import rich.table
 import tensorflow_datasets as tfds
 
-from jaxpose.dataset import Description, Track, name
+from data_prep.builder import PoseTracks, Source
+from jaxpose import prepared
+from jaxpose.dataset import Description, Track
 from jaxpose.errors import InputError
-from jaxpose.prepared import CONTRACT_VERSION, fault
 
 
 class Tally(NamedTuple):
@@ -30,73 +40,6 @@ class Tally(NamedTuple):
     seconds: float
 
 
-def features(description: Description) -> tfds.features.FeaturesDict:
-    """The features of one track, documented with units, frames and the order of joints.
-
-    Tensors are stored as bytes: TFDS then writes them eight times as fast as its lists of floats, and reads all of
-    Human3.6M (1.56 million frames) in about a second.
-    """
-    skeleton, layout, channels = description.skeleton, description.layout, description.channels
-
-    def tensor(*shape: int | None, doc: str) -> tfds.features.Tensor:
-        return tfds.features.Tensor(shape=shape, dtype=np.float32, encoding="bytes", doc=doc)
-
-    poses = f"joints in camera space (x right, y down, z forward), metres; in order: {', '.join(skeleton.joints)}"
-    points = f"x, y in pixels{' and a confidence' * (channels == 3)}; in order: {', '.join(layout.joints)}"
-    return tfds.features.FeaturesDict(
-        {
-            "subject": tfds.features.Text(doc="who moves; also the name of the split"),
-            "action": tfds.features.Text(doc="what they do, as the source names the recording"),
-            "camera": tfds.features.Text(doc="which camera sees it"),
-            "fps": tfds.features.Scalar(np.float32, doc="frames per second"),
-            "positions_3d": tensor(None, skeleton.num_joints, 3, doc=poses),
-            "keypoints_2d": tensor(None, layout.num_joints, channels, doc=points),
-            "intrinsics": tensor(9, doc="fx, fy, cx, cy in pixels; distortion k1, k2, k3 (radial), p1, p2"),
-            "orientation": tensor(4, doc="unit quaternion (w, x, y, z) of the camera in the world"),
-            "translation": tensor(3, doc="metres, where the camera stands in the world"),
-            "width": tfds.features.Scalar(np.int32, doc="of the image, pixels"),
-            "height": tfds.features.Scalar(np.int32, doc="of the image, pixels"),
-        }
-    )
-
-
-class _Info(tfds.core.DatasetInfo):
-    """A `DatasetInfo` that stays at home."""
-
-    def initialize_from_bucket(self) -> None:
-        """Do nothing: TFDS would look for published data of this name, and leave an empty folder in /tmp."""
-
-
-class PoseTracks(tfds.core.GeneratorBasedBuilder):
-    """The TFDS builder behind `write`; TFDS finds it under its class name."""
-
-    VERSION = tfds.core.Version(CONTRACT_VERSION)
-    RELEASE_NOTES = {"1.0.0": "One example is one track, one split is one subject."}  # noqa: RUF012
-    url_infos = {}  # noqa: RUF012 - nothing to download; TFDS would look for a list with a package it does not install
-
-    def __init__(self, *, splits: Mapping[str, Iterable[Track]], info: Mapping[str, Any], data_dir: str) -> None:
-        """Args: tracks by split, arguments of `tfds.core.DatasetInfo`, where TFDS may write."""
-        self._tracks, self._info_arguments = splits, info
-        super().__init__(data_dir=data_dir, file_format="array_record")
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        # Unshuffled: tracks stay in the order of the source, so 'S1[:50%]' means its first half.
-        return _Info(builder=self, disable_shuffling=True, **self._info_arguments)
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[int, dict]]]:
-        return {split: self._generate_examples(tracks) for split, tracks in self._tracks.items()}
-
-    def _generate_examples(self, tracks: Iterable[Track]) -> Iterator[tuple[int, dict[str, Any]]]:
-        for key, track in enumerate(tracks):
-            yield key, track._asdict()
-
-    def _log_download_bytes(self) -> None:
-        """Say nothing: TFDS would announce a download of unknown size on stdout."""
-
-    def _log_download_done(self) -> None:
-        """Say nothing: TFDS would name its temporary folder on stdout."""
-
-
 def write(
     out: Path,
     description: Description,
@@ -104,18 +47,30 @@ def write(
     *,
     text: str,
     citation: str = "",
+    inputs: Sequence[Path] = (),
+    jobs: int = 1,
+    beam: str | None = None,
+    builder: Callable[..., PoseTracks] = PoseTracks,
 ) -> dict[str, Tally]:
     """Write a prepared data set: whole, or not at all.
+
+    Every split is prepared by itself. What a killed process had finished stays in a hidden folder beside `out`, and is
+    used when the same command is given again with unchanged inputs.
 
     Args:
       out: the folder to make; it may exist if it is empty.
       description: of the data; travels with it.
-      tracks: gives the tracks of each of `description.splits`; asked for one split after the other.
+      tracks: gives the tracks of each of `description.splits`; asked once for every split.
       text: where the data comes from and what was done to it, for people.
       citation: BibTeX of the data's publication.
+      inputs: files and folders that the tracks are made from; without any, nothing is kept of a killed process.
+      jobs: processes that prepare splits; with more than one, or with `inputs`, `tracks` must be picklable.
+      beam: options of an Apache Beam pipeline that does the work in their place, such as "runner=DirectRunner"; its
+        workers must see `inputs` and the folder that holds `out`.
+      builder: makes the TFDS builder.
 
     Returns:
-      How much was written, by split.
+      How much was written, by split, as read back.
 
     Raises:
       InputError: `out` is not empty or cannot be written, there are no splits, a split has no tracks or a name that
@@ -126,35 +81,18 @@ def write(
     for split in description.splits:
         if not re.fullmatch(r"[A-Za-z0-9_]+", split) or split == "all":
             raise InputError(f"subject {split!r} cannot name a split; use letters, digits and _, and not 'all'")
-    tallies: dict[str, Tally] = {}
-    described = {
-        "title": description.title,
-        "synthetic": description.synthetic,
-        "skeleton": description.skeleton.to_dict(),
-        "layout": description.layout.to_dict(),
-    }
-    info = {
-        "description": text,
-        "citation": citation,
-        "features": features(description),
-        "metadata": tfds.core.MetadataDict(described),
-    }
     check_out(out)
-    with _scratch(out) as scratch, _progress() as progress:
-
-        def watched(split: str) -> Iterator[Track]:
-            task = progress.add_task(split, total=None)
-            tallies[split] = Tally(0, 0, 0.0)
-            for track in _checked(split, tracks(split), description):
-                yield track
-                tallies[split] = _add(tallies[split], track)
-                progress.advance(task)
-            progress.update(task, total=tallies[split].tracks)
-
-        splits = {split: watched(split) for split in description.splits}
-        builder = PoseTracks(splits=splits, info=info, data_dir=str(scratch))
-        builder.download_and_prepare()
-        Path(builder.data_dir).rename(out)
+    source = Source(description, tracks, text, citation)
+    with _workplace(out, source, inputs) as place:
+        pending = [split for split in description.splits if not _record(place, split).exists()]
+        prepare = functools.partial(_prepare, place, source, builder)
+        if beam is not None and pending:
+            prepare(pending, beam)
+        elif beam is None:
+            _prepare_each(prepare, pending, jobs)
+        _describe(place, builder(source=source, splits=description.splits, data_dir=str(place)), description.splits)
+        tallies = {split: _tally(prepared.read(place / "data", split)[1]) for split in description.splits}
+        (place / "data").rename(out)
     return tallies
 
 
@@ -177,52 +115,138 @@ def table(tallies: Mapping[str, Tally]) -> rich.table.Table:
     return rows
 
 
-def _checked(split: str, tracks: Iterable[Track], description: Description) -> Iterator[Track]:
-    """The tracks of a split, each once it has been found to keep the contract."""
-    seen = set()
-    for track in tracks:
-        found = fault(track, description)
-        if track.subject != split:
-            found = f"{name(track)} is in split {split!r}, not its own subject's"
-        if name(track) in seen:
-            found = f"{name(track)} is there twice"
-        if found:
-            raise InputError(f"{found}; correct the source")
-        seen.add(name(track))
-        yield track
-    if not seen:
-        raise InputError(f"split {split!r} has no tracks; leave it out")
+def _tally(tracks: Sequence[Track]) -> Tally:
+    frames = [len(track.keypoints_2d) for track in tracks]
+    return Tally(len(tracks), sum(frames), sum(n / track.fps for n, track in zip(frames, tracks, strict=True)))
 
 
-def _add(tally: Tally, track: Track) -> Tally:
-    """The tally with one track more."""
-    frames = len(track.positions_3d)
-    return Tally(tally.tracks + 1, tally.frames + frames, tally.seconds + frames / track.fps)
+# The workplace, a folder beside `out`: `source` says what is being prepared; `data/` fills with the shards of splits
+# that are done, each of which has its record, `SPLIT.json`; anything else is half done.
 
 
 @contextlib.contextmanager
-def _scratch(out: Path) -> Iterator[Path]:
-    """A folder beside `out`, so that renaming is one atomic step; gone afterwards, whatever happened."""
+def _workplace(out: Path, source: Source, inputs: Sequence[Path]) -> Iterator[Path]:
+    """The folder where `out` is made, with what is left of the same work; gone afterwards, unless killed."""
+    place = out.parent / f".{out.name}.parts"
+    interrupted = False
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
-            yield Path(scratch)
+        place.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(place / "lock", timeout=0):
+            try:
+                _take_over(place, identity := _identity(source, inputs) if inputs else "")
+                yield place
+            except KeyboardInterrupt:  # as if killed
+                interrupted = bool(identity)
+                raise
+            finally:
+                if not interrupted:
+                    shutil.rmtree(place)
+    except filelock.Timeout:
+        raise InputError(f"{out} is being prepared by another process; wait for it, or name another folder") from None
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error}; make room, or name another folder") from error
 
 
-@contextlib.contextmanager
-def _progress() -> Iterator[rich.progress.Progress]:
-    """Progress on stderr in place of TFDS's own, which counts examples of unknown number twice."""
+def _take_over(place: Path, identity: str) -> None:
+    """Remove what other work has left, and what this work has left half done."""
+    kept = place / "source"
+    same = bool(identity) and kept.exists() and kept.read_text() == identity
+    _clear(place, keep=("lock", "data", *(path.name for path in place.glob("*.json"))) if same else ("lock",))
+    kept.write_text(identity)
+    (place / "data").mkdir(exist_ok=True)
+
+
+def _identity(source: Source, inputs: Sequence[Path]) -> str:
+    """A hash of the work: what is made, of which state of which files."""
+    files = [file for path in inputs for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    states = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
+    return hashlib.sha256(pickle.dumps((source, states))).hexdigest()
+
+
+def _clear(place: Path, keep: Sequence[str]) -> None:
+    for path in place.iterdir():
+        if path.name not in keep:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _record(place: Path, split: str) -> Path:
+    return place / f"{split}.json"
+
+
+def _prepare(
+    place: Path, source: Source, builder: Callable[..., PoseTracks], splits: Sequence[str], beam: str | None = None
+) -> None:
+    """Write the shards of some splits, and the record of each once they are there."""
+    folder = place / "-".join(["new", *splits[:1]])
+    build = builder(source=source, splits=splits, beam=beam is not None, data_dir=str(folder))
+    tfds.display_progress_bar(enable=False)  # it counts examples of unknown number, twice
+    try:
+        build.download_and_prepare(download_config=_beam_config(beam) if beam is not None else None)
+    except RuntimeError as error:  # so array_record reports a full disk
+        raise OSError(error) from error
+    finally:
+        tfds.display_progress_bar(enable=True)
+    for split in splits:
+        info = build.info.splits[split]
+        for shard in info.filepaths:
+            shard.rename(place / "data" / shard.name)
+        draft = place / f"{split}.draft"
+        draft.write_text(json.dumps({"shard_lengths": info.shard_lengths, "num_bytes": info.num_bytes}))
+        draft.rename(_record(place, split))
+
+
+def _beam_config(words: str) -> tfds.download.DownloadConfig:
+    try:
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError as error:
+        raise InputError(f"Apache Beam is not installed ({error}); pip install '.[beam]'") from None
+    options = PipelineOptions([f"--{option}" for option in words.split()])
+    return tfds.download.DownloadConfig(beam_options=options)
+
+
+def _prepare_each(prepare: Callable[[Sequence[str]], None], splits: Sequence[str], jobs: int) -> None:
+    """Prepare splits one by one, in this process or in several, with progress on stderr."""
     columns = (
         rich.progress.TextColumn("{task.description}"),
         rich.progress.BarColumn(),
-        rich.progress.TextColumn("{task.completed} tracks"),
+        rich.progress.MofNCompleteColumn(),
         rich.progress.TimeElapsedColumn(),
     )
-    tfds.display_progress_bar(enable=False)
-    try:
-        with rich.progress.Progress(*columns, console=rich.console.Console(stderr=True)) as progress:
-            yield progress
-    finally:
-        tfds.display_progress_bar(enable=True)
+    console = rich.console.Console(stderr=True)
+    with rich.progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("subjects", total=len(splits))
+        if jobs == 1 or len(splits) < 2:
+            for split in splits:
+                prepare([split])
+                progress.advance(task)
+            return
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(min(jobs, len(splits)), context, initializer=_begin_worker)
+        try:
+            for done in as_completed([pool.submit(prepare, [split]) for split in splits]):
+                done.result()
+                progress.advance(task)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """Work on the CPU, as the commands do, and stop when the process that gives out the work has been killed."""
+    jax.config.update("jax_platforms", "cpu")
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def _describe(place: Path, builder: PoseTracks, splits: Sequence[str]) -> None:
+    """Write what TFDS needs to read the shards, beside them."""
+    data, infos = place / "data", []
+    for split in splits:
+        template = tfds.core.ShardedFileTemplate(
+            data_dir=data, dataset_name=builder.name, split=split, filetype_suffix="array_record"
+        )
+        infos.append(
+            tfds.core.SplitInfo(split, **json.loads(_record(place, split).read_text()), filename_template=template)
+        )
+    builder.info.set_splits(tfds.core.SplitDict(infos))
+    builder.info.write_to_directory(data)

@@ -1,6 +1,6 @@
 """What each constraint is worth on real motion: the baseline, and the same training with constraints.
 
-    python -m data_prep.h36m_npz data_3d_h36m.npz data_2d_h36m_noisy.npz --out cmu --title "CMU motion capture"
+    python -m data_prep.h36m --archives data_3d_h36m.npz --keypoints data_2d_h36m_noisy.npz --out cmu
     python -m experiments.ablation --data cmu --out runs/ablation
 
 Every setting trains from three seeds on S1 and S5 and is tested on S9. With `--validate` it trains on S1 and is tested

@@ -60,13 +60,16 @@ def join(tracks: Sequence[Track]) -> Frames:
       The frames, on the default device.
 
     Raises:
-      InputError: there is nothing to join.
+      InputError: there is nothing to join, or a track has no frames or no poses.
     """
     if not tracks:
         raise InputError("the split holds no tracks; choose another split")
     lengths = track_lengths(tracks)
     if not lengths.all():
         raise InputError(f"{name(tracks[int(np.argmin(lengths))])} has no frames; leave it out of the data set")
+    for track in tracks:
+        if not len(track.positions_3d):
+            raise InputError(f"{name(track)} has keypoints but no poses; choose a split of subjects that have both")
     ends = np.cumsum(lengths, dtype=np.int32)
     firsts = ends - lengths.astype(np.int32)
     keypoints = _empty_aligned(int(ends[-1]), *tracks[0].keypoints_2d.shape[1:])

@@ -45,6 +45,19 @@ def read(data_dir: Path, split: str) -> tuple[Description, list[Track]]:
       InputError: `data_dir` is not a prepared data set or is damaged, the split is unknown or empty, or a track is
         not as the contract says (see `fault`).
     """
+    description, tracks = read_unchecked(data_dir, split)
+    for track in tracks:
+        if found := fault(track, description):
+            raise InputError(f"{data_dir}: {found}; correct the source and prepare the data set again")
+    return description, tracks
+
+
+def read_unchecked(data_dir: Path, split: str) -> tuple[Description, list[Track]]:
+    """As `read`, but the tracks may break the contract: for those who look for what is wrong with them.
+
+    Raises:
+      InputError: `data_dir` is not a prepared data set or is damaged, or the split is unknown or empty.
+    """
     builder = _opened(data_dir)
     description = _description(builder, data_dir)
     try:
@@ -56,20 +69,16 @@ def read(data_dir: Path, split: str) -> tuple[Description, list[Track]]:
             "a part of one with 'S1[:50%]'"
         ) from None
     try:
-        tracks = [_track(example) for example in source]
+        return description, [_track(example) for example in source]
     except RuntimeError as error:  # array_record found a file missing, short or altered
         raise InputError(f"{data_dir} is damaged or incomplete ({error}); prepare or copy it again") from error
-    for track in tracks:
-        if found := fault(track, description):
-            raise InputError(f"{data_dir}: {found}; correct the source and prepare the data set again")
-    return description, tracks
 
 
 def fault(track: Track, description: Description) -> str:
     """What in a track breaks the data contract, in words that begin with the track; empty if nothing does.
 
-    Checked: shapes, joints as the skeleton and the layout have them, equal numbers of frames, finite values, a unit
-    quaternion, a frame rate and an image size above zero.
+    Checked: shapes, joints as the skeleton and the layout have them, equal numbers of frames (or no poses at all),
+    finite values, a unit quaternion, a frame rate and an image size above zero.
     """
     skeleton, layout, channels = description.skeleton, description.layout, description.channels
     positions, keypoints = track.positions_3d, track.keypoints_2d
@@ -79,7 +88,7 @@ def fault(track: Track, description: Description) -> str:
     if keypoints.ndim != 3 or keypoints.shape[1:] != (layout.num_joints, channels):
         wanted = f"(frames, {layout.num_joints}, {channels}) as layout {layout.name!r} has it"
         return f"{name(track)}: keypoints_2d have shape {keypoints.shape}, not {wanted}"
-    if not len(positions) == len(keypoints) > 0:
+    if len(keypoints) == 0 or len(positions) not in (len(keypoints), 0):
         return f"{name(track)}: {len(positions)} frames of positions_3d and {len(keypoints)} of keypoints_2d"
     for field in ("positions_3d", "keypoints_2d"):
         if (frame := first_not_finite(getattr(track, field))) is not None:
@@ -150,7 +159,7 @@ def _description(builder: "tfds.core.DatasetBuilder", data_dir: Path) -> Descrip
 def _not_prepared(data_dir: Path, reason: str) -> InputError:
     """The error for a folder that no command of `data_prep` wrote."""
     return InputError(
-        f"{data_dir} is not a prepared data set ({reason}); python -m data_prep.h36m_npz … --out DIR writes one"
+        f"{data_dir} is not a prepared data set ({reason}); python -m data_prep.h36m … --out DIR writes one"
     )
 
 

@@ -57,6 +57,9 @@ def test_nothing_to_join_is_refused():
         dataset.join([])
     with pytest.raises(InputError, match="S1/Walking/55011271 has no frames"):
         dataset.join([make_track(frames=3), make_track(frames=0)])
+    unposed = make_track(frames=3)._replace(positions_3d=np.zeros((0, 17, 3), np.float32))
+    with pytest.raises(InputError, match="S1/Walking/55011271 has keypoints but no poses; choose a split of subjects"):
+        dataset.join([make_track(frames=3), unposed])
 
 
 @given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=5), frames=st.integers(1, 12))

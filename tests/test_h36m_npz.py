@@ -1,4 +1,4 @@
-"""The command that prepares Human3.6M's two-file format, against an independent computation in float64."""
+"""Human3.6M's two npz files through the command, against an independent computation in float64."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from data_prep import h36m_npz
+from data_prep import h36m
 from jaxpose import prepared
 from jaxpose.cameras import Camera, project
 from jaxpose.skeleton import COCO_17, H36M_17, layout
@@ -67,9 +67,13 @@ def save(folder, poses_=None, keypoints_=None, metadata=METADATA):
     np.savez_compressed(folder / "keypoints.npz", positions_2d=views, metadata=metadata)
 
 
+def files(folder):
+    return ["--archives", str(folder / "poses.npz"), "--keypoints", str(folder / "keypoints.npz")]
+
+
 def run(folder, *options):
     """The command on the files of `folder`; the folder it wrote."""
-    h36m_npz.main([str(folder / "poses.npz"), str(folder / "keypoints.npz"), "--out", str(folder / "out"), *options])
+    h36m.main([*files(folder), "--out", str(folder / "out"), "--jobs", "1", *options])
     return folder / "out"
 
 
@@ -164,10 +168,10 @@ def test_options(tmp_path):
 
 
 def test_what_is_shown(tmp_path, capsys):
-    save(tmp_path, None, keypoints(frames=FRAMES | {("S1", "Directions"): 9, ("S9", "Posing"): 2, ("S2", "Lying"): 2}))
+    save(tmp_path, None, keypoints(frames=FRAMES | {("S1", "Directions"): 9, ("S9", "Posing"): 2}))
     out = run(tmp_path)
     shown = capsys.readouterr().out
-    assert "left out, keypoints without poses: S2 'Lying', S9 'Posing'\n" in shown
+    assert "left out, keypoints without poses: S9 'Posing'\n" in shown
     assert "keypoints cut to the frames that have poses: S1 'Directions' by 4\n" in shown
     assert "│ S1    │      8 │     32 │       1 │" in shown
     assert shown.endswith(f"wrote {out}\n")
@@ -179,10 +183,10 @@ def test_s11_directions_is_left_out_unless_kept(tmp_path, capsys):
     frames = FRAMES | {("S11", "Directions"): 2, ("S11", "Directions 1"): 2}
     save(tmp_path, poses(frames=frames), keypoints(frames=frames))
     out = run(tmp_path)
-    assert "left out, as published evaluations do: S11 'Directions' (--keep-s11-directions" in capsys.readouterr().out
+    assert "left out, as published evaluations do: S11 'Directions' (--s11-directions" in capsys.readouterr().out
     assert {track.action for track in prepared.read(out, "S11")[1]} == {"Sitting", "Directions 1"}
     out.rename(tmp_path / "without")
-    _, kept = prepared.read(run(tmp_path, "--keep-s11-directions"), "S11")
+    _, kept = prepared.read(run(tmp_path, "--s11-directions", "all"), "S11")
     assert {track.action for track in kept} == {"Sitting", "Directions", "Directions 1"}
 
 
@@ -264,7 +268,7 @@ def test_wrong_files(tmp_path, capsys):
     (tmp_path / "poses.npz").rename(tmp_path / "swapped")
     (tmp_path / "keypoints.npz").rename(tmp_path / "poses.npz")
     (tmp_path / "swapped").rename(tmp_path / "keypoints.npz")
-    expected = "has no 'positions_2d', only 'positions_3d'; the poses go first, the keypoints second"
+    expected = "has no 'positions_2d', only 'positions_3d'; poses go with --archives, keypoints with --keypoints"
     assert expected in refusal(tmp_path, capsys)
     np.savez(tmp_path / "keypoints.npz", positions_2d=np.zeros((4, 3, 17, 2)), metadata=METADATA)
     assert "'positions_2d' is not a dict of subjects of dicts of actions" in refusal(tmp_path, capsys)
@@ -277,7 +281,7 @@ def test_wrong_files(tmp_path, capsys):
 def test_wrong_options(tmp_path, capsys):
     save(tmp_path)
     with pytest.raises(SystemExit, match="2"):
-        h36m_npz.main([str(tmp_path / "poses.npz"), str(tmp_path / "keypoints.npz")])
+        h36m.main(files(tmp_path))
     assert "--out" in capsys.readouterr().err
     for fps in ("0", "-50", "nan", "inf"):
         assert "error: --fps is" in refusal(tmp_path, capsys, f"--fps={fps}")
@@ -300,15 +304,15 @@ def test_a_folder_that_holds_another_data_set_is_left_alone(tmp_path, capsys):
 def test_the_command_line(tmp_path):
     """As a user runs it: no warnings, no traceback."""
     save(tmp_path)
-    command = [sys.executable, "-W", "error", "-m", "data_prep.h36m_npz"]
+    command = [sys.executable, "-W", "error", "-m", "data_prep.h36m"]
     root = Path(__file__).parents[1]
 
     def call(*arguments):
         return subprocess.run([*command, *arguments], cwd=root, capture_output=True, text=True, check=False)
 
-    done = call(str(tmp_path / "poses.npz"), str(tmp_path / "keypoints.npz"), "--out", str(tmp_path / "out"))
+    done = call(*files(tmp_path), "--out", str(tmp_path / "out"))
     assert (done.returncode, prepared.describe(tmp_path / "out").splits) == (0, ("S1", "S9", "S11"))
-    wrong = call("poses.npz", "keypoints.npz", "--out", str(tmp_path / "out"))
+    wrong = call(*files(tmp_path / "nowhere"), "--out", str(tmp_path / "out"))
     assert wrong.returncode == 2
     assert wrong.stderr.startswith("error: ")
     assert wrong.stderr.count("\n") == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import h36m_npz
+from data_prep import h36m
 from jaxpose import train
 
 CMU = Path(__file__).parents[2] / "shared" / "data" / "cmu_as_h36m"
@@ -16,8 +16,8 @@ PYTORCH = {"mpjpe": 50.6, "p_mpjpe": 42.8, "n_mpjpe": 50.5, "mpjve": 6.82, "mpja
 @pytest.mark.slow
 @pytest.mark.skipif(not CMU.is_dir(), reason=f"the CMU data set is not at {CMU}")
 def test_one_seed_comes_within_5_percent(tmp_path):
-    files = [str(CMU / name) for name in ("data_3d_h36m.npz", "data_2d_h36m_noisy.npz")]
-    h36m_npz.main([*files, "--out", str(tmp_path / "cmu")])
+    files = ["--archives", str(CMU / "data_3d_h36m.npz"), "--keypoints", str(CMU / "data_2d_h36m_noisy.npz")]
+    h36m.main([*files, "--out", str(tmp_path / "cmu")])
     train.main([
         "baseline", "--filter-widths", "3", "3", "3", "--channels", "256", "--batch-size", "512", "--epochs", "8",
         "--data", str(tmp_path / "cmu"), "--train-split", "S1+S5", "--test-split", "S9", "--out", str(tmp_path / "run"),

@@ -1,0 +1,61 @@
+"""Archives with the structure, names and quirks of Human3.6M's, filled with motion of our own making."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+from cdflib import cdfwrite
+
+SUBJECTS = ("S1", "S9")
+JOINTS = 32
+
+# The names of the 60 files, written out from the list of the data set's own metadata.
+FILES = {
+    "S1": """Directions 1,Directions,Discussion 1,Discussion,Eating 2,Eating,Greeting 1,Greeting,Phoning 1,Phoning,
+        Posing 1,Posing,Purchases 1,Purchases,Sitting 1,Sitting 2,SittingDown 2,SittingDown,Smoking 1,Smoking,
+        TakingPhoto 1,TakingPhoto,Waiting 1,Waiting,Walking 1,Walking,WalkingDog 1,WalkingDog,WalkTogether 1,
+        WalkTogether""",
+    "S9": """Directions 1,Directions,Discussion 1,Discussion 2,Eating 1,Eating,Greeting 1,Greeting,Phoning 1,Phoning,
+        Posing 1,Posing,Purchases 1,Purchases,Sitting 1,Sitting,SittingDown,SittingDown 1,Smoking 1,Smoking,Photo 1,
+        Photo,Waiting 1,Waiting,Walking 1,Walking,WalkDog 1,WalkDog,WalkTogether 1,WalkTogether""",
+}
+FILES = {subject: [name.strip() for name in names.split(",")] for subject, names in FILES.items()}
+
+
+def motion(subject: str, name: str, frames: int | None = None) -> np.ndarray:
+    """(T, 32, 3) world millimetres: a random body that drifts, different and of another length for every file."""
+    random = np.random.default_rng(sum(map(ord, subject + name)))
+    frames = frames or int(random.integers(2, 6))
+    body = random.uniform((-800, -800, 100), (800, 800, 1700), (JOINTS, 3))
+    return (body + np.cumsum(random.normal(0, 5, (frames, 1, 3)), axis=0)).astype(np.float32)
+
+
+def cdf(folder: Path, values: np.ndarray, variable: str = "Pose", kind: int = 44) -> bytes:
+    """A CDF file with one record of one variable; kind 44 is float32, 4 is int32."""
+    path = folder / "made.cdf"
+    path.unlink(missing_ok=True)
+    writer = cdfwrite.CDF(path)
+    spec = {"Variable": variable, "Data_Type": kind, "Num_Elements": 1, "Rec_Vary": True,
+            "Dim_Sizes": list(values.shape[1:]), "Compress": 0}  # fmt: skip
+    writer.write_var(spec, var_data=values)
+    writer.close()
+    return path.read_bytes()
+
+
+def contents(folder: Path, subject: str) -> dict[str, bytes]:
+    """The 30 files of a subject, by their path in an archive of world poses."""
+    return {
+        f"{subject}/MyPoseFeatures/D3_Positions/{name}.cdf": cdf(folder, motion(subject, name).reshape(1, -1, 96))
+        for name in FILES[subject]
+    }
+
+
+def tgz(path: Path, members: dict[str, bytes]) -> Path:
+    """A compressed tar archive."""
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
