@@ -263,7 +263,7 @@ _MAPS: dict[tuple[str, str], tuple[str, ...]] = {
     ("h36m_32", "h36m_17"): _H36M_32_TO_17,
     ("cmu_31", "h36m_17"): (
         "root", "rhipjoint", "rfemur", "rtibia", "lhipjoint", "lfemur", "ltibia",
-        "lowerback", "thorax", "lowerneck", "head",
+        "lowerback", "thorax", "upperneck", "head",
         "lclavicle", "lhumerus", "lradius", "rclavicle", "rhumerus", "rradius",
     ),
     # Detectors have no pelvis, spine or thorax: midpoints stand in for them.

@@ -34,7 +34,10 @@ ACTIONS: tuple[str, ...] = tuple(actions.ACTIONS)
 SUBJECTS: tuple[str, ...] = tuple(H36M_CAMERAS)
 """Seven synthetic people, each before the cameras of the Human3.6M subject of that name."""
 
-_CENTRE, _REACH = (0.2, 0.5), 1.5  # the disc of floor, in metres, on which every camera sees a whole person
+CENTRE = (0.2, 0.5)
+"""Where on the floor the Human3.6M cameras look, in metres."""
+
+_REACH = 1.5  # metres around it where every camera sees a whole person
 
 
 class _Scripts(NamedTuple):
@@ -190,7 +193,7 @@ def _place(draws: jax.Array, positions: jax.Array) -> jax.Array:
     distance, direction = draws
     direction *= 2 * jnp.pi
     shift = room * jnp.sqrt(distance) * jnp.stack([jnp.cos(direction), jnp.sin(direction)])
-    return positions + jnp.pad(np.asarray(_CENTRE, np.float32) + shift - middle, (0, 1))
+    return positions + jnp.pad(np.asarray(CENTRE, np.float32) + shift - middle, (0, 1))
 
 
 # What a detector adds, in pixels of the Human3.6M images: standard deviation by kind of joint.
