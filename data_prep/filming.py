@@ -54,8 +54,8 @@ def film(
         exact projections.
 
     Yields:
-      One track per camera, without those that a joint is behind, nearer to than `NEAREST_M`, or so far outside the image
-      (`FARTHEST_OUTSIDE`) that no detector would guess it.
+      One track per camera, without those that a joint is behind, nearer to than `NEAREST_M`, or so far outside the
+      image (`FARTHEST_OUTSIDE`) that no detector would guess it.
     """
     padded = _padded(world)
     for name, camera in cameras.items():

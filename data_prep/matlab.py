@@ -7,6 +7,7 @@ file. `scipy.io.loadmat` allocates what a file declares; here a file must hold w
 
 import contextlib
 import io
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ _MATRIX, _COMPRESSED, _CELL = 14, 15, 1
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}  # by type
 _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 _COMPLEX = 0x800
-_MOST_CELLS = 1000  # that are read from HDF5, where they may all be the same one
+_MOST_CELLS = 1000
 _HEADING_BYTES = 1024  # hold the class, the dimensions and the name of a variable
 
 Value = np.ndarray | list["Value"]  # numbers, or the elements of a cell array
@@ -85,7 +86,7 @@ def read_hdf5(where: str, content: bytes, name: str) -> np.ndarray:
       InputError: as `read_numbers`.
     """
     with _faults(where), h5py.File(io.BytesIO(content), "r") as file:
-        return _numbers(_linked(where, file, name))
+        return _numbers(_linked(where, file, name), LARGEST_BYTES)
 
 
 @contextlib.contextmanager
@@ -113,10 +114,13 @@ def _variable(where: str, content: bytes, name: str) -> Value:
             return _level_5(where, content, name)
         with h5py.File(io.BytesIO(content), "r") as file:
             item = _linked(where, file, name)
-            if item.dtype == h5py.ref_dtype:
-                references = _numbers(item, "O", _MOST_CELLS * item.dtype.itemsize)
-                return [np.atleast_2d(_numbers(file[reference])).T for reference in references.flat]
-            return np.atleast_2d(_numbers(item)).T
+            if item.dtype != h5py.ref_dtype:
+                return np.atleast_2d(_numbers(item, LARGEST_BYTES)).T
+            cells: list[Value] = []
+            for reference in _numbers(item, _MOST_CELLS * item.dtype.itemsize, "O").flat:
+                left = LARGEST_BYTES - sum(cell.nbytes for cell in cells)  # they could all be the same data set
+                cells.append(np.atleast_2d(_numbers(file[reference], left)).T)
+            return cells
 
 
 def _linked(where: str, file: h5py.File, name: str) -> h5py.Dataset:
@@ -128,12 +132,18 @@ def _linked(where: str, file: h5py.File, name: str) -> h5py.Dataset:
     return file[name]
 
 
-def _numbers(item: h5py.Dataset, kinds: str = "fiu", most: int = LARGEST_BYTES) -> np.ndarray:
-    """What a data set holds, if that is of one of `kinds`, of at most `most` bytes, and kept in the file itself."""
+def _numbers(item: h5py.Dataset, most: int, kinds: str = "fiu") -> np.ndarray:
+    """What a data set holds, if that is of one of `kinds`, at most `most` bytes, and kept in the file itself."""
     if not isinstance(item, h5py.Dataset) or item.dtype.kind not in kinds or item.external or item.is_virtual:
         raise ValueError("it holds other things than numbers")
     if item.nbytes > most:
         raise ValueError(f"it declares {item.nbytes} bytes")
+    if item.chunks:
+        stored: list[int] = []
+        item.id.chunk_iter(lambda chunk: stored.append(chunk.size))
+        chunk = math.prod(item.chunks) * item.dtype.itemsize
+        if len(item.chunks) != item.ndim or chunk > most or sum(stored) > item.file.id.get_filesize():
+            raise ValueError(f"it declares chunks of {chunk} bytes, {sum(stored)} bytes as stored")
     return item[()]
 
 
