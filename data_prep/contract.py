@@ -73,9 +73,12 @@ def write(
       How much was written, by split, as read back.
 
     Raises:
-      InputError: `out` is not empty or cannot be written, there are no splits, a split has no tracks or a name that
-        TFDS cannot read back, or a track breaks the contract (see `prepared.fault`). Then nothing has been written.
+      InputError: `jobs` is below 1, `out` is not empty or cannot be written, there are no splits, a split has no tracks
+        or a name that TFDS cannot read back, or a track breaks the contract (see `prepared.fault`). Then nothing has
+        been written.
     """
+    if jobs < 1:
+        raise InputError(f"--jobs is {jobs}; it must be at least 1")
     if not description.splits:
         raise InputError(f"nothing to write to {out}: there are no tracks")
     for split in description.splits:

@@ -1,5 +1,6 @@
-"""Archives with the structure, names and quirks of Human3.6M's, filled with motion of our own making."""
+"""Archives with the structure, names and quirks of Human3.6M's, filled with real motion where there is any."""
 
+import functools
 import io
 import tarfile
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import numpy as np
 from cdflib import cdfwrite
 
+from data_prep.unpickle import load_npz
+
+REAL = Path(__file__).parents[2] / "shared" / "data" / "cmu_as_h36m" / "data_3d_h36m.npz"
 SUBJECTS = ("S1", "S9")
 JOINTS = 32
 
@@ -23,10 +27,19 @@ FILES = {
 FILES = {subject: [name.strip() for name in names.split(",")] for subject, names in FILES.items()}
 
 
-def motion(subject: str, name: str, frames: int | None = None) -> np.ndarray:
-    """(T, 32, 3) world millimetres: a random body that drifts, different and of another length for every file."""
+@functools.cache
+def captured() -> np.ndarray | None:
+    """(T, 32, 3) world metres of CMU's motion capture, if it is there."""
+    return np.concatenate(list(load_npz(REAL)["positions_3d"]["S1"].values())) if REAL.exists() else None
+
+
+def motion(subject: str, name: str) -> np.ndarray:
+    """(T, 32, 3) world millimetres, different for every file: real motion, or a random body that drifts."""
     random = np.random.default_rng(sum(map(ord, subject + name)))
-    frames = frames or int(random.integers(2, 6))
+    frames = int(random.integers(2, 6))
+    if (real := captured()) is not None:
+        start = random.integers(len(real) - frames)
+        return (1000 * real[start : start + frames]).astype(np.float32)
     body = random.uniform((-800, -800, 100), (800, 800, 1700), (JOINTS, 3))
     return (body + np.cumsum(random.normal(0, 5, (frames, 1, 3)), axis=0)).astype(np.float32)
 

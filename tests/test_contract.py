@@ -72,6 +72,11 @@ def test_the_folder_is_a_documented_tfds_data_set(tmp_path):
     assert "pixels and a confidence; in order: keypoint_0" in documents["keypoints_2d"]
 
 
+def test_no_processes_do_no_work(tmp_path):
+    with pytest.raises(InputError, match="--jobs is 0; it must be at least 1"):
+        contract.write(tmp_path / "out", DESCRIPTION, tracks, text="", jobs=0)
+
+
 def test_an_empty_folder_is_used_and_a_full_one_left_alone(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     write(tmp_path / "empty")

@@ -250,7 +250,7 @@ FLAT = motion("S1", "Walking").reshape(1, -1, 96)
         (lambda folder: cdf(folder, FLAT, variable="Angles"), "no variable 'Pose', only Angles"),
         (lambda folder: cdf(folder, FLAT[..., :64]), r"float32 of shape \([0-9]+, 64\), not numbers of shape"),
         (lambda folder: cdf(folder, FLAT.astype(np.int32), kind=4), "int32 of shape"),
-        (lambda folder: cdf(folder, np.where(FLAT > 0, FLAT, np.nan)), "is not finite at frame 0"),
+        (lambda folder: cdf(folder, FLAT + np.float32(np.nan)), "is not finite at frame 0"),
         (lambda folder: cdf(folder, 1000 * FLAT), "has coordinates up to"),
         (lambda folder: cdf(folder, FLAT)[:700], "not a CDF file, or damaged"),
         (lambda folder: b"", "not a CDF file, or damaged"),
