@@ -330,7 +330,6 @@ def test_a_full_disk_is_one_line(archives, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.filterwarnings("ignore:label:DeprecationWarning")  # TFDS, of the protobuf that Beam demands
 def test_apache_beam_writes_the_same(archives, tmp_path):
     pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
     run(archives, tmp_path / "out", "--beam", "runner=DirectRunner")
