@@ -1,5 +1,6 @@
 """Pose tracks in memory: all frames end to end on the device, windows of them by index."""
 
+import difflib
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -87,6 +88,30 @@ def join(tracks: Sequence[Track]) -> Frames:
 def name(track: Track) -> str:
     """How messages call a track."""
     return f"{track.subject}/{track.action}/{track.camera}"
+
+
+def find_track(tracks: Sequence[Track], wanted: str | None, source: str) -> Track:
+    """The track of that name; its camera may be a number, counted from 0 among those of the subject's action.
+
+    Args:
+      tracks: to choose from.
+      wanted: subject/action/camera; the first track if none.
+      source: of the tracks, for the message.
+
+    Raises:
+      InputError: there is none of that name.
+    """
+    if wanted is None:
+        return tracks[0]
+    names = [name(track) for track in tracks]
+    clip, _, camera = wanted.rpartition("/")
+    views = [place for place, other in enumerate(names) if other.rpartition("/")[0] == clip]
+    if wanted in names:
+        return tracks[names.index(wanted)]
+    if camera.isdecimal() and int(camera) < len(views):
+        return tracks[views[int(camera)]]
+    near = difflib.get_close_matches(wanted, names, n=4, cutoff=0)
+    raise InputError(f"there is no track {wanted!r} in {source}; it has {len(names)}, such as {', '.join(near)}")
 
 
 def track_lengths(tracks: Sequence[Track]) -> np.ndarray:

@@ -7,13 +7,11 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from jaxpose import checkpoint, loop, results
-from jaxpose.dataset import join
-from jaxpose.devices import data_mesh, keep_compiled, replicate
-from jaxpose.errors import InputError, reported
-from jaxpose.runs import read_settings
-from jaxpose.scoring import lift_tracks, score
-from jaxpose.sources import load
+from jaxpose import results
+from jaxpose.devices import keep_compiled
+from jaxpose.errors import reported
+from jaxpose.lifter import load_fitting, open_run
+from jaxpose.scoring import score
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,20 +45,11 @@ def evaluate(run: Path, *, data: str | None = None, split: str | None = None) ->
     Raises:
       InputError: there is no such run or data, or they do not fit each other.
     """
-    config, trained_on = read_settings(run)
     own = data is None and split is None
-    split = split or config.test_split
-    description, tracks = load(data or config.data, split)
-    for field in ("skeleton", "layout", "channels"):
-        here, there = getattr(description, field), getattr(trained_on, field)
-        if here != there:
-            names = [getattr(value, "name", value) for value in (here, there)]
-            raise InputError(f"{data or config.data} has {field} {names[0]}, but {run} was trained on {names[1]}")
-    model, mesh = loop.build_model(config, description), data_mesh()
-    shapes = loop.variable_shapes(model, description)
-    variables, frames = replicate((checkpoint.load(run, shapes), join(tracks)), mesh)
-    predictions = lift_tracks(model, variables, frames, description, mesh)
-    scores = score(predictions, frames.poses, tracks)
+    lifter = open_run(run)
+    description, tracks, split = load_fitting(lifter, data, split)
+    frames = lifter.join(tracks)
+    scores = score(lifter.lift(frames), frames.poses, tracks)
     if own:
         results.write(run, scores, description, split)
     results.show(Console(), scores, description, split)

@@ -7,7 +7,6 @@ position loss and all constraints that there are, whether or not the run was tra
 """
 
 import dataclasses
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,18 +23,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaxpose import checkpoint, inspection, loop, plots, results
-from jaxpose.dataset import Description, Frames, Track, join, name, take_windows
-from jaxpose.devices import data_mesh, keep_compiled, replicate
+from jaxpose import inspection, plots, results
+from jaxpose.dataset import Description, Frames, find_track, name, take_windows
+from jaxpose.devices import keep_compiled
 from jaxpose.errors import InputError, reported
 from jaxpose.inspection import POSITION, TERMS
 from jaxpose.inspection_page import COLUMNS, NOTES, STEPS, STRIDE, page, write_folder
 from jaxpose.kinematics import mirror
+from jaxpose.lifter import load_fitting, open_run
 from jaxpose.metrics import mpjpe
-from jaxpose.runs import read_settings
-from jaxpose.scoring import lift_tracks
 from jaxpose.skeleton import Skeleton
-from jaxpose.sources import load
 
 WINDOW = 81
 """Frames inspected if the user names none: enough for motion, few enough for the gradient of any network."""
@@ -93,23 +90,18 @@ def inspect(command: Command) -> None:
     Raises:
       InputError: there is no such run, split, track or frame, or the folder holds something already.
     """
-    config, trained_on = read_settings(command.run)
-    split = command.split or config.test_split
-    description, tracks = load(config.data, split)
-    if changed := [f for f in ("skeleton", "layout", "channels") if getattr(description, f) != getattr(trained_on, f)]:
-        raise InputError(f"{config.data} has changed since {command.run} was trained on it: another {changed[0]}")
-    track = find_track(tracks, command.track, f"{config.data}, {split}")
+    lifter = open_run(command.run)
+    description, tracks, split = load_fitting(lifter, split=command.split)
+    track = find_track(tracks, command.track, f"{lifter.config.data}, {split}")
     out = command.out or command.run / "inspection" / name(track).replace("/", "-")
     if os.path.exists(out) and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} already exists; remove it, or name another folder with --out")
 
-    model, mesh = loop.build_model(config, description), data_mesh()
-    shapes = loop.variable_shapes(model, description)
-    variables, data = replicate((checkpoint.load(command.run, shapes), join([track])), mesh)
-    errors = mpjpe(lift_tracks(model, variables, data, description, mesh), data.poses)
+    data = lifter.join([track])
+    errors = mpjpe(lifter.lift(data), data.poses)
     window = choose_window(np.asarray(errors), command.frame, command.frames)
-    pose, target, findings = look(model, variables, data, description, window)
-    rows = tabulate(findings, {POSITION: 1.0} | config.constraints, window, description.skeleton)
+    pose, target, findings = look(lifter.model, lifter.variables, data, description, window)
+    rows = tabulate(findings, {POSITION: 1.0} | lifter.config.constraints, window, description.skeleton)
     frames = f"frames {window.first} to {window.last} of {len(errors)}"
     caption = f"{results.source(description)}, {name(track)}, {frames}."
     figures = draw(pose, target, findings, window, description.skeleton, caption)
@@ -125,30 +117,6 @@ def inspect(command: Command) -> None:
     console.print(caption, style="bold yellow" if description.synthetic else None, soft_wrap=True)
     console.print(NOTES, soft_wrap=True)
     console.print(f"The page is {out / 'index.html'}", soft_wrap=True)
-
-
-def find_track(tracks: Sequence[Track], wanted: str | None, source: str) -> Track:
-    """The track of that name; its camera may be a number, counted from 0 among those of the subject's action.
-
-    Args:
-      tracks: to choose from.
-      wanted: subject/action/camera; the first track if none.
-      source: of the tracks, for the message.
-
-    Raises:
-      InputError: there is none of that name.
-    """
-    if wanted is None:
-        return tracks[0]
-    names = [name(track) for track in tracks]
-    clip, _, camera = wanted.rpartition("/")
-    views = [place for place, other in enumerate(names) if other.rpartition("/")[0] == clip]
-    if wanted in names:
-        return tracks[names.index(wanted)]
-    if camera.isdecimal() and int(camera) < len(views):
-        return tracks[views[int(camera)]]
-    near = difflib.get_close_matches(wanted, names, n=4, cutoff=0)
-    raise InputError(f"there is no track {wanted!r} in {source}; it has {len(names)}, such as {', '.join(near)}")
 
 
 def choose_window(errors: np.ndarray, drawn: int | None, frames: tuple[int, int] | None) -> Window:

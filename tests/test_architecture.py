@@ -18,6 +18,7 @@ FLOORS = (
     {"synthetic", "prepared"},
     {"sources", "config", "optimizer", "checkpoint", "plots"},
     {"loop", "scoring", "runs", "inspection"},
+    {"lifter"},
     {"results", "inspection_page"},
     {"train", "evaluate", "inspect", "convert"},
 )

@@ -111,3 +111,15 @@ def test_an_epoch_visits_every_sample_once_in_an_order_of_its_own():
         np.testing.assert_array_equal(np.sort(order), np.arange(100))
     np.testing.assert_array_equal(orders[0], orders[1])
     assert (orders[0] != orders[2]).any()
+
+
+def test_tracks_have_names_and_numbers():
+    clips = [("Walking 1", "a"), ("Walking", "1"), ("Walking", "0"), ("Walking", "b")]
+    some = [make_track(frames=1)._replace(action=action, camera=camera) for action, camera in clips]
+    assert dataset.find_track(some, None, "") is some[0]
+    for track in some:
+        assert dataset.find_track(some, dataset.name(track), "") is track  # a camera called 0 is that, not the first
+    assert dataset.find_track(some, "S1/Walking/2", "") is some[3]
+    for wrong in ("S1/Walking/3", "S1/Walking/-1", "S1/Walking", "", "S2/Walking/0"):
+        with pytest.raises(InputError, match="it has 4, such as S1"):
+            dataset.find_track(some, wrong, "data")

@@ -8,11 +8,10 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from pages import Page
-from samples import make_track
 
 from jaxpose import checkpoint, inspect, inspection, loop
 from jaxpose.config import Config
-from jaxpose.dataset import join, name
+from jaxpose.dataset import join
 from jaxpose.devices import data_mesh, replicate
 from jaxpose.errors import InputError
 from jaxpose.inspection import TERMS
@@ -123,18 +122,6 @@ def test_what_is_not_there_is_refused(run, tmp_path, refusal):
     shutil.copytree(run, tmp_path / "empty", ignore=shutil.ignore_patterns("checkpoints", "inspection"))
     assert "holds no checkpoint" in refusal(inspect.main, [str(tmp_path / "empty")])
     assert {path.name for path in tmp_path.iterdir()} == {"empty"}
-
-
-def test_tracks_have_names_and_numbers():
-    clips = [("Walking 1", "a"), ("Walking", "1"), ("Walking", "0"), ("Walking", "b")]
-    tracks = [make_track(frames=1)._replace(action=action, camera=camera) for action, camera in clips]
-    assert inspect.find_track(tracks, None, "") is tracks[0]
-    for track in tracks:
-        assert inspect.find_track(tracks, name(track), "") is track  # a camera called 0 is that, not the first
-    assert inspect.find_track(tracks, "S1/Walking/2", "") is tracks[3]
-    for wrong in ("S1/Walking/3", "S1/Walking/-1", "S1/Walking", "", "S2/Walking/0"):
-        with pytest.raises(InputError, match="it has 4, such as S1"):
-            inspect.find_track(tracks, wrong, "data")
 
 
 @pytest.mark.parametrize(
