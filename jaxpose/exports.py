@@ -5,6 +5,11 @@
 | `.npz` | all in one file | the motion's own, named in it | m | NumPy |
 | `.json` | all in one file | the motion's own, named in it | m | anything |
 | `.csv` | all in one file | the motion's own, named in it | m | spreadsheets, R, pandas |
+| `.bvh` | one a file | y up | m | animation: Blender, MotionBuilder; joint rotations, with made-up twist |
+| `.trc` | one a file | y up | mm | OpenSim |
+| `.c3d` | one a file | z up | mm | biomechanics; takes the package c3d |
+
+The last three have no word for camera space: what is in it is written as a level camera sees it.
 
 In an npz file, person i of N (counted from 0) is `positions_i` (T, J, 3) float32 and `filled_i` (T, J) bool; `names`
 (N,) and `starts` (N,) say whose track that is and at which frame of the video it begins. `joints` (J,), `parents`
@@ -13,17 +18,20 @@ In an npz file, person i of N (counted from 0) is `positions_i` (T, J, 3) float3
 
 import csv
 import io
+import itertools
 import json
-import re
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jaxpose.errors import InputError
-from jaxpose.files import write_whole
-from jaxpose.motion import Motion
+from jaxpose.export_bvh import bvh
+from jaxpose.export_c3d import c3d, require_package
+from jaxpose.export_trc import trc
+from jaxpose.files import write_all
+from jaxpose.motion import Motion, filled, plain
 
 AXES = {"camera": "x right, y down, z forward", "world": "right-handed, z up"}
 COLUMNS = ("frame", "time_s", "track", "joint", "x_m", "y_m", "z_m", "filled", "space")
@@ -44,7 +52,7 @@ def npz(motions: Sequence[Motion]) -> bytes:
         "units": np.array("m", str),
     }
     for number, motion in enumerate(motions):
-        arrays |= {f"positions_{number}": np.float32(motion.positions), f"filled_{number}": _filled(motion)}
+        arrays |= {f"positions_{number}": np.float32(motion.positions), f"filled_{number}": filled(motion)}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
@@ -58,7 +66,7 @@ def json_text(motions: Sequence[Motion]) -> bytes:
             "name": motion.name,
             "start": motion.start,
             "positions": np.round(np.float64(motion.positions), 4).tolist(),
-            "filled": _filled(motion).tolist(),
+            "filled": filled(motion).tolist(),
         }
         for motion in motions
     ]
@@ -76,58 +84,62 @@ def json_text(motions: Sequence[Motion]) -> bytes:
 
 def csv_text(motions: Sequence[Motion]) -> bytes:
     """All people as CSV: a row per frame of the video and joint, positions to 0.1 mm, filled as 0 or 1."""
-    buffer = io.StringIO()
-    table = csv.writer(buffer)
-    table.writerow(COLUMNS)
+    rows: list[Iterable[Sequence[Any]]] = [[COLUMNS]]
     for motion in motions:
         frames, joints, _ = motion.positions.shape
         numbers = motion.start + np.repeat(np.arange(frames), joints)
         columns = (
             numbers.tolist(),
-            [f"{time:.4f}" for time in numbers / motion.fps],
-            [motion.name] * numbers.size,
-            motion.skeleton.joints * frames,
-            *([f"{value:.4f}" for value in axis.ravel()] for axis in np.moveaxis(motion.positions, -1, 0)),
-            np.int8(_filled(motion)).ravel().tolist(),
-            [motion.space] * numbers.size,
+            [f"{time:.4f}" for time in (numbers / motion.fps).tolist()],
+            itertools.repeat(motion.name),
+            itertools.cycle(motion.skeleton.joints),
+            *([f"{value:.4f}" for value in axis.ravel().tolist()] for axis in np.moveaxis(motion.positions, -1, 0)),
+            np.int8(filled(motion)).ravel().tolist(),
+            itertools.repeat(motion.space),
         )
-        table.writerows(zip(*columns, strict=True))
-    return buffer.getvalue().encode("utf-8", "replace")
+        rows.append(zip(*columns, strict=False))  # two of them have no end
+    return _table(itertools.chain(*rows))
 
 
 TOGETHER: Mapping[str, Callable[[Sequence[Motion]], bytes]] = {".npz": npz, ".json": json_text, ".csv": csv_text}
 """Formats that hold all people, by suffix."""
-APART: Mapping[str, Callable[[Motion], bytes]] = {}
+APART: Mapping[str, Callable[[Motion], bytes]] = {".bvh": bvh, ".trc": trc, ".c3d": c3d}
 """Formats that hold one person, by suffix."""
+UNFLAGGED = (".bvh", ".trc")
+"""Formats that have no place for which joints were filled."""
 
 
 def check_path(path: Path) -> None:
-    """Find out before the work whether `write` knows the format and the folder is there.
+    """Find out before the work whether `write` can make the file.
 
     Raises:
-      InputError: it does not, or it is not.
+      InputError: the suffix names no format, the folder is not there, or the package for C3D is not installed.
     """
-    if path.suffix.lower() not in {**TOGETHER, **APART}:
-        known = ", ".join({**TOGETHER, **APART})
+    suffixes = [*TOGETHER, *APART]
+    if path.suffix.lower() not in suffixes:
+        known = ", ".join(suffixes)
         raise InputError(f"{path}: motion is not written as {path.suffix or 'a file without suffix'}; use {known}")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; make it, or choose another place")
+    if path.suffix.lower() == ".c3d":
+        require_package()
 
 
 def write(path: Path, motions: Sequence[Motion]) -> list[Path]:
-    """Write motion in the format that the suffix of the path names; whole or not at all.
+    """Write motion in the format that the suffix of the path names; all files whole, or none.
 
     Args:
       path: the file to make or replace. Of a format that holds one person, several people become files beside it,
-        called as it with the name of the track added: walk.bvh becomes walk_1.bvh, walk_2.bvh.
+        called as it with the name of the track added: walk.bvh becomes walk_1.bvh and walk_2.bvh. Where the format
+        cannot say which joints were filled, a CSV file beside it, walk.filled.csv, lists them, if there are any.
       motions: of one skeleton, frame rate and space, a name each.
 
     Returns:
       The files.
 
     Raises:
-      InputError: the format is unknown, the motion is empty or not finite, two people share a name, or a file
-        cannot be written.
+      InputError: the path or the motion cannot be used, such as an empty one, one that is not finite, or two of one
+        name; or a file cannot be written.
     """
     check_path(path)
     _check(path, motions)
@@ -135,50 +147,50 @@ def write(path: Path, motions: Sequence[Motion]) -> list[Path]:
     if suffix in TOGETHER:
         contents = {path: TOGETHER[suffix](motions)}
     else:
-        files = [path] if len(motions) == 1 else _files(path, [motion.name for motion in motions])
+        added = [""] if len(motions) == 1 else [f"_{name}" for name in plain([motion.name for motion in motions])]
+        files = [path.with_name(f"{path.stem}{name}{path.suffix}") for name in added]
         contents = {file: APART[suffix](motion) for file, motion in zip(files, motions, strict=True)}
-    for file, content in contents.items():
-        write_whole(file, lambda temporary, content=content: temporary.write_bytes(content))
+    if suffix in UNFLAGGED and any(filled(motion).any() for motion in motions):
+        contents[path.with_name(f"{path.stem}.filled.csv")] = _filled_text(motions)
+    write_all(contents)
     return list(contents)
 
 
 def _check(path: Path, motions: Sequence[Motion]) -> None:
     """Refuse what no format can hold."""
     if not motions:
-        raise InputError(f"{path}: there is no motion to write")
+        raise InputError(f"{path}: there is no motion to write; the tracks are empty")
     if len({(motion.skeleton, motion.fps, motion.space) for motion in motions}) > 1:
         raise ValueError("motions of several skeletons, frame rates or spaces do not belong in one file")
     names = [motion.name for motion in motions]
     for motion in motions:
         if names.count(motion.name) > 1:
-            raise InputError(f"{path}: two tracks are called {motion.name!r}; give each a name of its own")
-        if motion.positions.ndim != 3 or motion.positions.shape[1:] != (motion.skeleton.num_joints, 3):
-            raise ValueError(f"track {motion.name!r}: positions have shape {motion.positions.shape}")
+            raise InputError(f"{path}: two tracks are called {motion.name!r:.50}; give each a name of its own")
+        shape = (len(motion.positions), motion.skeleton.num_joints, 3)
+        if motion.positions.shape != shape or filled(motion).shape != shape[:2] or motion.start < 0:
+            raise ValueError(f"track {motion.name!r}: a motion's shapes are (T, J, 3) and (T, J), from frame 0 on")
         if not len(motion.positions):
-            raise InputError(f"{path}: track {motion.name!r} has no frames; leave it out")
+            raise InputError(f"{path}: track {motion.name!r:.50} has no frames; leave it out")
         if not (np.isfinite(motion.fps) and motion.fps > 0):
             raise InputError(f"{path}: the frame rate is {motion.fps}; it must be above zero")
         if not np.isfinite(motion.positions).all():
             frame, joint, _ = np.argwhere(~np.isfinite(motion.positions))[0]
             where = f"frame {motion.start + frame}, joint {motion.skeleton.joints[joint]}"
-            raise InputError(f"{path}: track {motion.name!r}, {where}: the position is not finite; leave the track out")
+            raise InputError(f"{path}: track {motion.name!r:.50} is not finite at {where}; leave the track out")
 
 
-def _files(path: Path, names: Sequence[str]) -> list[Path]:
-    """A file beside `path` for each name: letters, digits, dots and dashes are kept, none escapes the folder."""
-    files: list[Path] = []
-    taken: set[str] = set()  # in lower case: some file systems do not tell cases apart
-    for name in names:
-        plain = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", name))[:40]
-        label, number = plain, 1
-        while label.casefold() in taken:
-            number += 1
-            label = f"{plain}-{number}"
-        taken.add(label.casefold())
-        files.append(path.with_name(f"{path.stem}_{label}{path.suffix}"))
-    return files
+def _filled_text(motions: Sequence[Motion]) -> bytes:
+    """The joints that were filled, as the first columns of `csv_text`."""
+    rows = [
+        (motion.start + frame, f"{(motion.start + frame) / motion.fps:.4f}", motion.name, motion.skeleton.joints[joint])
+        for motion in motions
+        for frame, joint in np.argwhere(filled(motion)).tolist()
+    ]
+    return _table([COLUMNS[:4], *rows])
 
 
-def _filled(motion: Motion) -> np.ndarray:
-    """(T, J) bool, also where the motion has none."""
-    return np.zeros(motion.positions.shape[:2], bool) if motion.filled is None else np.asarray(motion.filled, bool)
+def _table(rows: Iterable[Sequence[Any]]) -> bytes:
+    """Rows as CSV; a name may hold what separates cells and lines."""
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue().encode("utf-8", "replace")

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from jaxpose.errors import InputError
@@ -25,6 +25,27 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"{path} cannot be written ({reason}); make room, or choose another place") from error
+
+
+def write_all(contents: Mapping[Path, bytes]) -> None:
+    """Write several files of one folder: all whole before the first of them is seen.
+
+    Args:
+      contents: by the file to make or replace; at least one.
+
+    Raises:
+      InputError: a file cannot be written.
+    """
+    *others, last = contents.items()
+
+    def write(temporary: Path) -> None:
+        for path, content in others:
+            temporary.with_name(path.name).write_bytes(content)
+        temporary.write_bytes(last[1])
+        for path, _ in others:
+            os.replace(temporary.with_name(path.name), path)
+
+    write_whole(last[0], write)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,6 +3,9 @@
 Camera space has x right, y down, z forward; world space is right-handed with z up, as everywhere in jaxpose.
 """
 
+import re
+import unicodedata
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -63,3 +66,32 @@ def y_up(motion: Motion) -> np.ndarray:
     are told that y is up and -z forward. Camera space becomes (x, -y, -z).
     """
     return z_up(motion)[..., [0, 2, 1]] * [1, 1, -1]
+
+
+def filled(motion: Motion) -> np.ndarray:
+    """(T, J) bool, which joints were interpolated."""
+    return np.zeros(motion.positions.shape[:2], bool) if motion.filled is None else np.asarray(motion.filled, bool)
+
+
+def plain(names: Sequence[str], longest: int = 40) -> list[str]:
+    """Names that neither split in two nor lead out of a folder: of letters, digits, dots, dashes and underscores.
+
+    Args:
+      names: any.
+      longest: in characters.
+
+    Returns:
+      One for each, in their order. What is not plain has become underscores; names that would then be the same, or
+      be told apart by case alone, are numbered.
+    """
+    found: list[str] = []
+    taken: set[str] = set()
+    for name in names:
+        label = stem = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", name))[:longest] or "_"
+        number = 1
+        while label.casefold() in taken:
+            number += 1
+            label = f"{stem}-{number}"
+        taken.add(label.casefold())
+        found.append(label)
+    return found

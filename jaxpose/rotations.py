@@ -8,7 +8,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxpose.numerics import safe_divide, safe_norm
+from jaxpose.numerics import safe_divide, safe_norm, safe_normalize
 
 
 def quaternion_multiply(p: jax.Array, q: jax.Array) -> jax.Array:
@@ -90,3 +90,51 @@ def quaternion_to_matrix(q: jax.Array) -> jax.Array:
     """Rotation matrices (..., 3, 3) of unit quaternions (..., 4); column i is the image of axis i."""
     columns = rotate(q[..., None, :], jnp.eye(3, dtype=q.dtype))
     return jnp.swapaxes(columns, -1, -2)
+
+
+def quaternion_from_matrix(matrix: jax.Array) -> jax.Array:
+    """Unit quaternions (..., 4) with w ≥ 0 of proper rotation matrices (..., 3, 3): undoes `quaternion_to_matrix`.
+
+    The matrix is linear in the products of the quaternion's parts, q qᵀ. Of that matrix's rows, all along q, the one
+    of the largest part is taken, so nothing small is divided by and the gradient is finite everywhere (S. W.
+    Shepperd, "Quaternion from rotation matrix", 1978).
+    """
+    chex.assert_shape(matrix, (..., 3, 3))
+    (a, b, c), (d, e, f), (g, h, i) = (jnp.unstack(row, axis=-1) for row in jnp.unstack(matrix, axis=-2))
+    products = [  # 4 q qᵀ
+        [1 + a + e + i, h - f, c - g, d - b],
+        [h - f, 1 + a - e - i, b + d, c + g],
+        [c - g, b + d, 1 - a + e - i, f + h],
+        [d - b, c + g, f + h, 1 - a - e + i],
+    ]
+    rows = jnp.stack([jnp.stack(row, axis=-1) for row in products], axis=-2)
+    largest = jnp.argmax(jnp.diagonal(rows, axis1=-2, axis2=-1), axis=-1)[..., None, None]
+    q = safe_normalize(jnp.take_along_axis(rows, largest, axis=-2)[..., 0, :])
+    return jnp.where(q[..., :1] < 0, -q, q)
+
+
+def swing(source: jax.Array, target: jax.Array) -> jax.Array:
+    """The least rotation that turns one direction to another.
+
+    Accurate for all angles: beyond 90° the source is first turned halfway round about the same axis. Directions that
+    are opposed to 1e-5 have no such axis: the one that is taken depends on the source alone. A vector of no length
+    is left alone.
+
+    Args:
+      source: (..., 3) vectors of any length.
+      target: (..., 3) vectors of any length.
+
+    Returns:
+      (..., 4) unit quaternions; none for which a vector has no length turns anything.
+    """
+    source, target = safe_normalize(source), safe_normalize(target)
+    axis = jnp.cross(source, target)
+    least = jnp.eye(3, dtype=source.dtype)[jnp.argmin(jnp.abs(source), axis=-1)]
+    opposed = jnp.sum(axis * axis, axis=-1, keepdims=True) < 1e-10
+    axis = safe_normalize(jnp.where(opposed, jnp.cross(source, least), axis))
+    behind = jnp.sum(source * target, axis=-1, keepdims=True) < 0
+    still = jnp.broadcast_to(jnp.asarray([1, 0, 0, 0], axis.dtype), (*axis.shape[:-1], 4))
+    half_turn = jnp.where(behind, jnp.concatenate([jnp.zeros_like(axis[..., :1]), axis], axis=-1), still)
+    near = rotate(half_turn, source)
+    rest = jnp.concatenate([1 + jnp.sum(near * target, axis=-1, keepdims=True), jnp.cross(near, target)], axis=-1)
+    return quaternion_multiply(safe_normalize(rest), half_turn)

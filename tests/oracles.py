@@ -55,6 +55,16 @@ def quaternion_matrix(q):
     )
 
 
+def forward_kinematics(rotations, offsets, root, parents):
+    """Joint positions (J, 3) of one pose, through matrices."""
+    frames, positions = [], []
+    for rotation, offset, parent in zip(np.asarray(rotations, np.float64), offsets, parents, strict=True):
+        matrix = quaternion_matrix(rotation)
+        frames.append(matrix if parent < 0 else frames[parent] @ matrix)
+        positions.append(root + offset if parent < 0 else positions[parent] + frames[parent] @ offset)
+    return np.array(positions)
+
+
 def time_derivative_error(predictions, targets, order):
     """The mean over one track, with the differences written out."""
     difference = predictions - targets

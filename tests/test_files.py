@@ -5,7 +5,7 @@ import os
 import pytest
 
 from jaxpose.errors import InputError
-from jaxpose.files import write_text, write_whole
+from jaxpose.files import write_all, write_text, write_whole
 
 
 def test_writes_and_replaces(tmp_path):
@@ -43,3 +43,17 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path, name):
     with pytest.raises(InputError, match=rf"{name} cannot be written \(.+\); make room, or choose another place"):
         write_text(tmp_path / name, "text")
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_several_files_are_all_written_or_none(tmp_path):
+    names = ["a.txt", "b.txt", "c.txt"]
+    write_all({tmp_path / name: name.encode() for name in names})
+    assert {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)} == {n: n.encode() for n in names}
+    for bad in ("x" * 300, "b.txt"):
+        contents = {tmp_path / name: b"new" for name in ("a.txt", bad, "c.txt")}
+        if bad == "b.txt":
+            contents[tmp_path / bad] = "no bytes"
+        with pytest.raises((InputError, TypeError)):
+            write_all(contents)
+        assert sorted(os.listdir(tmp_path)) == names
+        assert (tmp_path / "a.txt").read_bytes() == b"a.txt"

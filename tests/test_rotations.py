@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from jaxpose.rotations import (
     axis_angle_from_quaternion,
     quaternion_from_axis_angle,
+    quaternion_from_matrix,
     quaternion_inverse,
     quaternion_multiply,
     quaternion_to_matrix,
     rotate,
+    swing,
 )
 
 seeds = st.integers(0, 2**31 - 1)
@@ -78,11 +80,53 @@ def test_maps_are_smooth_through_the_identity(size, x64):
     chex.assert_tree_all_finite((forward, jax.jacobian(axis_angle_from_quaternion)(q)))
 
 
+@given(seeds)
+def test_a_matrix_gives_its_quaternion_back(seed):
+    q = quaternions(seed)
+    matrix = oracles.quaternion_matrix(np.asarray(q, np.float64))
+    np.testing.assert_allclose(quaternion_from_matrix(jnp.float32(matrix)), q * jnp.sign(q[0]), atol=1e-6)
+
+
+@pytest.mark.parametrize("signs", [(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)])
+def test_half_turns_about_the_axes_have_quaternions_and_gradients(signs):
+    matrix = jnp.diag(jnp.float32(signs))
+    np.testing.assert_array_equal(quaternion_to_matrix(quaternion_from_matrix(matrix)), matrix)
+    chex.assert_tree_all_finite(jax.jacobian(quaternion_from_matrix)(matrix))
+
+
+@given(seed=seeds, angle=st.floats(0, np.pi))
+def test_a_swing_is_the_least_rotation(seed, angle):
+    source, other = np.asarray(points(seed, 2), np.float64)
+    axis = np.cross(source, other)
+    axis /= np.linalg.norm(axis)
+    expected = np.array([np.cos(angle / 2), *(np.sin(angle / 2) * axis)])  # about the normal of both
+    target = 0.1 * oracles.quaternion_matrix(expected) @ source
+    q = np.asarray(swing(jnp.float32(source), jnp.float32(target)), np.float64)
+    assert abs(np.linalg.norm(q) - 1) < 1e-6
+    turned = oracles.quaternion_matrix(q) @ source / np.linalg.norm(source)
+    np.testing.assert_allclose(turned, 10 * target / np.linalg.norm(source), atol=3e-6)
+    assert abs(abs(q @ expected) - 1) < 1e-6 or np.pi - angle < 1e-4
+
+
+def test_swings_of_opposed_parallel_and_missing_vectors():
+    source = np.float32([[1, 0, 0], [0, -2, 0], [0, 0, 3], [1, 1, 1]])
+    still = np.tile(np.float32([1, 0, 0, 0]), (4, 1))
+    np.testing.assert_allclose(rotate(swing(source, -source), source), -source, atol=1e-6)
+    np.testing.assert_allclose(swing(source, 5 * source), still, atol=1e-7)
+    np.testing.assert_array_equal(swing(source, 0 * source), still)
+    np.testing.assert_array_equal(swing(0 * source, source), still)
+    jacobian = jax.jit(jax.vmap(jax.jacobian(swing, argnums=(0, 1))))
+    for target in (source, -source, 0 * source, source + np.float32([0, 1e-5, 0]), -source + np.float32(1e-4)):
+        chex.assert_tree_all_finite(jacobian(source, target))
+
+
 def test_gradients_agree_with_finite_differences(x64):
     q, v = (jnp.asarray(x, jnp.float64) for x in (quaternions(0), points(0)))
     chex.assert_numerical_grads(rotate, (q, v), order=1)
     chex.assert_numerical_grads(quaternion_from_axis_angle, (v,), order=1)
     chex.assert_numerical_grads(quaternion_to_matrix, (q,), order=1)
+    others = jnp.stack([q[1:], -v + q[1:] / 9])  # before, and behind
+    chex.assert_numerical_grads(jax.jit(swing), (jnp.stack([v, v]), others), order=1)
 
 
 def test_leading_axes_broadcast():
