@@ -13,7 +13,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxpose.kinematics import bone_lengths
+from jaxpose.kinematics import bone_lengths, bone_vectors
 from jaxpose.metrics import best_rotation
 from jaxpose.numerics import safe_norm
 from jaxpose.rotations import quaternion_from_matrix, quaternion_multiply, quaternion_to_matrix, swing
@@ -131,18 +131,20 @@ def inverse_kinematics(positions: jax.Array, offsets: jax.Array, skeleton: Skele
 
 def _spreads(positions: jax.Array, offsets: jax.Array, skeleton: Skeleton) -> jax.Array:
     """For each joint, Σ bone · offsetᵀ (J, ..., 3, 3) over the bones that turn it."""
-    shape = jnp.broadcast_shapes(positions.shape[:-2], offsets.shape[:-2])
-    spreads = [jnp.zeros((*shape, 3, 3), jnp.result_type(positions, offsets))] * skeleton.num_joints
-    for joint in reversed(range(skeleton.num_joints)):
-        children = [child for child, parent in enumerate(skeleton.parents) if parent == joint]
-        if children:
-            own = offsets[..., children, :]
-            bones = positions[..., children, :] - positions[..., joint, None, :]
-            speaks = (safe_norm(own) > _SHORTEST)[..., None]
-            spread = _einsum("...ca,...cb->...ab", bones, jnp.where(speaks, own, 0))
-            carried = sum(spreads[child] for child in children)
-            spreads[joint] = jnp.where(jnp.any(speaks, axis=-2, keepdims=True), spread, carried)
-    return jnp.stack(spreads)
+    positions, offsets = jnp.broadcast_arrays(positions, offsets)
+    parents, children = jnp.asarray(skeleton.bones, jnp.int32).reshape(-1, 2).T
+    offsets = offsets[..., children, :]
+    speaks = safe_norm(offsets) > _SHORTEST
+    bones = _einsum("...ja,...jb->j...ab", bone_vectors(positions, skeleton), jnp.where(speaks[..., None], offsets, 0))
+    own = jnp.zeros((skeleton.num_joints, *bones.shape[1:]), bones.dtype).at[parents].add(bones)
+    voiced = jnp.zeros(own.shape[:-2], bool).at[parents].max(jnp.moveaxis(speaks, -1, 0))[..., None, None]
+
+    def hand_on(carried: jax.Array, bone: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        parent, child = bone
+        return carried.at[parent].add(jnp.where(voiced[child], own[child], carried[child])), None
+
+    carried, _ = jax.lax.scan(hand_on, jnp.zeros_like(own), (parents, children), reverse=True)
+    return jnp.where(voiced, own, carried)
 
 
 def _turn(spread: jax.Array) -> jax.Array:
