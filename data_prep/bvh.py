@@ -24,10 +24,10 @@ import tyro
 from data_prep import bvh_file, contract
 from data_prep.bvh_file import Capture
 from data_prep.filming import film, place
-from data_prep.resampling import resample
 from jaxpose.calibration import H36M_CAMERAS
 from jaxpose.dataset import Description, Track
 from jaxpose.errors import InputError, reported
+from jaxpose.resampling import resample
 from jaxpose.skeleton import H36M_17
 
 JointMap = Mapping[str, Sequence[str]]  # by joint of H36M_17, the joints of a file whose mean it is

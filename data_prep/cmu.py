@@ -22,11 +22,11 @@ import tyro
 from data_prep import amc, asf, contract
 from data_prep.archives import members
 from data_prep.filming import film, place
-from data_prep.resampling import resample
 from jaxpose.calibration import H36M_CAMERAS
 from jaxpose.cameras import Camera
 from jaxpose.dataset import Description, Track
 from jaxpose.errors import InputError, reported
+from jaxpose.resampling import resample
 from jaxpose.skeleton import CMU_31, H36M_17, conversion
 
 CITATION = """@misc{cmu_mocap,

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data_prep.unpickle import load_npz
 from jaxpose import skeleton
 from jaxpose.calibration import H36M_CAMERAS
 from jaxpose.errors import InputError
 from jaxpose.prepared import first_not_finite
 from jaxpose.skeleton import COCO_17, H36M_17, H36M_32, Skeleton
+from jaxpose.unpickle import load_npz
 
 FARTHEST_M = 100.0  # no motion capture volume reaches so far: greater coordinates are millimetres
 MOST_KEYPOINTS = 1000  # no detector gives so many: greater numbers are not believed

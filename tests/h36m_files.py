@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from cdflib import cdfwrite
 
-from data_prep.unpickle import load_npz
+from jaxpose.unpickle import load_npz
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "cmu_as_h36m" / "data_3d_h36m.npz"
 SUBJECTS = ("S1", "S9")

@@ -12,12 +12,12 @@ import pytest
 
 from data_prep import amc, asf, cmu
 from data_prep.archives import members
-from data_prep.unpickle import load_npz
 from experiments.benchmarks import amc as benchmark
 from jaxpose import prepared
 from jaxpose.calibration import H36M_CAMERAS
 from jaxpose.skeleton import CMU_31, H36M_17
 from jaxpose.synthetic import CENTRE
+from jaxpose.unpickle import load_npz
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 REAL = SHARED / "cmu" / "allasfamc_subjects_01_02_03.zip"

@@ -12,8 +12,8 @@ from samples import DESCRIPTION, make_track
 
 from data_prep import quality
 from data_prep.quality import QUANTITIES, Finding, examine
-from data_prep.unpickle import load_npz
 from jaxpose.skeleton import COCO_17, H36M_17, H36M_32, HUMANEVA_15, conversion, layout
+from jaxpose.unpickle import load_npz
 
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "cmu_as_h36m"
 HEAD, LEFT_WRIST = H36M_17.index("head"), H36M_17.index("left_wrist")

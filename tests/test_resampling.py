@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.resampling import resample
+from jaxpose.resampling import resample
 
 RATES = [(120, 50), (120, 60), (60, 50), (50, 120), (29.97, 50), (50, 23.976)]
 

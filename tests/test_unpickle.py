@@ -9,9 +9,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from data_prep import unpickle
-from data_prep.unpickle import load_npz
+from jaxpose import unpickle
 from jaxpose.errors import InputError
+from jaxpose.unpickle import load_npz
 
 TREE = {
     "S1": {"Walking 1": [np.arange(12, dtype=np.float32).reshape(2, 3, 2), np.ones((1, 2), ">f8")], "empty": []},

@@ -21,10 +21,10 @@ from rich.table import Table
 from data_prep import amc, asf, cmu
 from data_prep.archives import members
 from data_prep.filming import film, place
-from data_prep.resampling import resample
 from jaxpose.calibration import H36M_CAMERAS
 from jaxpose.dataset import Track
 from jaxpose.files import write_text
+from jaxpose.resampling import resample
 from jaxpose.skeleton import CMU_31
 
 FPS = 50.0
