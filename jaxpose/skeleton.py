@@ -259,6 +259,28 @@ CMU_31 = Skeleton(
 )  # fmt: skip
 """The CMU motion capture skeleton; each joint is the far end of the ASF bone of that name."""
 
+# Detectors have no spine, and not all have a pelvis, thorax or head: midpoints stand in for them (`layouts`).
+_MIDDLES = {
+    "pelvis": "left_hip+right_hip",
+    "spine": "left_hip+right_hip+left_shoulder+right_shoulder",
+    "thorax": "left_shoulder+right_shoulder",
+    "head": "left_eye+right_eye",
+}
+_DETECTED_TRUNKS = {
+    "coco_17": _MIDDLES,
+    "coco_18": _MIDDLES | {"spine": "left_hip+right_hip+neck+neck", "thorax": "neck"},
+    "halpe_26": {"pelvis": "hip", "spine": "hip+neck", "thorax": "neck", "head": "head"},
+    "body_25": _MIDDLES | {"pelvis": "mid_hip", "spine": "mid_hip+neck", "thorax": "neck"},
+    "mediapipe_33": _MIDDLES,
+}
+
+
+def _h36m_17(pelvis: str, spine: str, thorax: str, head: str) -> tuple[str, ...]:
+    """A detector's keypoints as Human3.6M's joints: its own limbs, and what stands in for the trunk."""
+    trunk = {"pelvis": pelvis, "spine": spine, "thorax": thorax, "neck": "nose", "head": head}
+    return tuple(trunk.get(joint, joint) for joint in _H36M_17_JOINTS)
+
+
 _MAPS: dict[tuple[str, str], tuple[str, ...]] = {
     ("h36m_32", "h36m_17"): _H36M_32_TO_17,
     ("cmu_31", "h36m_17"): (
@@ -266,11 +288,6 @@ _MAPS: dict[tuple[str, str], tuple[str, ...]] = {
         "lowerback", "thorax", "upperneck", "head",
         "lclavicle", "lhumerus", "lradius", "rclavicle", "rhumerus", "rradius",
     ),
-    # Detectors have no pelvis, spine or thorax: midpoints stand in for them.
-    ("coco_17", "h36m_17"): (
-        "left_hip+right_hip", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
-        "left_hip+right_hip+left_shoulder+right_shoulder", "left_shoulder+right_shoulder",
-        "nose", "left_eye+right_eye",
-        "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
-    ),
+    **{(name, "h36m_17"): _h36m_17(**trunk) for name, trunk in _DETECTED_TRUNKS.items()},
+    **{(name, "coco_17"): COCO_17.joints for name in ("coco_18", "halpe_26", "body_25", "mediapipe_33")},
 }  # fmt: skip
