@@ -1,0 +1,54 @@
+"""MediaPipe's pose landmarks, as JSON.
+
+MediaPipe has no file format of its own. Accepted is what one gets by dumping the landmarks of each frame:
+
+- `{"frames": [FRAME, …], "width": 1920, "height": 1080, "fps": 30}`, or the list of frames alone;
+- FRAME is the list of the 33 landmarks of one person, a list of such lists (one for each person), or null or [] where
+  nobody was found;
+- a landmark is `{"x": 0.5, "y": 0.5, "visibility": 0.9}`; x and y are divided by the image's width and height, as
+  MediaPipe gives them, whatever else it has (`z`, `presence`) is not read, and without `visibility` it counts as seen.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxpose.errors import InputError
+from jaxpose.keypoints.detections import Rows, field, numbers
+from jaxpose.layouts import MEDIAPIPE_33
+
+
+def read(path: Path, document: dict[str, Any] | list[Any]) -> Rows:
+    """The landmarks of all frames.
+
+    Raises:
+      InputError: the file is not as the module says.
+    """
+    header = document if isinstance(document, dict) else {"frames": document}
+    poses, frames, places = [], [], []
+    for number, frame in enumerate(field(path, header, "frames", list, "the file")):
+        if frame is not None and not isinstance(frame, list):
+            raise InputError(f"{path}: frame {number} is {frame!r:.40}; it must be a list of landmarks, or null")
+        several = bool(frame) and isinstance(frame[0], list)
+        for person in frame if several else [frame] if frame else []:
+            if not isinstance(person, list) or len(person) != MEDIAPIPE_33.num_joints:
+                raise InputError(f"{path}: frame {number} does not have {MEDIAPIPE_33.num_joints} landmarks a person")
+            poses.append([_landmark(path, landmark, number) for landmark in person])
+            frames.append(number)
+            places.append(f"frame {number}")
+    if not poses:
+        return Rows([], [], np.zeros((0, 0, 3)))
+    sides = [header.get(side) for side in ("width", "height")]
+    if sides != [None, None]:
+        sides = [field(path, header, side, int, "the file") for side in ("width", "height")]
+    fps = None if header.get("fps") is None else field(path, header, "fps", (int, float), "the file")
+    size = None if None in sides else (sides[0], sides[1])
+    points = numbers(path, poses, places, "landmarks")
+    return Rows(frames, [None] * len(frames), points, MEDIAPIPE_33, size, fps, relative=True)
+
+
+def _landmark(path: Path, landmark: Any, frame: int) -> list[Any]:
+    """x, y and visibility."""
+    x, y = (field(path, landmark, axis, (int, float), f"a landmark of frame {frame}") for axis in ("x", "y"))
+    return [x, y, landmark.get("visibility", 1.0)]

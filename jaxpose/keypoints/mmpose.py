@@ -1,0 +1,69 @@
+"""Predictions of MMPose and RTMPose: JSON with `instance_info`, or the list in it.
+
+`instance_info` is a list of frames `{"frame_id": 1, "instances": [{"keypoints": [[x, y], …], "keypoint_scores": […]},
+…]}`, in each instance perhaps a `track_id`; `meta_info` names the keypoints (`keypoint_id2name`).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxpose.errors import InputError
+from jaxpose.keypoints.coco import body
+from jaxpose.keypoints.detections import Rows, field, numbers, person_id
+from jaxpose.layouts import HALPE_26
+from jaxpose.skeleton import COCO_17, H36M_17, Skeleton
+
+
+def read(path: Path, document: dict[str, Any] | list[Any]) -> Rows:
+    """The instances of all frames.
+
+    Raises:
+      InputError: the file is not as the format says.
+    """
+    frames = document if isinstance(document, list) else field(path, document, "instance_info", list, "the file")
+    found, numbers_of, places = [], [], []
+    for place, frame in enumerate(frames):
+        number = field(path, frame, "frame_id", int, f"entry {place}")
+        for instance in field(path, frame, "instances", list, f"frame {number}"):
+            found.append(instance)
+            numbers_of.append(number)
+            places.append(f"an instance in frame {number}")
+    if not found:
+        return Rows([], [], np.zeros((0, 0, 3)))
+    xy, scores = (
+        numbers(
+            path, [field(path, one, name, list, where) for one, where in zip(found, places, strict=True)], places, name
+        )
+        for name in ("keypoints", "keypoint_scores")
+    )
+    if xy.ndim != 3 or xy.shape[2] != 2 or scores.shape != xy.shape[:2]:
+        raise InputError(
+            f"{path}: 'keypoints' must be pairs x, y with a score each; here {xy.shape[1:]}, {scores.shape[1:]}"
+        )
+    points = np.concatenate([xy, scores[..., None]], axis=-1)
+    meta = document.get("meta_info") if isinstance(document, dict) else None
+    points, layout = _named(points, meta)
+    people = [person_id(path, one.get("track_id"), where) for one, where in zip(found, places, strict=True)]
+    return Rows(numbers_of, people, points, layout)
+
+
+def _named(points: np.ndarray, meta: Any) -> tuple[np.ndarray, Skeleton | None]:
+    """The body's keypoints and their layout, as `meta_info` names them; by their number if it does not."""
+    if isinstance(meta, dict) and isinstance(meta.get("keypoint_id2name"), dict):
+        names = tuple(meta["keypoint_id2name"].get(str(number)) for number in range(points.shape[1]))
+        for layout in (HALPE_26, COCO_17):  # in this order: Halpe's begin with COCO's, and whole bodies with either
+            if names[: layout.num_joints] == layout.joints:
+                return points[:, : layout.num_joints], layout
+        return points, H36M_17 if names == _H36M_NAMES else None
+    if points.shape[1] == H36M_17.num_joints:  # Human3.6M's or COCO's
+        return points, None
+    return body(points)
+
+
+_H36M_NAMES = (
+    "root", "right_hip", "right_knee", "right_foot", "left_hip", "left_knee", "left_foot",
+    "spine", "thorax", "neck_base", "head",
+    "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
+)  # fmt: skip
