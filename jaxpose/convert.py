@@ -120,7 +120,8 @@ def export_run(run: Path, file: Path) -> None:
 def _description(title: str, features: int, joints: int, data: str) -> Description:
     """The skeleton and the keypoints that the weights are for; raises `InputError` if they do not fit the data."""
     if data == SYNTHETIC:
-        description = Description(title, False, H36M_17, H36M_17, features // H36M_17.num_joints, ())
+        channels = features // H36M_17.num_joints
+        description = Description(title, False, H36M_17, H36M_17, channels, (), fps=50.0)  # Human3.6M's rate
     else:
         description = prepared.describe(Path(data))
     skeleton, layout, channels = description.skeleton, description.layout, description.channels

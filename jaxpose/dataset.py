@@ -39,6 +39,7 @@ class Description(NamedTuple):
     layout: Skeleton  # of keypoints_2d
     channels: int  # per keypoint: 2, or 3 with a confidence
     splits: tuple[str, ...]  # the subjects
+    fps: float | None = None  # of all tracks; None if they differ, or nobody looked
 
 
 class Frames(NamedTuple):

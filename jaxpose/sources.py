@@ -25,10 +25,16 @@ def load(data: str, split: str) -> tuple[Description, list[Track]]:
       InputError: there is no such data set or split, or a track breaks the data contract.
     """
     if data != SYNTHETIC:
-        return prepared.read(Path(data), split)
+        return _with_rate(*prepared.read(Path(data), split))
     subjects = split.split("+")
     if unknown := [subject for subject in subjects if subject not in synthetic.SUBJECTS]:
         known = ", ".join(synthetic.SUBJECTS)
         raise InputError(f"the built-in data has no split {unknown[0]!r}; it has {known}: join them with +")
     description = Description("synthetic motion", True, H36M_17, H36M_17, 2, synthetic.SUBJECTS)
-    return description, synthetic.tracks(0, subjects)
+    return _with_rate(description, synthetic.tracks(0, subjects))
+
+
+def _with_rate(description: Description, tracks: list[Track]) -> tuple[Description, list[Track]]:
+    """The description with the frame rate, if all tracks have one: a lifter is for tracks of that rate."""
+    rates = {track.fps for track in tracks}
+    return description._replace(fps=rates.pop() if len(rates) == 1 else None), tracks

@@ -33,6 +33,7 @@ def test_an_imported_run_is_evaluated(stored, prepared, tmp_path, capsys):
     config, description = read_settings(tmp_path / "run")
     assert (config.filter_widths, config.channels, config.causal, config.dense) == ((3, 3), 8, True, False)
     assert (description.title, description.skeleton.name, description.channels) == ("pretrained.bin", "h36m_17", 2)
+    assert description.fps == 50  # Human3.6M's
     evaluate.main([str(tmp_path / "run"), "--data", str(prepared), "--split", "S9"])
     assert "Sitting" in capsys.readouterr().out
 

@@ -20,6 +20,17 @@ def test_settings_round_trip(run):
     assert runs.read_settings(run) == (PRESETS["quick"], DESCRIPTION)
 
 
+def test_the_frame_rate_is_kept_and_may_be_missing(run):
+    """Runs of older versions do not name it."""
+    described = DESCRIPTION._replace(fps=59.94)
+    runs.write_settings(run, PRESETS["quick"], described)
+    assert runs.read_settings(run)[1] == described
+    data = json.loads((run / "data.json").read_text())
+    del data["fps"]
+    (run / "data.json").write_text(json.dumps(data))
+    assert runs.read_settings(run)[1] == DESCRIPTION
+
+
 def test_a_folder_that_cannot_be_made_is_named(run):
     with pytest.raises(
         InputError, match=r"config.json/below cannot be made \(Not a directory\); choose another folder"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from samples import DESCRIPTION, make_track
 
 from jaxpose import sources
 from jaxpose.errors import InputError
@@ -12,6 +13,13 @@ def test_a_prepared_folder(prepared):
     description, tracks = sources.load(str(prepared), "S1")
     assert description.splits == ("S1", "S9")
     assert {track.subject for track in tracks} == {"S1"}
+    assert description.fps == 50
+
+
+def test_tracks_of_several_rates_have_none(monkeypatch):
+    tracks = [make_track(), make_track()._replace(fps=60.0)]
+    monkeypatch.setattr(sources.prepared, "read", lambda path, split: (DESCRIPTION, tracks))
+    assert sources.load("some", "S1")[0].fps is None
 
 
 def test_a_prepared_folder_is_opened_once(prepared, monkeypatch):
@@ -24,6 +32,7 @@ def test_a_prepared_folder_is_opened_once(prepared, monkeypatch):
 def test_the_built_in_data_is_called_synthetic():
     description, tracks = sources.load("synthetic", "S9+S1")
     assert description.synthetic
+    assert description.fps == 50
     assert "synthetic" in description.title
     assert [track.subject for track in tracks[:: len(tracks) // 2]] == ["S9", "S1"]
     assert np.isfinite(tracks[0].keypoints_2d).all()
