@@ -64,7 +64,7 @@ def test_plain_arrays_say_what_they_are(tmp_path):
         ({"positions_2d": {"v": {"custom": []}}}, "there are no arrays"),
         ({"positions_2d": {"v": {"custom": [ONE, ONE[:, :9]]}}}, "arrays of different numbers of keypoints"),
         ({"positions_2d": {"v": {"custom": [ONE[0]]}}}, "v, array 0 is float32 of shape"),
-        ({"positions_2d": {"v": {"custom": [ONE]}}, "metadata": {"video_metadata": {"v": {"w": 9}}}}, "sound 'w' and 'h'"),
+        ({"positions_2d": {"v": {"custom": [ONE]}}, "metadata": {"video_metadata": {"v": {"w": 9}}}}, "sound 'w'"),
     ],
 )  # fmt: skip
 def test_faults_are_named(members, fault, tmp_path):
