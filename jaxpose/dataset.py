@@ -40,6 +40,7 @@ class Description(NamedTuple):
     channels: int  # per keypoint: 2, or 3 with a confidence
     splits: tuple[str, ...]  # the subjects
     fps: float | None = None  # of all tracks; None if they differ, or nobody looked
+    extent: float | None = None  # of people in the image, see `extent`; None if nobody looked
 
 
 class Frames(NamedTuple):
@@ -113,6 +114,11 @@ def find_track(tracks: Sequence[Track], wanted: str | None, source: str) -> Trac
         return tracks[views[int(camera)]]
     near = difflib.get_close_matches(wanted, names, n=4, cutoff=0)
     raise InputError(f"there is no track {wanted!r} in {source}; it has {len(names)}, such as {', '.join(near)}")
+
+
+def extent(keypoints: np.ndarray) -> float:
+    """How large a person is in the image: the larger side of the box around (T, K, 2 or more), the median of frames."""
+    return float(np.median(np.ptp(keypoints[..., :2], axis=1).max(axis=-1)))
 
 
 def track_lengths(tracks: Sequence[Track]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Anyone's 2D keypoints to 3D poses: gaps filled, joints mapped, frame rates matched, tracks of any length lifted.
 
-Poses are in camera space with the root at the origin of every frame: a lifter says how a person moves, not where.
+Poses are in camera space about the root, which the network leaves within millimetres of the origin: a lifter says how a
+person moves, not where.
 """
 
 import math
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxpose import gaps
-from jaxpose.dataset import Track
+from jaxpose.dataset import Track, extent
 from jaxpose.errors import InputError
 from jaxpose.keypoints.detections import Detections, Given, Rows, by_track
 from jaxpose.layouts import find_layout
@@ -22,8 +23,11 @@ from jaxpose.skeleton import Skeleton, conversion
 
 USUAL_FPS = 50.0
 """Of Human3.6M: taken for the rate of runs that do not say on which they were trained."""
+USUAL_EXTENT = 0.33
+"""How large people are before Human3.6M's cameras, of the image's width: taken for runs that do not say."""
 LONG_GAP_S = 0.5
 """Across longer gaps, a straight line is a guess."""
+_ALIKE = 1.5  # people who are so many times larger or smaller than those of the training are lifted notably worse
 
 
 class Prepared(NamedTuple):
@@ -43,6 +47,7 @@ def lift(
     height: int,
     fps: float | None = None,
     min_confidence: float = 0.0,
+    crop: bool = False,
 ) -> np.ndarray:
     """Lift one person's 2D keypoints; what should be known of them is warned of (`UserWarning`).
 
@@ -54,9 +59,10 @@ def lift(
       height: of the image, pixels.
       fps: of the video; None for that of the run's training.
       min_confidence: keypoints whose confidence is not above it count as not seen.
+      crop: lift as if the video had been cropped around the person; see `cropped`.
 
     Returns:
-      (T, J, 3) float32 metres, in camera space, relative to the root.
+      (T, J, 3) float32 metres, in camera space, about the root.
 
     Raises:
       InputError: the keypoints are not as described, a joint is never seen, no map leads from their layout to the
@@ -77,19 +83,23 @@ def lift(
     given = Given(named_layout(layout, lifter), (width, height), training_fps(lifter) if fps is None else fps)
     rows = Rows(range(len(keypoints)), [""] * len(keypoints), np.concatenate([keypoints[..., :2], seen], axis=-1))
     (person,) = by_track(Path("keypoints"), rows, given)
-    motion, notes = lift_person(person._replace(name="keypoints"), lifter, min_confidence=min_confidence)
+    person = person._replace(name="keypoints")
+    motion, notes = lift_person(person, lifter, min_confidence=min_confidence, crop=crop)
     for note in notes:
         warnings.warn(note, stacklevel=2)
     return motion.positions
 
 
-def lift_person(person: Detections, lifter: Lifter, *, min_confidence: float = 0.0) -> tuple[Motion, tuple[str, ...]]:
+def lift_person(
+    person: Detections, lifter: Lifter, *, min_confidence: float = 0.0, crop: bool = False
+) -> tuple[Motion, tuple[str, ...]]:
     """Lift one person's track.
 
     Args:
       person: the track.
       lifter: the run.
       min_confidence: keypoints whose confidence is not above it count as not seen.
+      crop: lift as if the video had been cropped around the person; see `cropped`.
 
     Returns:
       The motion, at the frame rate of the track, from its first frame to its last; and what the user should know.
@@ -99,7 +109,15 @@ def lift_person(person: Detections, lifter: Lifter, *, min_confidence: float = 0
     """
     description = lifter.description
     keypoints, filled, notes = prepare(person, description.layout, min_confidence=min_confidence)
-    rate = training_fps(lifter)
+    rate, usual = training_fps(lifter), description.extent or USUAL_EXTENT
+    if crop:
+        keypoints, side = cropped(keypoints, usual)
+        person = person._replace(width=side, height=side)
+    elif not usual / _ALIKE < (share := extent(keypoints) / person.width) < usual * _ALIKE:
+        notes += (
+            f"track {person.name}: the person takes up {share:.2f} of the image's width, those of the run's training "
+            f"{usual:.2f}; it is better to lift as if the video were cropped around the person (--crop, crop=True)",
+        )
     if person.fps == rate:
         positions = _lift_frames(keypoints, person, lifter)
     else:  # prolonged by what it takes to reach the last frame again when the rate is changed back
@@ -129,14 +147,14 @@ def prepare(person: Detections, layout: Skeleton, *, min_confidence: float = 0.0
       InputError: a joint is never seen, or no map leads from one layout to the other.
     """
     try:
-        weights = conversion(person.layout, layout)
+        recipe = conversion(person.layout, layout)
     except ValueError as error:
         raise InputError(f"the run takes {layout.name} keypoints: {error}; train a run for yours") from None
     places = person.frames - person.frames[0]
     found = np.full((int(places[-1]) + 1, *person.keypoints.shape[1:]), np.nan, np.float32)
     found[places] = person.keypoints
     seen = np.isfinite(found).all(axis=-1) & (found[..., 2] > min_confidence)
-    weights = weights * seen.any(axis=0)
+    weights = recipe * seen.any(axis=0)
     shares = weights.sum(axis=1, keepdims=True)
     if not shares.all():
         unseen = ", ".join(joint for joint, share in zip(layout.joints, shares[:, 0], strict=True) if not share)
@@ -146,8 +164,27 @@ def prepare(person: Detections, layout: Skeleton, *, min_confidence: float = 0.0
     whole = gaps.fill(found, seen)
     whole[..., 2] = found[..., 2]
     mapped = (weights / shares) @ whole
-    filled = (~seen).astype(np.float32) @ (conversion(person.layout, layout).T != 0) > 0
+    filled = (~seen).astype(np.float32) @ (recipe.T != 0) > 0
     return Prepared(mapped.astype(np.float32), filled, tuple(_notes(person, found, seen, weights.any(axis=0))))
+
+
+def cropped(keypoints: np.ndarray, share: float) -> tuple[np.ndarray, float]:
+    """Keypoints in a square window around the person, one for the whole track, in which people have the usual size.
+
+    People who are far away or at the image's edge then look to the network as those whom it was trained on. A window is
+    nearly what a camera of a longer focal length sees that is aimed at the person: its axes are those of the poses.
+
+    Args:
+      keypoints: (T, K, 2 or 3) pixels.
+      share: how large people are in the images of the training (`dataset.extent`), of their width.
+
+    Returns:
+      Keypoints (T, K, 2 or 3), relative to the window's corner, and how wide and high the window is, in pixels.
+    """
+    xy = keypoints[..., :2]
+    side = max(extent(keypoints), 1.0) / share
+    corner = np.median((xy.min(axis=1) + xy.max(axis=1)) / 2, axis=0) - side / 2
+    return np.concatenate([xy - corner.astype(xy.dtype), keypoints[..., 2:]], axis=-1), side
 
 
 def training_fps(lifter: Lifter) -> float:

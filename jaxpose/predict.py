@@ -46,6 +46,9 @@ class Command:
     """Lift these people, by their track ids; without it, all."""
     min_confidence: float = 0.0
     """Keypoints whose confidence is not above it count as not seen, and are interpolated."""
+    crop: bool = False
+    """Lift as if the video had been cropped around each person: for those who are small in the image, or at its edge.
+    Camera space is then that of a camera which is aimed at the person."""
     upright: float | None = None
     """Write upright poses (z up), of a camera that is not rolled and looks down by so many degrees; 0 is level.
     Without it, poses are in camera space: x right, y down, z forward."""
@@ -66,6 +69,8 @@ def predict(command: Command) -> None:
       InputError: there is no such run, the keypoints cannot be used, or the file cannot be written.
     """
     exports.check_path(command.out)
+    if command.upright is not None and not abs(command.upright) <= 90:
+        raise InputError(f"--upright {command.upright:g}: a camera looks down by -90 to 90 degrees")
     lifter = open_run(command.run)
     layout = None if command.layout is None else named_layout(command.layout, lifter)
     kind, people = formats.read(command.keypoints, Given(layout, command.size, command.fps))
@@ -109,7 +114,7 @@ def _lifted(people: list[Detections], lifter: Lifter, command: Command) -> list[
     motions, faults, remarks = [], [], []
     for person in people:
         try:
-            motion, notes = lift_person(person, lifter, min_confidence=command.min_confidence)
+            motion, notes = lift_person(person, lifter, min_confidence=command.min_confidence, crop=command.crop)
         except InputError as error:
             faults.append(error)
             remarks.append(f"left out: {error}")
@@ -126,11 +131,11 @@ def _lifted(people: list[Detections], lifter: Lifter, command: Command) -> list[
 def _frame_of_reference(pitch: float | None, fps: float, lifter: Lifter) -> str:
     """What the numbers are relative to, for people who read no manual."""
     rate = training_fps(lifter)
-    axes = "camera space: x right, y down, z forward; the root is at the origin of every frame"
+    axes = "camera space: x right, y down, z forward; the root is near the origin in every frame"
     if pitch is not None:
         axes = (
-            f"upright, z up, of a camera that looks down by {pitch:g}°; the root is above the origin, and the "
-            "lowest joint of each track on the floor"
+            f"upright, z up, of a camera that looks down by {pitch:g}°; the root is near or above the origin, and "
+            "the lowest joint of each track on the floor"
         )
     turned = f" Lifted at the run's {rate:g} frames/s and resampled." if fps != rate else ""
     return f"Metres, in {axes}: the way through the room is not estimated.{turned}"

@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from jaxpose import prepared, synthetic
-from jaxpose.dataset import Description, Track
+from jaxpose.dataset import Description, Track, extent
 from jaxpose.errors import InputError
 from jaxpose.skeleton import H36M_17
 
 SYNTHETIC = "synthetic"
 """The name of the built-in data, in place of a folder."""
+
+_EVERY = 25  # frames: how large people are is seen from a few
 
 
 def load(data: str, split: str) -> tuple[Description, list[Track]]:
@@ -25,16 +29,18 @@ def load(data: str, split: str) -> tuple[Description, list[Track]]:
       InputError: there is no such data set or split, or a track breaks the data contract.
     """
     if data != SYNTHETIC:
-        return _with_rate(*prepared.read(Path(data), split))
+        return _measured(*prepared.read(Path(data), split))
     subjects = split.split("+")
     if unknown := [subject for subject in subjects if subject not in synthetic.SUBJECTS]:
         known = ", ".join(synthetic.SUBJECTS)
         raise InputError(f"the built-in data has no split {unknown[0]!r}; it has {known}: join them with +")
     description = Description("synthetic motion", True, H36M_17, H36M_17, 2, synthetic.SUBJECTS)
-    return _with_rate(description, synthetic.tracks(0, subjects))
+    return _measured(description, synthetic.tracks(0, subjects))
 
 
-def _with_rate(description: Description, tracks: list[Track]) -> tuple[Description, list[Track]]:
-    """The description with the frame rate, if all tracks have one: a lifter is for tracks of that rate."""
+def _measured(description: Description, tracks: list[Track]) -> tuple[Description, list[Track]]:
+    """The description with the frame rate, if all tracks have one, and the size of people: what a lifter is for."""
     rates = {track.fps for track in tracks}
-    return description._replace(fps=rates.pop() if len(rates) == 1 else None), tracks
+    sizes = [extent(track.keypoints_2d[::_EVERY]) / track.width for track in tracks if len(track.keypoints_2d)]
+    size = float(np.median(sizes)) if sizes else None
+    return description._replace(fps=rates.pop() if len(rates) == 1 else None, extent=size), tracks

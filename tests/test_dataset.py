@@ -52,6 +52,12 @@ def test_a_cpu_takes_joined_frames_without_a_copy(monkeypatch):
         assert here.unsafe_buffer_pointer() == there.ctypes.data
 
 
+def test_the_extent_is_the_larger_side_of_the_box_in_the_median_frame():
+    keypoints = np.zeros((3, 4, 3))
+    keypoints[:, 1, 0], keypoints[:, 2, 1], keypoints[..., 2] = [10, 30, 20], [5, 5, 40], 99
+    assert dataset.extent(keypoints) == 30  # of 10, 30 and 40
+
+
 def test_nothing_to_join_is_refused():
     with pytest.raises(InputError, match="the split holds no tracks"):
         dataset.join([])

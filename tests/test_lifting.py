@@ -24,6 +24,7 @@ IMAGE = {"width": 1000, "height": 1000}
 
 
 def untrained(description):
+    description = description._replace(fps=50.0, extent=0.6)
     config = Config(filter_widths=(3,), channels=8, batch_size=8)
     variables = loop.init(loop.build_recipe(config, description, 65), jax.random.key(3)).variables
     return Lifter("run", config, description, loop.build_model(config, description), variables, data_mesh())
@@ -32,7 +33,7 @@ def untrained(description):
 @pytest.fixture(scope="module")
 def lifter():
     """An untrained network of Human3.6M's joints, 50 frames a second."""
-    return untrained(DESCRIPTION._replace(fps=50.0))
+    return untrained(DESCRIPTION)
 
 
 def person(keypoints, layout=H36M_17, fps=50.0, frames=None):
@@ -178,7 +179,8 @@ def test_joints_of_an_unknown_layout_are_marked_together():
 def test_a_run_may_have_a_layout_of_its_own():
     own = layout("mine", 4, [0], [1])
     lifter = untrained(DESCRIPTION._replace(layout=own))
-    assert jaxpose.lift(np.full((3, 4, 2), 300.0), lifter, layout="mine", **IMAGE).shape == (3, 17, 3)
+    keypoints = np.tile([[[100.0, 100], [700, 100], [100, 700], [700, 700]]], (3, 1, 1))
+    assert jaxpose.lift(keypoints, lifter, layout="mine", **IMAGE).shape == (3, 17, 3)
     with pytest.raises(InputError, match="the run takes mine keypoints: no map from skeleton 'coco_17' to 'mine'"):
         jaxpose.lift(np.full((3, 17, 2), 300.0), lifter, layout="coco", **IMAGE)
 
@@ -209,12 +211,36 @@ def test_bad_input_is_named(lifter, keypoints, named, fault):
         jaxpose.lift(keypoints, lifter, layout=named, **IMAGE)
 
 
-def test_a_wrong_size_of_the_image_is_suspected(lifter):
-    keypoints = make_track(frames=3).keypoints_2d
-    with pytest.warns(
-        UserWarning, match="of the keypoints lie outside the image of 300 x 200 pixels; is that its size?"
-    ):
-        jaxpose.lift(keypoints, lifter, layout="h36m_17", width=300, height=200)
+def test_a_wrong_size_of_the_image_is_suspected():
+    found = person(make_track(frames=3).keypoints_2d)._replace(width=300, height=200)
+    (note,) = lifting.prepare(found, H36M_17).notes
+    assert note.endswith("of the keypoints lie outside the image of 300 x 200 pixels; is that its size?")
+
+
+def test_people_of_another_size_are_told_of_and_cropped_to_the_usual_one(lifter):
+    """Cropped, the same person anywhere in any image gives the same poses."""
+    keypoints = make_track(frames=20).keypoints_2d
+    away = keypoints * np.float32(0.2) + np.float32([1500, 40])
+    size = {"width": 1920, "height": 1080}
+    with pytest.warns(UserWarning, match=r"takes up 0\.\d\d of the image's width, .* training 0\.60; .*--crop"):
+        plain = jaxpose.lift(away, lifter, layout="h36m_17", **size)
+    near, far = (
+        jaxpose.lift(k, lifter, layout="h36m_17", crop=True, **image) for k, image in ((keypoints, IMAGE), (away, size))
+    )
+    np.testing.assert_allclose(far, near, atol=1e-4)
+    assert np.abs(plain - near).max() > 0.01
+
+
+def test_the_window_is_about_the_person_as_large_as_usual():
+    random = np.random.default_rng(0)
+    keypoints = random.uniform(200, 300, (9, 17, 3))
+    keypoints[4] += 5000  # a detector's blunder does not move the window
+    moved, side = lifting.cropped(keypoints, 0.4)
+    box = np.sort(np.delete(moved, 4, axis=0)[..., :2], axis=1)
+    assert np.median((box[:, -1] - box[:, 0]).max(axis=-1)) / side == pytest.approx(0.4, abs=0.01)
+    np.testing.assert_allclose((box[:, 0] + box[:, -1]).mean(axis=0) / 2, side / 2, atol=5)
+    np.testing.assert_array_equal(moved[..., 2], keypoints[..., 2])
+    assert lifting.cropped(np.zeros((1, 17, 2)), 0.5)[1] == 2  # all keypoints in one place
 
 
 def test_importing_jaxpose_stays_light():

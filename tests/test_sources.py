@@ -14,6 +14,8 @@ def test_a_prepared_folder(prepared):
     assert description.splits == ("S1", "S9")
     assert {track.subject for track in tracks} == {"S1"}
     assert description.fps == 50
+    sizes = [np.ptp(track.keypoints_2d[::25], axis=1).max(axis=-1) / track.width for track in tracks]
+    assert description.extent == pytest.approx(np.median([np.median(size) for size in sizes]))
 
 
 def test_tracks_of_several_rates_have_none(monkeypatch):

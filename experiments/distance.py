@@ -1,0 +1,73 @@
+"""What it costs to lift people who are far away, and what cropping gives back: `python -m experiments.distance RUN`.
+
+Every third test track of the run is moved away from its camera and projected again, with its detector noise in
+proportion to the person's size in the image.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from jaxpose.cameras import Camera, project
+from jaxpose.dataset import Track, extent
+from jaxpose.errors import InputError, reported
+from jaxpose.keypoints.detections import Detections
+from jaxpose.kinematics import root_relative
+from jaxpose.lifter import Lifter, load_fitting, open_run
+from jaxpose.lifting import lift_person
+from jaxpose.metrics import mpjpe
+from jaxpose.results import source
+
+METRES = (0, 2, 5, 10, 20)
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """What the command line says."""
+
+    run: tyro.conf.Positional[Path]
+    """The run's folder."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    with reported():
+        command = tyro.cli(Command, args=arguments, prog="python -m experiments.distance", description=__doc__)
+        lifter = open_run(command.run)
+        description, tracks, split = load_fitting(lifter)
+        if description.layout != description.skeleton:
+            raise InputError(
+                f"{command.run} takes {description.layout.name} keypoints, which poses cannot be projected to"
+            )
+        view = Table("moved by, m", *map(str, METRES))
+        for crop in (False, True):
+            errors = [np.mean([error(lifter, track, metres, crop) for track in tracks[::3]]) for metres in METRES]
+            view.add_row("cropped" if crop else "as it is", *(f"{1000 * value:.1f}" for value in errors))
+        Console().print(view, f"P1 in mm, tracks averaged equally. {source(description)}, {split}.")
+
+
+def error(lifter: Lifter, track: Track, metres: float, crop: bool) -> float:
+    """P1 of a track, in metres, when its subject has been moved away from the camera."""
+    moved = moved_away(track, metres)
+    keypoints = np.concatenate([moved, np.ones_like(moved[..., :1])], axis=-1)
+    layout, frames = lifter.description.layout, np.arange(len(keypoints))
+    person = Detections("person", frames, keypoints, layout, track.width, track.height, track.fps)
+    motion, _ = lift_person(person, lifter, crop=crop)
+    return float(mpjpe(motion.positions, root_relative(track.positions_3d)).mean())
+
+
+def moved_away(track: Track, metres: float) -> np.ndarray:
+    """The track's keypoints (T, K, 2), as they would be if its subject were so much farther from the camera."""
+    camera = Camera(track.orientation, track.translation, track.intrinsics, track.width, track.height)
+    here = np.asarray(project(track.positions_3d, camera))
+    there = np.asarray(project(track.positions_3d + np.float32([0, 0, metres]), camera))
+    return there + (track.keypoints_2d[..., :2] - here) * np.float32(extent(there) / extent(here))
+
+
+if __name__ == "__main__":
+    main()
