@@ -2,7 +2,8 @@
 
 KEYPOINTS is what a 2D detector wrote: an npz archive, COCO annotations or results, AlphaPose, MMPose or RTMPose,
 MediaPipe landmarks, a CSV table, or OpenPose's folder; which of these is told by its content. The suffix of FILE says
-what is written. Poses are relative to the root: how somebody moves, not where.
+what is written: .npz, .json or .csv, in metres; .bvh, .trc or .c3d, in the axes and units of those who read them
+(`exports`). Poses are about the root: how somebody moves, not where.
 """
 
 import dataclasses
@@ -88,7 +89,7 @@ def predict(command: Command) -> None:
         motions = [upright(motion, camera_looking_down(command.upright)) for motion in motions]
     for file in exports.write(command.out, motions):
         print(f"Written: {file}")
-    print(_frame_of_reference(command.upright, first.fps, lifter))
+    print(_frame_of_reference(command, first.fps, lifter))
 
 
 def camera_looking_down(degrees: float) -> np.ndarray:
@@ -128,17 +129,18 @@ def _lifted(people: list[Detections], lifter: Lifter, command: Command) -> list[
     return motions
 
 
-def _frame_of_reference(pitch: float | None, fps: float, lifter: Lifter) -> str:
-    """What the numbers are relative to, for people who read no manual."""
-    rate = training_fps(lifter)
-    axes = "camera space: x right, y down, z forward; the root is near the origin in every frame"
-    if pitch is not None:
-        axes = (
-            f"upright, z up, of a camera that looks down by {pitch:g}°; the root is near or above the origin, and "
-            "the lowest joint of each track on the floor"
+def _frame_of_reference(command: Command, fps: float, lifter: Lifter) -> str:
+    """What the poses are relative to, for people who read no manual."""
+    space = "camera space"
+    if command.upright is not None:
+        space = (
+            f"upright, of a camera that looks down by {command.upright:g}°, the lowest joint of a track on the floor"
         )
+    if command.crop:
+        space += " (the camera aimed at the person)"
+    rate = training_fps(lifter)
     turned = f" Lifted at the run's {rate:g} frames/s and resampled." if fps != rate else ""
-    return f"Metres, in {axes}: the way through the room is not estimated.{turned}"
+    return f"Poses: {space}; about the root, the way through the room is not estimated.{turned}"
 
 
 def _warn(text: str) -> None:

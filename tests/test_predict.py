@@ -72,7 +72,7 @@ def test_every_file_gives_what_evaluation_predicts(name, run, track, expected, t
     assert not written["filled_0"].any()
     out, err = capsys.readouterr()
     assert "1 track of h36m_17 keypoints in images of 1000 x 1000 pixels at 50 frames/s" in out
-    assert "the root is near the origin in every frame: the way through the room is not estimated." in out
+    assert "Poses: camera space; about the root, the way through the room is not estimated." in out
     assert not err
 
 
@@ -146,7 +146,10 @@ def test_upright_poses_are_labelled(run, track, expected, tmp_path, capsys):
         positions - positions[:, :1], (expected - expected[:, :1])[..., [0, 2, 1]] * [1, 1, -1], atol=2e-4
     )
     assert positions[..., 2].min() == 0
-    assert "upright, z up, of a camera that looks down by 0°" in capsys.readouterr().out
+    assert (
+        "Poses: upright, of a camera that looks down by 0°, the lowest joint of a track on the floor"
+        in capsys.readouterr().out
+    )
 
 
 def test_what_a_run_does_not_say_is_warned_of(run, tmp_path, capsys):
