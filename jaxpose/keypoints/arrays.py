@@ -46,7 +46,7 @@ def _exchanged(path: Path, members: Mapping[str, Any]) -> list[Rows]:
     for video, actions in _dict(path, members["positions_2d"], "'positions_2d'").items():
         for action, views in _dict(path, actions, f"'positions_2d' of {video!r}").items():
             views = [views] if isinstance(views, np.ndarray) and views.ndim == 3 else views
-            if not isinstance(views, list | tuple | np.ndarray):
+            if not isinstance(views, list | tuple | np.ndarray) or getattr(views, "shape", None) == ():
                 raise InputError(f"{path}: {video!r} {action!r} is no list of arrays")
             name = str(video) if action == "custom" else f"{video}/{action}"
             people = [_poses(path, view, f"{name}, array {number}") for number, view in enumerate(views)]
@@ -60,18 +60,19 @@ def _plain(path: Path, members: Mapping[str, Any]) -> Rows:
     keypoints = members["keypoints"]
     several = isinstance(keypoints, np.ndarray) and keypoints.ndim == 4
     rows = _rows(path, [_poses(path, one, "'keypoints'") for one in (keypoints if several else [keypoints])])
-    numbers = {}
-    for name in ("width", "height", "fps"):
-        value = np.asarray(members.get(name, np.nan))
-        if value.shape not in ((), (1,)) or value.dtype.kind not in "fiu":
-            raise InputError(f"{path}: {name!r} must be one number")
-        numbers[name] = float(value.reshape(-1)[0])
-    size = (numbers["width"], numbers["height"])
-    return rows._replace(
-        layout=_layout(path, members.get("layout")),
-        size=None if np.isnan(size).any() else (round(size[0]), round(size[1])),
-        fps=None if np.isnan(numbers["fps"]) else numbers["fps"],
-    )
+    width, height, fps = (_number(path, members, name) for name in ("width", "height", "fps"))
+    size = None if width is None or height is None else (round(width), round(height))
+    return rows._replace(layout=_layout(path, members.get("layout")), size=size, fps=fps)
+
+
+def _number(path: Path, members: Mapping[str, Any], name: str) -> float | None:
+    """A member that is one number; None if it is not there."""
+    if name not in members:
+        return None
+    value = np.asarray(members[name])
+    if value.size != 1 or value.dtype.kind not in "fiu" or not np.isfinite(value).all():
+        raise InputError(f"{path}: {name!r} must be one number")
+    return float(value.reshape(-1)[0])
 
 
 def _rows(path: Path, people: list[np.ndarray]) -> Rows:

@@ -163,7 +163,8 @@ def by_track(path: Path, rows: Rows, given: Given) -> list[Detections]:
             f"{path} has {keypoints.shape[1]} keypoints, but {layout.name} {layout.num_joints}; name another layout"
         )
     if rows.relative:
-        keypoints[..., :2] *= (width, height)
+        with np.errstate(over="ignore"):
+            keypoints[..., :2] *= (width, height)
     _check_coordinates(path, keypoints)
     first, last = min(rows.frames), max(rows.frames)
     if last - first >= MOST_FRAMES or max(-first, last) >= 2**53:
@@ -208,15 +209,15 @@ def _completed(path: Path, rows: Rows, given: Given) -> tuple[Skeleton, tuple[in
     if not all(0 < side < FARTHEST for side in size):
         raise InputError(f"{path}: an image of {size[0]} x {size[1]} pixels; give --size WIDTH HEIGHT")
     if not 1 <= fps <= 1000:
-        raise InputError(f"{path}: {fps:g} frames a second; give --fps between 1 and 1000")
+        raise InputError(f"{path}: {fps} frames a second; give --fps between 1 and 1000")
     return layout, size, fps
 
 
 def _check_coordinates(path: Path, keypoints: np.ndarray) -> None:
     """Refuse infinities, and pixels that are none."""
     largest = np.nanmax(np.abs(keypoints[..., :2]), initial=0, where=~np.isnan(keypoints[..., :2]))
-    if np.isinf(keypoints).any() or largest > FARTHEST:
-        raise InputError(f"{path}: coordinates up to {largest:g}; keypoints must be in pixels")
+    if np.isinf(keypoints).any() or largest > FARTHEST or (np.abs(keypoints[..., 2]) > FARTHEST).any():
+        raise InputError(f"{path}: coordinates up to {largest:g}; keypoints must be pixels and a confidence")
     if largest <= 2:
         raise InputError(
             f"{path}: no coordinate is greater than {largest:g}, as if divided by the image's size; keypoints must be "
