@@ -4,6 +4,7 @@ Without arguments it trains the preset `quick` on the built-in data. Settings of
 one; `--resume RUN` goes on with a run from its last checkpoint.
 """
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -19,7 +20,7 @@ from jax.experimental.multihost_utils import sync_global_devices
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jaxpose import checkpoint, loop, results
+from jaxpose import checkpoint, loop, results, tensorboard
 from jaxpose.config import PRESETS, Config
 from jaxpose.dataset import join, track_lengths, window_starts
 from jaxpose.devices import join_cluster, keep_compiled, replicate
@@ -113,12 +114,13 @@ def train(config: Config, run: Path, *, resume: bool = False) -> None:
     sync_global_devices("the folder was free")
     if first:
         write_settings(run, config, description)
-    with checkpoint.open_checkpoints(run) as checkpoints:
+    with checkpoint.open_checkpoints(run) as checkpoints, contextlib.ExitStack() as files:
         if resume and checkpoints.latest_step() is not None:
             state = checkpoint.restore(checkpoints, state)
         done = int(state.step)
         if first:
             cut_log(run, done)
+            add_event = files.enter_context(tensorboard.open_events(run))
         until = min(config.steps or sys.maxsize, config.epochs * recipe.steps_per_epoch)
         calls = loop.run(state, recipe, data, starts, until=until, steps_per_call=config.log_every)
         predictions = None  # of the latest step, once an epoch has ended there
@@ -133,6 +135,7 @@ def train(config: Config, run: Path, *, resume: bool = False) -> None:
                 checkpoint.save(checkpoints, record["step"], state)
             if first:
                 append_log(run, record)
+                add_event(record)
         checkpoint.save(checkpoints, int(state.step), state)
 
     scores = score(lift(state.variables) if predictions is None else predictions, test.poses, test_tracks)
@@ -142,6 +145,7 @@ def train(config: Config, run: Path, *, resume: bool = False) -> None:
 
         figure = plots.training_curves(read_log(run), title=results.caption(description, config.test_split))
         write_whole(run / "curves.png", figure.savefig)
+        tensorboard.add_image(run, run / "curves.png", int(state.step))
     results.show(console, scores, description, config.test_split)
     console.print(f"The run is in {run}", soft_wrap=True)
 

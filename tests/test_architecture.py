@@ -20,7 +20,7 @@ FLOORS = (
     {"sources", "config", "optimizer", "checkpoint", "plots"},
     {"export_bvh", "export_trc", "export_c3d", "exports"},
     {"loop", "scoring", "runs", "inspection"},
-    {"lifter", "lifting"},
+    {"lifter", "lifting", "tensorboard"},
     {"results", "inspection_page"},
     {"train", "evaluate", "inspect", "convert", "predict"},
 )

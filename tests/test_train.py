@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from event_files import events, logged, scalars
 from samples import DESCRIPTION, make_track
 
 from data_prep import contract
@@ -33,6 +34,7 @@ def run(prepared, tmp_path_factory):
 def test_a_run_leaves_what_it_promises(run):
     assert sorted(path.name for path in run.iterdir()) == [
         "checkpoints", "config.json", "curves.png", "data.json", "metrics.jsonl", "results.json", "results.md",
+        "tensorboard",
     ]  # fmt: skip
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
     scores = json.loads((run / "results.json").read_text())
@@ -42,6 +44,8 @@ def test_a_run_leaves_what_it_promises(run):
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert records[-1]["epoch"] == 3
     assert sum("test_mpjpe" in record for record in records) == 3
+    assert scalars(run) == logged(run)
+    assert [value.tag for value in events(run)[-1].summary.value] == ["curves"]
 
 
 def test_what_it_prints(prepared, tmp_path, capsys):
@@ -57,9 +61,12 @@ def test_what_it_prints(prepared, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("steps", [3, 7])
-def test_a_resumed_run_ends_as_the_run_that_never_stopped(prepared, run, tmp_path, steps):
+def test_a_resumed_run_ends_as_the_run_that_never_stopped(prepared, run, tmp_path, monkeypatch, steps):
     part = tmp_path / "part"
-    train.main(arguments(prepared, part, "--steps", str(steps)))
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "tensorboardX", None)  # on which nothing depends
+        train.main(arguments(prepared, part, "--steps", str(steps)))
+    assert not (part / "tensorboard").exists()
     config = json.loads((part / "config.json").read_text())
     assert config["steps"] == steps
     (part / "config.json").write_text(json.dumps(config | {"steps": None}))
@@ -67,6 +74,7 @@ def test_a_resumed_run_ends_as_the_run_that_never_stopped(prepared, run, tmp_pat
     assert (part / "results.json").read_text() == (run / "results.json").read_text()
     whole, rest = ((folder / "metrics.jsonl").read_text().splitlines() for folder in (run, part))
     assert [line for line in rest if line in whole][-1] == whole[-1]
+    assert scalars(part) == logged(part)
 
 
 def test_a_killed_run_resumes_from_its_last_epoch(prepared, run, tmp_path):
@@ -84,6 +92,7 @@ def test_a_killed_run_resumes_from_its_last_epoch(prepared, run, tmp_path):
     train.main(["--resume", str(killed)])
     assert (killed / "results.json").read_text() == (run / "results.json").read_text()
     assert (killed / "metrics.jsonl").read_text() == (run / "metrics.jsonl").read_text()
+    assert scalars(killed) == scalars(run)
 
 
 def test_a_second_run_compiles_no_training_step_and_gives_the_same_bits(prepared, tmp_path):

@@ -1,0 +1,48 @@
+"""An independent reader of TensorBoard's event files: records of length, checksum, content, checksum."""
+
+import json
+import struct
+
+from tensorboardX.proto.event_pb2 import Event
+
+
+def crc32c(content):
+    """Castagnoli's, bit by bit, masked as the format wants it."""
+    crc = 0xFFFFFFFF
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0x82F63B78 * (crc & 1)
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def events(run):
+    """All events of a run, file by file, in the order in which TensorBoard reads them."""
+    found = []
+    for path in sorted((run / "tensorboard").glob("*tfevents*")):
+        content = path.read_bytes()
+        while content:
+            (length,) = struct.unpack("<Q", content[:8])
+            assert struct.unpack("<I", content[8:12]) == (crc32c(content[:8]),)
+            assert struct.unpack("<I", content[12 + length : 16 + length]) == (crc32c(content[12 : 12 + length]),)
+            found.append(Event.FromString(content[12 : 12 + length]))
+            content = content[16 + length :]
+    return found
+
+
+def scalars(run):
+    """(step, name, value) of every point of the events, in order."""
+    values = [(event.step, value) for event in events(run) for value in event.summary.value]
+    return [(step, value.tag, value.simple_value) for step, value in values if value.HasField("simple_value")]
+
+
+def logged(run):
+    """The same of the log, in float32."""
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [
+        (record["step"], name, struct.unpack("f", struct.pack("f", value))[0])
+        for record in records
+        for name, value in record.items()
+        if name != "step"
+    ]
