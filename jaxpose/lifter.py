@@ -32,9 +32,9 @@ class Lifter(NamedTuple):
         """The tracks end to end, on every device; see `dataset.join`."""
         return replicate(join(tracks), self.mesh)
 
-    def lift(self, frames: Frames) -> np.ndarray:
+    def lift(self, frames: Frames, *, mirrored: bool = True) -> np.ndarray:
         """(F, J, 3) metres, every frame of joined tracks; see `scoring.lift_tracks`."""
-        return lift_tracks(self.model, self.variables, frames, self.description, self.mesh)
+        return lift_tracks(self.model, self.variables, frames, self.description, self.mesh, mirrored=mirrored)
 
 
 def open_run(run: Path) -> Lifter:

@@ -1,7 +1,8 @@
 """Whole tracks lifted as the field evaluates them, and their errors averaged as the field reports them."""
 
 import functools
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict
 
 import flax.linen as nn
@@ -9,17 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxpose import metrics
-from jaxpose.dataset import Description, Frames, Track, take_windows, track_lengths, window_starts
+from jaxpose.dataset import Description, Frames, Track
 from jaxpose.devices import divide, gather
 from jaxpose.kinematics import mirror
+from jaxpose.measures import METRICS, Measures, average, measure
+from jaxpose.protocol import PUBLISHED, Protocol
 
-METRICS = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "mpjae")
-"""What is reported: protocols 1, 2 and 3, then the errors of velocity and acceleration."""
-
-_ORDER = {"mpjve": 1, "mpjae": 2}  # of the difference in time
+__all__ = ["METRICS", "Scores", "lift_tracks", "score", "summarize"]
 
 
 class Scores(TypedDict):
@@ -31,116 +30,137 @@ class Scores(TypedDict):
     fps: float  # frames a second; NaN if the tracks differ
 
 
-_LONGEST_WINDOW = 2048  # output frames; longer ones repeat less context, but outgrow a CPU's cache
+WINDOWS: Mapping[int, int] = {2048: 1, 256: 4, 32: 8}
+"""Output frames of a window, and how many windows a device lifts at once: the shapes of all compiled programs. Longer
+windows repeat less context, but outgrow a CPU's cache."""
+
+_IN_FLIGHT = 2  # batches: one is lifted while the next is made
 
 
 def lift_tracks(
-    model: nn.Module, variables: optax.Params, data: Frames, description: Description, mesh: Mesh
+    model: nn.Module,
+    variables: optax.Params,
+    data: Frames,
+    description: Description,
+    mesh: Mesh,
+    *,
+    mirrored: bool = True,
 ) -> np.ndarray:
     """Predict every frame of every track, averaged with the prediction for the mirrored input.
 
-    Tracks are cut into windows of one length, so that one program serves tracks of any length; a window sees its
-    true context, hence the cuts change nothing. Edge frames are repeated beyond a track's ends.
+    Tracks are cut into windows of the few lengths in `WINDOWS`, so that the same programs serve all data; a window
+    sees its true context, hence the cuts change nothing, and what it predicts beyond its track is dropped. Edge frames
+    are repeated beyond a track's ends. A device holds two batches of windows and nothing else of the data.
 
     Args:
       model: the lifter.
-      variables: its parameters and statistics.
+      variables: its parameters and statistics, on each of the devices.
       data: the joined frames.
       description: says what is left and right.
-      mesh: the devices among which windows are divided; variables and data are on each of them.
+      mesh: the devices among which windows are divided.
+      mirrored: whether to average with the prediction for the mirrored input.
 
     Returns:
       (F, J, 3) metres, in the order of `data`.
     """
-    first, last = np.asarray(data.first), np.asarray(data.last)
-    lengths = last - first + 1
-    frames = int(min(lengths.max(), _LONGEST_WINDOW))
-    starts = window_starts(lengths, frames)
-    at_once = mesh.size * min(-(-len(starts) // mesh.size), max(1, _LONGEST_WINDOW // 2 // frames))
-    rounds = np.pad(starts, (0, -len(starts) % at_once), mode="edge").reshape(-1, at_once)
-    windows = np.asarray(_lift_windows(model, variables, data, rounds, frames, description, mesh))
-    predictions = np.empty((lengths.sum(), *data.poses.shape[1:]), np.float32)
-    for start, window in zip(starts, windows.reshape(-1, *windows.shape[2:]), strict=False):
-        stop = min(start + frames, last[np.searchsorted(last, start)] + 1)
-        predictions[start:stop] = window[: stop - start]
+    keypoints, first, last = (np.asarray(of) for of in (data.keypoints, data.first, data.last))
+    predictions = np.empty((len(keypoints), *data.poses.shape[1:]), np.float32)
+    pending: deque[tuple[np.ndarray, jax.Array]] = deque()
+
+    def collect() -> None:
+        starts, poses = pending.popleft()
+        for start, window in zip(starts, np.asarray(poses), strict=False):  # without those that fill the batch
+            stop = min(start + len(window), last[np.searchsorted(last, start)] + 1)
+            predictions[start:stop] = window[: stop - start]
+
+    for frames, starts in _batches(last - first + 1, mesh.size):
+        full = np.pad(starts, (0, WINDOWS[frames] * mesh.size - len(starts)), mode="edge")
+        windows = keypoints[_seen(full, frames, first, last, model.context)]
+        shared = NamedSharding(mesh, PartitionSpec("data"))
+        windows = jax.make_array_from_callback(windows.shape, shared, windows.__getitem__)
+        pending.append((starts, _lift_windows(model, variables, windows, description, mesh, mirrored)))
+        if len(pending) == _IN_FLIGHT:
+            collect()
+    while pending:
+        collect()
     return predictions
 
 
-@functools.partial(jax.jit, static_argnames=("model", "frames", "description", "mesh"))
+def _batches(lengths: np.ndarray, devices: int) -> Iterator[tuple[int, np.ndarray]]:
+    """The starts of windows that cover every track, a batch at a time, and how long these windows are.
+
+    A track has as many of the longest windows as it fills, one more if it fills half of that, then as many of the next.
+    """
+    begin, left = np.cumsum(lengths) - lengths, lengths
+    for frames, at_once in WINDOWS.items():
+        most = -(-left // frames) if frames == min(WINDOWS) else (left + frames // 2) // frames
+        starts = np.concatenate([b + frames * np.arange(n) for b, n in zip(begin, most, strict=True)])
+        begin, left = begin + most * frames, np.maximum(left - most * frames, 0)
+        for some in range(0, len(starts), at_once * devices):
+            yield frames, starts[some : some + at_once * devices]
+
+
+def _seen(starts: np.ndarray, frames: int, first: np.ndarray, last: np.ndarray, context: tuple[int, int]) -> np.ndarray:
+    """The frames that windows see, (B, before + K + after): a track's edge frames stand for those beyond it."""
+    before, after = context
+    track = np.searchsorted(last, starts)
+    frame = starts[:, None] + np.arange(-before, frames + after)
+    return np.clip(frame, first[track][:, None], last[track][:, None])
+
+
+@functools.partial(jax.jit, static_argnames=("model", "description", "mesh", "mirrored"))
 def _lift_windows(
     model: nn.Module,
     variables: optax.Params,
-    data: Frames,
-    starts: jax.Array,
-    frames: int,
+    keypoints: jax.Array,
     description: Description,
     mesh: Mesh,
+    mirrored: bool,
 ) -> jax.Array:
-    """Window starts (rounds, B) to poses (rounds, B, K, J, 3); a round and a view at a time bound the memory."""
-
-    def lift(starts: jax.Array) -> jax.Array:
-        keypoints, _ = take_windows(data, divide(starts, mesh), frames, model.context)
-        views = jnp.stack([keypoints, mirror(keypoints, description.layout)])
-        poses, mirrored = jax.lax.map(lambda view: model.apply(variables, view), views)
-        return gather((poses + mirror(mirrored, description.skeleton)) / 2, mesh)
-
-    return jax.lax.map(lift, starts)
+    """Windows of keypoints (B, before + K + after, K_2d, D) to poses (B, K, J, 3); a view at a time bounds memory."""
+    keypoints = divide(keypoints, mesh)
+    if not mirrored:
+        return gather(model.apply(variables, keypoints), mesh)
+    views = jnp.stack([keypoints, mirror(keypoints, description.layout)])
+    poses, reflected = jax.lax.map(lambda view: model.apply(variables, view), views)
+    return gather((poses + mirror(reflected, description.skeleton)) / 2, mesh)
 
 
-def score(predictions: jax.Array, targets: jax.Array, tracks: Sequence[Track]) -> Scores:
+def score(
+    predictions: jax.Array, targets: jax.Array, tracks: Sequence[Track], *, protocol: Protocol = PUBLISHED
+) -> Scores:
     """The five metrics by action and on average, as the released evaluation of the baseline computes them.
 
     Frames are averaged within a track, tracks within an action weighted by their frames, actions equally. "Walking"
     and "Walking 1" are one action. A track too short for a time derivative, or an action of such tracks alone, does
-    not count towards that metric.
+    not count towards that metric. S11/Directions is left out.
 
     Args:
       predictions: (F, J, 3) metres, the tracks end to end.
       targets: (F, J, 3) metres.
       tracks: name the actions and say how long each track is.
+      protocol: another one than the baseline's.
 
     Returns:
       The scores.
+
+    Raises:
+      InputError: the protocol leaves out every track.
     """
-    lengths = track_lengths(tracks)
-    actions = [track.action.split(" ")[0] for track in tracks]
-    by_track = {
-        metric: _mean_by_track(np.asarray(errors, np.float64) * 1000, lengths, _ORDER.get(metric, 0))
-        for metric, errors in _errors(predictions, targets).items()
-    }
-    table = {}
-    for action in dict.fromkeys(actions):
-        chosen = np.asarray([a == action for a in actions])
-        table[action] = {metric: _weighted_mean(by_track[metric][chosen], lengths[chosen]) for metric in METRICS}
-    rows = {metric: np.asarray([values[metric] for values in table.values()]) for metric in METRICS}
-    average = {metric: _weighted_mean(values, np.ones(len(values))) for metric, values in rows.items()}
-    rates = {track.fps for track in tracks}
-    fps = rates.pop() if len(rates) == 1 else float("nan")
-    return {"average": average, "actions": table, "frames": int(lengths.sum()), "fps": fps}
+    return summarize(measure(predictions, targets, tracks, protocol=protocol), protocol)
 
 
-@jax.jit
-def _errors(predictions: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
-    """Each metric for every frame; differences in time also across the seams of tracks."""
+def summarize(measures: Measures, protocol: Protocol) -> Scores:
+    """The scores of tracks that have been measured: by action in the order of the tracks, and on average."""
+
+    def row(some: Measures) -> dict[str, float]:
+        return {metric: float(average(some, metric, over=protocol.average)) for metric in METRICS}
+
+    names = dict.fromkeys(measures.actions.tolist())
+    rates = set(measures.fps.tolist())
     return {
-        "mpjpe": metrics.mpjpe(predictions, targets),
-        "p_mpjpe": metrics.p_mpjpe(predictions, targets),
-        "n_mpjpe": metrics.n_mpjpe(predictions, targets),
-        "mpjve": metrics.time_derivative_error(predictions, targets, 1),
-        "mpjae": metrics.time_derivative_error(predictions, targets, 2),
+        "average": row(measures),
+        "actions": {action: row(measures.take(measures.actions == action)) for action in names},
+        "frames": int(measures.frames.sum()),
+        "fps": rates.pop() if len(rates) == 1 else float("nan"),
     }
-
-
-def _mean_by_track(errors: np.ndarray, lengths: np.ndarray, order: int) -> np.ndarray:
-    """(N,) means over each track's own entries; its last `order` ones reach into the next track and are left out."""
-    ends = np.cumsum(lengths)
-    total = np.concatenate([[0], np.cumsum(errors), np.full(order, np.nan)])
-    counts = np.maximum(lengths - order, 0)
-    with np.errstate(invalid="ignore"):
-        return np.where(counts > 0, (total[ends - lengths + counts] - total[ends - lengths]) / counts, np.nan)
-
-
-def _weighted_mean(values: np.ndarray, weights: np.ndarray) -> float:
-    """The mean of the values that are numbers; NaN if none is."""
-    defined = np.isfinite(values)
-    return float(np.average(values[defined], weights=weights[defined])) if defined.any() else float("nan")

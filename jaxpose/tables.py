@@ -12,9 +12,12 @@ from typing import NamedTuple
 
 import rich.table
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement
 from rich.text import Text
+
+_LONG = 32  # characters of a cell of words, which may be wrapped
 
 
 class Table(NamedTuple):
@@ -32,8 +35,15 @@ def show(console: Console, table: Table) -> None:
     """Print title, table and notes. A terminal too narrow for the numbers breaks lines, rather than lose digits."""
     view = rich.table.Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column, heading in enumerate(table.head):
-        words = column in table.left
-        view.add_column(Text(heading), justify="left" if words else "right", no_wrap=not words, overflow="fold")
+        words, longest = column in table.left, max((cell_len(row[column]) for row in table.rows), default=0)
+        whole = not words or longest <= _LONG
+        view.add_column(
+            Text(heading),
+            justify="left" if words else "right",
+            min_width=longest if whole else None,
+            no_wrap=whole,
+            overflow="fold",
+        )
     for index, row in enumerate(table.rows):
         if _begins_sum(table, index):
             view.add_section()

@@ -15,13 +15,13 @@ FLOORS = (
     {"cameras", "kinematics"},
     {"calibration", "metrics", "losses", "motion", "inverse_kinematics"},
     {"dataset"},
-    {"rig", "actions"},
+    {"rig", "actions", "protocol"},
     {"synthetic", "prepared"},
-    {"sources", "config", "optimizer", "checkpoint", "plots"},
+    {"sources", "config", "optimizer", "checkpoint", "plots", "measures", "bootstrap", "paper"},
     {"export_bvh", "export_trc", "export_c3d", "exports"},
     {"loop", "scoring", "runs", "inspection"},
     {"lifter", "lifting", "tensorboard"},
-    {"results", "inspection_page"},
+    {"results", "comparison", "evaluation", "inspection_page"},
     {"train", "evaluate", "inspect", "convert", "predict"},
 )
 PURE = {

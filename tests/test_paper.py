@@ -7,24 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.paper import tables
-from jaxpose import synthetic
+from experiments.paper import tables as command
+from jaxpose import paper, synthetic
 
-README = (Path(tables.__file__).parent / "README.md").read_text("utf-8")
+README = (Path(command.__file__).parent / "README.md").read_text("utf-8")
 TEXT = Path(__file__).parents[2] / "shared" / "paper" / "back_to_the_future.txt"
 BY_ACTION = ("7", "7b", "8", "9", "10")
 
-# Table 4, in the words of jaxpose.
-COLUMNS = (
-    "Directions", "Discussion", "Eating", "Greeting", "Phoning", "Photo", "Posing", "Purchases", "Sitting",
-    "SittingDown", "Smoking", "Waiting", "WalkDog", "Walking", "WalkTogether",
-)  # fmt: skip
 # How a row may have to be read: for each column, where its number stands.
 READINGS = {
     None: [*range(15)],
-    tables.DATA_ORDER: [synthetic.ACTIONS.index(action) for action in COLUMNS],
-    tables.EXCHANGED: [*range(12), 13, 12, 14],
-    tables.SHIFTED: [*range(9), *range(10, 15)],  # the last column has none
+    paper.DATA_ORDER: [synthetic.ACTIONS.index(action) for action in paper.ACTIONS],
+    paper.EXCHANGED: [*range(12), 13, 12, 14],
+    paper.SHIFTED: [*range(9), *range(10, 15)],  # the last column has none
 }
 
 
@@ -33,23 +28,23 @@ def actions(row):
 
 
 def find(number, method):
-    (found,) = (row for row in tables.load(number) if row.method.replace(" ", "") == method)
+    (found,) = (row for row in paper.load(number) if row.method.replace(" ", "") == method)
     return found
 
 
 @pytest.mark.parametrize("number", BY_ACTION)
 def test_every_row_has_fifteen_actions_and_an_average(number):
     late = ["StD" if number != "7" else "SitD", "Smk", "Wat", "WD.", "Wak" if number != "7" else "Wlk", "WT", "Avg"]
-    for row in tables.load(number):
+    for row in paper.load(number):
         assert [*row.cells] == ["Dir.", "Dis.", "Eat", "Grt", "Phn", "Pht", "Pos", "Pur", "Sit", *late]
         assert row.publication or row.method == "Ours"
 
 
 def test_the_averages_that_are_not_the_mean_of_their_row():
     found = {
-        (number, row.method): (tables.mark(row), round(actions(row).mean(), 2))
+        (number, row.method): (paper.mark(row), round(actions(row).mean(), 2))
         for number in BY_ACTION
-        for row in tables.load(number)
+        for row in paper.load(number)
         if abs(float(row.cells["Avg"]) - actions(row).mean()) > 0.5 * 10.0 ** row.cells["Avg"].as_tuple().exponent
     }
     assert found == {
@@ -67,7 +62,7 @@ def test_the_averages_that_are_not_the_mean_of_their_row():
         ("10", "Pavllo'19"): ("†", 2.29),
         ("10", "Ours"): ("‡", 2.14),
     }
-    marked = {(number, row.method) for number in tables.NUMBERS for row in tables.load(number) if tables.mark(row)}
+    marked = {(number, row.method) for number in paper.NUMBERS for row in paper.load(number) if paper.mark(row)}
     assert marked == found.keys()
 
 
@@ -76,7 +71,7 @@ def test_the_summaries_repeat_the_averages():
     differing = {
         (number, summary.method, name, str(cell), str(average))
         for number in ("5", "6")
-        for summary in tables.load(number)
+        for summary in paper.load(number)
         for name, cell in summary.cells.items()
         if cell != (average := find(details[name], summary.method).cells["Avg"])
     }
@@ -84,7 +79,7 @@ def test_the_summaries_repeat_the_averages():
         ("5", "Pavllo'19", "Protocol #3", "44.9", "44.7"),
         ("6", "Pavllo'19", "Velocity", "2.83", "2.8"),
     }
-    assert {(number, method) for number, method, *_ in differing} < tables.NOTES.keys()
+    assert {(number, method) for number, method, *_ in differing} < paper.NOTES.keys()
 
 
 @pytest.mark.parametrize(
@@ -110,32 +105,32 @@ def test_the_headline(name, summary, heading, detail, method, before, after, per
 def test_rows_out_of_order_are_noted(number):
     """Read as its note says, and in no other way, a row goes up and down with the paper's own."""
     ours = actions(find(number, "Ours"))
-    for other in tables.load(number):
+    for other in paper.load(number):
         numbers = actions(other)
         fits = {how: np.corrcoef(numbers[at], ours[: len(at)])[0, 1] for how, at in READINGS.items()}
         best = max(fits, key=fits.get)
-        note = tables.NOTES.get((number, other.method))
+        note = paper.NOTES.get((number, other.method))
         assert best == (note if note in READINGS else None), other.method
         assert fits[best] > 0.8
 
 
 def test_notes_are_of_rows_that_exist():
-    assert tables.NOTES.keys() <= {(number, row.method) for number in tables.NUMBERS for row in tables.load(number)}
+    assert paper.NOTES.keys() <= {(number, row.method) for number in paper.NUMBERS for row in paper.load(number)}
 
 
-@pytest.mark.parametrize("number", tables.NUMBERS)
+@pytest.mark.parametrize("number", paper.NUMBERS)
 def test_the_command_prints_every_row_with_its_marks(number, capsys):
     for arguments, separator in (([], " "), (["--markdown"], " | ")):
-        tables.main([number, *arguments])
+        command.main([number, *arguments])
         printed = [re.sub(" +", " ", line.strip("| ")) for line in capsys.readouterr().out.splitlines()]
-        for row in tables.load(number):
+        for row in paper.load(number):
             name = f"{row.method} ({row.publication})" if row.publication else row.method
-            note = [f"{name} §"] if (number, row.method) in tables.NOTES else [name]
-            assert separator.join(note + [str(cell) for cell in row.cells.values()]) + tables.mark(row) in printed
+            note = [f"{name} §"] if (number, row.method) in paper.NOTES else [name]
+            assert separator.join(note + [str(cell) for cell in row.cells.values()]) + paper.mark(row) in printed
 
 
 def test_the_command_says_what_the_marks_mean(capsys):
-    tables.main(["10", "5"])
+    command.main(["10", "5"])
     printed = capsys.readouterr().out
     assert "† Pavllo'19 (mean 2.29): the average is not the mean of the row." in printed
     assert "‡ Ours (mean 2.14): the average is not the mean of the row, but rounding may explain it." in printed
@@ -145,14 +140,14 @@ def test_the_command_says_what_the_marks_mean(capsys):
 
 
 def test_without_numbers_the_command_prints_all(capsys):
-    tables.main([])
+    command.main([])
     printed = capsys.readouterr().out
-    assert [heading.title in printed for heading in tables.HEADINGS.values()] == [True] * 7
+    assert [heading.title in printed for heading in paper.HEADINGS.values()] == [True] * 7
 
 
 def test_a_table_that_is_not_there_is_refused(capsys):
     with pytest.raises(SystemExit) as stop:
-        tables.main(["4"])
+        command.main(["4"])
     assert stop.value.code == 2
 
 
@@ -161,7 +156,7 @@ def test_the_rows_are_those_of_the_paper():
     text = TEXT.read_text("utf-8")
     lines = [line.split("\t") for line in text[text.index("Table 5.") :].splitlines()]
     printed = [line for line in lines if len(line) > 2 and re.fullmatch(r"\d+\.\d+", line[1])]
-    stored = [row for number in tables.NUMBERS for row in tables.load(number)]
+    stored = [row for number in paper.NUMBERS for row in paper.load(number)]
     names = [f"{row.method} ({row.publication})" if row.publication else row.method for row in stored]
     assert printed == [[name, *map(str, row.cells.values())] for name, row in zip(names, stored, strict=True)]
 

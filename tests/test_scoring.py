@@ -25,9 +25,9 @@ def variables(model):
     return model.init(jax.random.key(0), jnp.zeros((1, 9, 17, 2)))
 
 
-@pytest.mark.parametrize("longest", [4, 64, 4096])
-def test_lifting_is_one_pass_over_each_padded_track(model, variables, longest, monkeypatch):
-    monkeypatch.setattr(scoring, "_LONGEST_WINDOW", longest)
+@pytest.mark.parametrize("windows", [{4: 3}, {16: 1, 4: 2}, {64: 2}])
+def test_lifting_is_one_pass_over_each_padded_track(model, variables, windows, monkeypatch):
+    monkeypatch.setattr(scoring, "WINDOWS", windows)
     tracks = [make_track(frames=frames, seed=frames) for frames in (20, 1, 7, 33)]
     data = join(tracks)
     lifted = scoring.lift_tracks(model, variables, data, DESCRIPTION, data_mesh())
