@@ -1,29 +1,56 @@
-"""Evaluate a run: `python -m jaxpose.evaluate RUN [--data DIR] [--split S9+S11]`."""
+"""Evaluate runs as the field does: accuracy, how sure it is, and how far the motion is from what a body can do.
+
+    python -m jaxpose.evaluate RUN [RUN …] [--data DIR] [--split S9+S11] [--by subject camera joint] [--format md tex]
+
+Tables are printed. With --format they are also written, into RUN/evaluation or --out. A single run that is evaluated on
+its own test split by the default protocol also gets its results.json and results.md again. Several runs are compared
+with the first, on the data and the split of the first.
+"""
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
+import numpy as np
 import tyro
 from rich.console import Console
 
-from jaxpose import results
+from jaxpose import evaluation, results, tables
+from jaxpose.comparison import Evaluated
+from jaxpose.dataset import Description, Track, join, name, track_lengths
 from jaxpose.devices import keep_compiled
-from jaxpose.errors import reported
+from jaxpose.errors import InputError, reported
+from jaxpose.evaluation import Part
+from jaxpose.files import write_text, write_whole
 from jaxpose.lifter import load_fitting, open_run
-from jaxpose.scoring import score
+from jaxpose.measures import measure
+from jaxpose.protocol import PUBLISHED, Protocol, choose, cut
+from jaxpose.scoring import summarize
+from jaxpose.tables import Table
+
+Format = Literal["md", "tex", "csv", "json"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Command:
     """What the command line says."""
 
-    run: tyro.conf.Positional[Path]
-    """The run's folder."""
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of runs; all but the first are compared with the first."""
     data: str | None = None
-    """Evaluate on this data set; without it, on the one that the run was trained on."""
+    """Evaluate on this data set; without it, on the one that the (first) run was trained on."""
     split: str | None = None
     """Evaluate on these subjects; without it, on the run's test split."""
+    by: tuple[Part, ...] = ("joint",)
+    """Tables beside those of the actions."""
+    format: tuple[Format, ...] = ()
+    """Files to write: evaluation.md, evaluation.tex and evaluation.json with everything, and a CSV file per table."""
+    out: Path | None = None
+    """Folder for these files; without it, RUN/evaluation. Files of the same names are replaced."""
+    save: Path | None = None
+    """Write the predictions, by name of track, to this npz file."""
+    protocol: tyro.conf.OmitArgPrefixes[tyro.conf.FlagCreatePairsOff[Protocol]] = PUBLISHED
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -31,28 +58,130 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with reported():
         command = tyro.cli(Command, args=arguments, prog="python -m jaxpose.evaluate", description=__doc__)
         keep_compiled()
-        evaluate(command.run, data=command.data, split=command.split)
+        evaluate(command)
 
 
-def evaluate(run: Path, *, data: str | None = None, split: str | None = None) -> None:
-    """Score the last checkpoint of a run and print the table; on its own test split, write it too.
-
-    Args:
-      run: the run's folder.
-      data: another data set than the run's own; its joints must be the same.
-      split: another split than the run's test split.
+def evaluate(command: Command) -> None:
+    """Measure the runs, print the tables, and write what is asked for.
 
     Raises:
-      InputError: there is no such run or data, or they do not fit each other.
+      InputError: there is no such run or data, they do not fit each other, a file cannot be written, or the command
+        contradicts itself.
     """
-    own = data is None and split is None
-    lifter = open_run(run)
-    description, tracks, split = load_fitting(lifter, data, split)
-    frames = lifter.join(tracks)
-    scores = score(lifter.lift(frames), frames.poses, tracks)
-    if own:
-        results.write(run, scores, description, split)
-    results.show(Console(), scores, description, split)
+    refuse_contradictions(command)
+    folder = command.out or command.runs[0] / "evaluation"
+    names = [run.name for run in command.runs]
+    if len(set(names)) < len(names):
+        names = [str(run) for run in command.runs]
+    runs, where = [], None
+    data, split = command.data, command.split
+    for called, run in zip(names, command.runs, strict=True):
+        lifter = open_run(run)
+        data, split = data or lifter.config.data, split or lifter.config.test_split
+        description, tracks, split = load_fitting(lifter, data, split)
+        where = where or evaluation.setting(description, split, tracks, command.protocol)
+        lifted, scored = cut(choose(tracks, command.protocol), command.protocol)
+        frames = join(lifted)
+        predictions = lifter.lift(frames, mirrored=command.protocol.mirror)
+        if command.save:
+            save(command.save, predictions, lifted, description)
+        skeleton, targets = description.skeleton, np.asarray(frames.poses)
+        measures = measure(predictions, targets, scored, protocol=command.protocol, skeleton=skeleton)
+        runs.append(Evaluated(called, lifter.config, measures))
+
+    console, written = Console(), [command.save] if command.save else []
+    found = evaluation.all_tables(runs, where, command.by)
+    for table in tables.say_once(found.values()):
+        tables.show(console, table)
+        console.print()
+    if said := evaluation.notice(where):
+        console.print(said, soft_wrap=True)
+    if command.format:
+        written += write(folder, command.format, found, evaluation.facts(runs, where), said)
+    if len(runs) == 1 and command.data is None and command.split is None and command.protocol == PUBLISHED:
+        results.write(command.runs[0], summarize(runs[0].measures, PUBLISHED), description, split)
+        written += [command.runs[0] / "results.json", command.runs[0] / "results.md"]
+    for path in written:
+        console.print(f"wrote {path}", soft_wrap=True, highlight=False)
+
+
+def refuse_contradictions(command: Command) -> None:
+    """Before anything is computed.
+
+    Raises:
+      InputError: the command contradicts itself.
+    """
+    if not command.runs:
+        raise InputError("no run is named; give the folder of at least one")
+    if command.out and not command.format:
+        raise InputError("--out names a folder, but nothing is written there; say what with --format md tex csv json")
+    if command.format and len(command.runs) > 1 and not command.out:
+        raise InputError("several runs are compared; name the folder for the files with --out")
+    if command.save and (len(command.runs) > 1 or command.protocol.chunk is not None):
+        raise InputError("--save writes whole tracks of one run; name one run, and leave out --chunk")
+    if command.save and command.save.suffix != ".npz":
+        raise InputError(f"--save is {command.save}; it must end with .npz")
+
+
+def write(
+    folder: Path, formats: Sequence[Format], found: dict[str, Table], facts: dict[str, Any], said: str
+) -> list[Path]:
+    """Write the tables into a folder.
+
+    Args:
+      folder: made if it is not there.
+      formats: which files.
+      found: the tables by name.
+      facts: for JSON.
+      said: what must stand beside the tables.
+
+    Returns:
+      The files.
+
+    Raises:
+      InputError: the folder cannot be made, or a file cannot be written.
+    """
+    once = tables.say_once(found.values())
+    whole = {
+        "md": lambda: ["# Evaluation\n", *map(tables.markdown, once), tables.markdown_text(said)],
+        "tex": lambda: [*map(tables.latex, found.values()), tables.latex_text(said)],
+        "json": lambda: [results.plain_json(facts)],
+    }
+    texts = {}
+    for form in dict.fromkeys(formats):
+        if form == "csv":
+            texts |= {f"{stem}.csv": tables.comma_separated(table) for stem, table in found.items()}
+        else:
+            texts[f"evaluation.{form}"] = "\n".join(whole[form]()).rstrip() + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made ({error.strerror}); choose another folder with --out") from error
+    for file, text in texts.items():
+        write_text(folder / file, text)
+    return [folder / file for file in texts]
+
+
+def save(path: Path, predictions: np.ndarray, tracks: Sequence[Track], description: Description) -> None:
+    """Write predictions as an npz file that NumPy opens without unpickling.
+
+    It holds an array (T, J, 3) by name of track, as in "S9/Walking/55011271"; `tracks`, their names in order; `fps` of
+    each; `joints`, the names of the J joints; and `units`, `space` and `data` in words.
+
+    Raises:
+      InputError: the file cannot be written.
+    """
+    ends = np.cumsum(track_lengths(tracks))
+    by_name = dict(zip(map(name, tracks), np.split(predictions, ends[:-1]), strict=True))
+    about = {
+        "tracks": np.asarray([*by_name]),
+        "fps": np.asarray([track.fps for track in tracks]),
+        "joints": np.asarray(description.skeleton.joints),
+        "units": np.asarray("metres"),
+        "space": np.asarray("camera: x right, y down, z forward; relative to the root, whose own prediction is kept"),
+        "data": np.asarray(results.source(description)),
+    }
+    write_whole(path, lambda temporary: np.savez(temporary, **about, **by_name))
 
 
 if __name__ == "__main__":

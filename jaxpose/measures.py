@@ -108,20 +108,27 @@ def action_of(track: Track) -> str:
     return track.action.split(" ")[0]
 
 
+def group_of(measures: Measures, over: str) -> np.ndarray:
+    """(N,) which of the groups that count alike a track belongs to: its action; or all to one, over "frames"."""
+    place = np.unique(measures.actions, return_inverse=True)[1]
+    return place if over == "actions" else np.zeros_like(place)
+
+
 def average(measures: Measures, name: str, *, over: str) -> np.ndarray:
-    """The average of a measure (...) over its tracks: frames alike within an action, then actions or frames alike.
+    """The average of a measure (N, ...) over its tracks: frames alike within an action, then actions or frames alike.
 
     Args:
       measures: of tracks.
       name: of the measure.
       over: "actions", or "frames".
+
+    Returns:
+      (...) NaN where no track has the measure.
     """
-    _, place = np.unique(measures.actions, return_inverse=True)
-    place = place if over == "actions" else np.zeros_like(place)
-    values = measures.means[name]
-    flat = values.reshape(len(values), -1)
-    pooled = np.stack([pool(column, measures.weights[name], place) for column in flat.T], axis=-1)
-    return mean_of_known(pooled, axis=0).reshape(values.shape[1:])
+    place, weights, values = group_of(measures, over), measures.weights[name], measures.means[name]
+    columns = values.reshape(len(values), -1).T
+    averages = [mean_of_known(pool(column, weights, place), axis=-1) for column in columns]
+    return np.asarray(averages).reshape(values.shape[1:])
 
 
 def pool(values: np.ndarray, weights: np.ndarray, place: np.ndarray) -> np.ndarray:
@@ -175,7 +182,9 @@ def sum_by_track(
         for measure, values in compute(*(array[rows] for array in arrays)).items():
             own = frames + orders.get(measure, 0) <= last[track[frames]]
             total = sums.setdefault(measure, np.zeros((len(lengths), *values.shape[1:])))
-            np.add.at(total, track[frames[own]], values[: len(frames)][own])
+            begins = np.flatnonzero(np.diff(track[frames[own]], prepend=-1))  # where another track begins
+            if len(begins):
+                total[track[frames[own]][begins]] += np.add.reduceat(values[: len(frames)][own], begins)
     return sums
 
 

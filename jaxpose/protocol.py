@@ -24,10 +24,7 @@ DAMAGED_S9 = tuple(("S9", action) for action in ("Greeting", "SittingDown 1", "W
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """The switches; the defaults are VideoPose3D's (Pavllo et al., CVPR 2019).
-
-    Raises `InputError` for a value that cannot be used.
-    """
+    """The switches; the defaults are VideoPose3D's (Pavllo et al., CVPR 2019)."""
 
     mirror: bool = True
     """Average with the prediction for the mirrored input (flip test-time augmentation)."""
@@ -44,15 +41,14 @@ class Protocol:
     derivative_weights: Literal["frames", "differences"] = "frames"
     """How a track's velocity and acceleration weigh: by its frames, or by its differences in time, which are fewer."""
     chunk: int | None = None
-    """Lift chunks of so many frames, each by itself and without context, as MixSTE and its successors do: the last one
-    ends with the track, so that its overlap with the one before counts twice; a shorter track's last frame is repeated;
-    velocity also reaches from chunk to chunk."""
+    """Lift chunks of so many frames, each without context, as MixSTE and its successors do: the last one ends with the
+    track, its overlap counts twice, a shorter track's last frame is repeated, velocity reaches from chunk to chunk."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be computed."""
-        for field, hint in get_type_hints(Protocol).items():
-            known, value = get_args(hint), getattr(self, field)
-            if all(isinstance(choice, str) for choice in known) and known and value not in known:
+        """Raise `InputError` for what cannot be computed."""
+        for field in ("root", "s11_directions", "average", "derivative_weights"):
+            known, value = get_args(get_type_hints(Protocol)[field]), getattr(self, field)
+            if value not in known:
                 raise InputError(f"--{field.replace('_', '-')} is {value!r}; it must be one of {', '.join(known)}")
         if self.every < 1:
             raise InputError(f"--every is {self.every}; it must be at least 1")
@@ -78,14 +74,14 @@ def in_words(protocol: Protocol) -> str:
         )
     root = "kept and counts as a joint" if protocol.root == "kept" else "subtracted, its error of zero counts"
     by_action = "frames are averaged within an action, actions equally"
-    of_differences = {"frames": "frames", "differences": "differences in time"}[protocol.derivative_weights]
     parts = [
         lifted,
         "averaged with the mirrored prediction" if protocol.mirror else "not averaged with the mirrored prediction",
-        "every frame" if protocol.every == 1 else f"every {protocol.every}th frame of a track",
+        "every frame" if protocol.every == 1 else f"one frame of {protocol.every}",
         f"the predicted root is {root}",
         by_action if protocol.average == "actions" else "all frames are averaged alike",
-        f"velocity and acceleration of a track weigh by its {of_differences}",
+        "velocity and acceleration of a track weigh by its "
+        + ("frames" if protocol.derivative_weights == "frames" else "differences in time"),
         views[protocol.s11_directions],
         "S9's three damaged recordings " + ("are left out" if protocol.without_damaged_s9 else "count"),
     ]

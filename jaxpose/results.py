@@ -1,16 +1,20 @@
-"""The five metrics as tables: on the terminal, as Markdown, as JSON."""
+"""The five metrics as a table: what a run leaves as `results.json` and `results.md`, and how numbers look anywhere."""
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from jaxpose import tables
 from jaxpose.dataset import Description
 from jaxpose.files import write_text
+from jaxpose.protocol import PUBLISHED, Protocol, in_words
 from jaxpose.scoring import METRICS, Scores
+from jaxpose.tables import Table
 
 HEADINGS = {
     "mpjpe": "MPJPE (P1)",
@@ -20,11 +24,8 @@ HEADINGS = {
     "mpjae": "MPJAE",
 }
 UNITS = "Positions in mm, velocity in mm/frame, acceleration in mm/frame²"
-PROTOCOL = (
-    "whole tracks, every frame, averaged with the mirrored prediction; the predicted root is kept and counts as a "
-    "joint; frames are averaged within an action, actions equally"
-)
 SYNTHETIC = "SYNTHETIC motion: these numbers say nothing about real people."
+_DIGITS = {"mpjve": 2, "mpjae": 2}  # as the field prints them; positions have one
 
 
 def caption(description: Description, split: str) -> str:
@@ -49,51 +50,66 @@ def per_second(scores: Scores) -> str:
     )
 
 
+def table(scores: Scores, description: Description, split: str, *, protocol: Protocol = PUBLISHED) -> Table:
+    """A row per action, then the average and what the numbers are of."""
+    rows = [(action, *cells(values).values()) for action, values in scores["actions"].items()]
+    over = "average" if protocol.average == "actions" else "average of frames"
+    return Table(
+        caption(description, split),
+        ("action", *HEADINGS.values()),
+        [*rows, (over, *cells(scores["average"]).values())],
+        notes=(per_second(scores), in_words(protocol)),
+        strong=(len(rows),),
+    )
+
+
 def show(console: Console, scores: Scores, description: Description, split: str) -> None:
-    """Print the table, a row per action, then the average and what the numbers are of."""
-    view = Table("action")
-    for metric in METRICS:
-        view.add_column(HEADINGS[metric], justify="right")
-    for action, values in scores["actions"].items():
-        view.add_row(action, *_cells(values))
-    view.add_section()
-    view.add_row("average", *_cells(scores["average"]), style="bold")
-    console.print(view)
-    console.print(caption(description, split), per_second(scores), soft_wrap=True)
+    """Print the table of a run's results."""
+    tables.show(console, table(scores, description, split))
 
 
 def markdown(scores: Scores, description: Description, split: str) -> str:
-    """The same table as Markdown, with the protocol."""
-    rows = [["action", *(HEADINGS[metric] for metric in METRICS)], ["---", *["---:"] * len(METRICS)]]
-    rows += [[action, *_cells(values)] for action, values in scores["actions"].items()]
-    rows += [["**average**", *(f"**{cell}**" for cell in _cells(scores["average"]))]]
-    lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    facts = f"{caption(description, split)} {per_second(scores)}"
-    return f"# Results\n\n{facts}\n\n{lines}\n\nProtocol: {PROTOCOL}.\n"
+    """The same table as Markdown."""
+    return f"# Results\n\n{tables.markdown(table(scores, description, split))}"
 
 
 def write(run: Path, scores: Scores, description: Description, split: str) -> None:
     """Write `results.json` and `results.md` into the run's folder; an undefined value is null."""
-    facts: dict[str, Any] = {
+    facts = about(description, split, PUBLISHED) | scores
+    write_text(run / "results.json", plain_json(facts))
+    write_text(run / "results.md", markdown(scores, description, split))
+
+
+def about(description: Description, split: str, protocol: Protocol) -> dict[str, Any]:
+    """What numbers in a JSON file are of."""
+    return {
         "data": description.title,
         "synthetic": description.synthetic,
         "split": split,
         "units": UNITS,
-        "protocol": PROTOCOL,
+        "protocol": in_words(protocol),
+        "switches": asdict(protocol),
     }
-    plain = json.dumps(facts | _without_nan(scores), indent=2, allow_nan=False)
-    write_text(run / "results.json", plain + "\n")
-    write_text(run / "results.md", markdown(scores, description, split))
 
 
-def _cells(values: dict[str, float]) -> list[str]:
-    """Positions to 0.1, derivatives to 0.01, as the field prints them."""
-    digits = {"mpjve": 2, "mpjae": 2}
-    return ["–" if math.isnan(values[m]) else f"{values[m]:.{digits.get(m, 1)}f}" for m in METRICS]
+def cells(values: Mapping[str, float]) -> dict[str, str]:
+    """Positions to 0.1, derivatives to 0.01, as the field prints them; by metric."""
+    return {metric: number(values[metric], metric) for metric in METRICS}
+
+
+def number(value: float, metric: str, sign: str = "") -> str:
+    """A value of a metric as text; with `sign` "+" a difference."""
+    return "–" if math.isnan(value) else f"{value:{sign}.{_DIGITS.get(metric, 1)}f}"
+
+
+def plain_json(facts: Mapping[str, Any]) -> str:
+    """JSON text; it has no NaN, null takes its place."""
+    return json.dumps(_without_nan(facts), indent=2, allow_nan=False) + "\n"
 
 
 def _without_nan(node: Any) -> Any:
-    """JSON has no NaN: null takes its place."""
-    if isinstance(node, dict):
+    if isinstance(node, Mapping):
         return {key: _without_nan(value) for key, value in node.items()}
-    return None if math.isnan(node) else node
+    if isinstance(node, list | tuple):
+        return [_without_nan(value) for value in node]
+    return None if isinstance(node, float) and math.isnan(node) else node

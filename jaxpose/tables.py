@@ -57,6 +57,16 @@ def show(console: Console, table: Table) -> None:
         console.print(Text(note), soft_wrap=True)
 
 
+def say_once(tables: Iterable[Table]) -> list[Table]:
+    """Tables to be read one after the other: a note that an earlier one has is not repeated."""
+    said: set[str] = set()
+    found = []
+    for table in tables:
+        found.append(table._replace(notes=[note for note in table.notes if note not in said]))
+        said |= {*table.notes}
+    return found
+
+
 def markdown(table: Table) -> str:
     """Title, table and notes as paragraphs of GitHub's Markdown."""
     sides = ["---" if column in table.left else "---:" for column in range(len(table.head))]

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from samples import DESCRIPTION, make_track
 
 from experiments.paper import tables as command
 from jaxpose import paper, synthetic
+from jaxpose.protocol import PUBLISHED, Protocol
+from jaxpose.skeleton import COCO_17
 
 README = (Path(command.__file__).parent / "README.md").read_text("utf-8")
 TEXT = Path(__file__).parents[2] / "shared" / "paper" / "back_to_the_future.txt"
@@ -166,3 +169,64 @@ def test_what_the_readme_names_is_there():
     assert len(named) > 10
     for name in named:
         pkgutil.resolve_name(name)
+
+
+def tracks_of(frames=543_344, subjects=("S9", "S11"), actions=paper.ACTIONS, fps=50.0):
+    """Tracks without content, of so many frames together; S11/Directions comes on top."""
+    clips = [(subject, f"{action} 1") for subject in subjects for action in actions]
+    lengths = np.full(len(clips), frames // len(clips))
+    lengths[0] += frames - lengths.sum()
+    tracks = [(*clip, length) for clip, length in zip(clips, lengths, strict=True)] + [("S11", "Directions", 1825)]
+    nothing = np.zeros((1, 1, 1), np.float32)
+    return [
+        make_track(frames=1)._replace(
+            subject=subject, action=action, fps=fps, keypoints_2d=np.broadcast_to(nothing, (int(length), 1, 1))
+        )
+        for subject, action, length in tracks
+    ]
+
+
+def test_human36m_is_known_by_what_is_in_it():
+    assert paper.incomparable(DESCRIPTION, tracks_of(), PUBLISHED) == ""
+
+
+@pytest.mark.parametrize(
+    ("description", "tracks", "protocol", "reason"),
+    [
+        ({"synthetic": True}, {}, {}, "the motion is synthetic"),
+        ({"skeleton": COCO_17}, {}, {}, "the skeleton is coco_17, not h36m_17"),
+        (
+            {"title": "Human3.6M, gt"},
+            {"subjects": ("S9",), "frames": 16_804},
+            {},
+            "the subjects are S9, not S9 and S11",
+        ),
+        ({"title": "Human3.6M, gt"}, {"actions": ("Walking",)}, {}, "the actions are not the fifteen of Human3.6M"),
+        (
+            {},
+            {"frames": 543_343},
+            {},
+            "these are 543,343 frames at 50 frames/s, and published results are of 543,344 at 50",
+        ),
+        ({}, {"fps": 10.0}, {}, "these are 543,344 frames at 10 frames/s, and published results are of 543,344 at 50"),
+        ({}, {}, {"mirror": False}, "published results are of another protocol"),
+    ],
+)
+def test_other_data_and_protocols_are_not_compared(description, tracks, protocol, reason):
+    there = DESCRIPTION._replace(**description)
+    assert paper.incomparable(there, tracks_of(**tracks), Protocol(**protocol)) == reason
+
+
+def test_runs_stand_below_the_printed_rows():
+    cells = {action: {m: f"{m} {action}" for m in paper.BY_ACTION} for action in (*paper.ACTIONS, "average")}
+    tables = paper.beside({"mine": cells, "yours": cells})
+    assert [*tables] == [*paper.NUMBERS]
+    for metric, number in paper.BY_ACTION.items():
+        table = tables[number]
+        assert table.rows[-1] == ("yours", *(f"{metric} {action}" for action in (*paper.ACTIONS, "average")))
+        assert table.rows[:-2] == paper.table(number).rows
+        assert table.strong == (len(table.rows) - 2, len(table.rows) - 1)
+        assert table.notes[-1] == paper.INPUT_NOTE
+    assert tables["5"].rows[-2] == ("mine", "mpjpe average", "p_mpjpe average", "n_mpjpe average")
+    assert tables["6"].head[1:] == ("Velocity", "Acceleration")
+    assert tables["6"].rows[-1] == ("yours", "mpjve average", "mpjae average")

@@ -30,6 +30,8 @@ def test_json_has_the_promised_keys(tmp_path):
     assert written["average"]["mpjae"] is None  # JSON has no NaN
     assert list(written["actions"]) == ["Walking", "Sitting"]
     assert written["synthetic"] is False
+    assert written["switches"]["mirror"] is True
+    assert written["protocol"].startswith("Protocol (VideoPose3D's): whole tracks")
     assert (written["data"], written["split"]) == ("sample motion", "S9")
 
 

@@ -5,14 +5,19 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from samples import DESCRIPTION, make_track
 
 from jaxpose import scoring
-from jaxpose.dataset import join
+from jaxpose.dataset import Frames, join
 from jaxpose.devices import data_mesh
 from jaxpose.kinematics import mirror
 from jaxpose.models.temporal import TemporalModel
+from jaxpose.protocol import Protocol
 from jaxpose.skeleton import H36M_17
+
+pytestmark = pytest.mark.usefixtures("compiled_soon")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +43,44 @@ def test_lifting_is_one_pass_over_each_padded_track(model, variables, windows, m
         direct = model.apply(variables, keypoints[None])[0]
         mirrored = model.apply(variables, mirror(keypoints, H36M_17)[None])[0]
         np.testing.assert_allclose(lifted[own], (direct + mirror(mirrored, H36M_17)) / 2, atol=1e-5)
+
+
+def test_without_the_mirror_it_is_one_prediction(model, variables):
+    track = make_track(frames=20)
+    data = join([track])
+    lifted = scoring.lift_tracks(model, variables, data, DESCRIPTION, data_mesh(), mirrored=False)
+    padded = np.pad(np.asarray(data.keypoints), ((4, 4), (0, 0), (0, 0)), mode="edge")
+    np.testing.assert_allclose(lifted, model.apply(variables, padded[None])[0], atol=1e-5)
+
+
+def test_few_programs_lift_tracks_of_any_length(model, variables):
+    """A program for each length of window, however many tracks there are and however long they are."""
+    small = TemporalModel(17, (3,), 2)
+    weights = small.init(jax.random.key(0), jnp.zeros((1, 3, 17, 2)))
+    before = scoring._lift_windows._cache_size()
+    for lengths in ((1,), (33, 2), (31, 300, 4500), (2047,), (2049, 700, 1, 5000)):
+        frames = sum(lengths)
+        ends = np.cumsum(lengths, dtype=np.int32)
+        keypoints = np.random.default_rng(0).normal(size=(frames, 17, 2)).astype(np.float32)
+        track = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+        first = ends - np.asarray(lengths, np.int32)
+        data = Frames(keypoints, np.zeros((frames, 17, 3), np.float32), track, first, ends - 1)
+        lifted = scoring.lift_tracks(small, weights, data, DESCRIPTION, data_mesh())
+        assert np.isfinite(lifted).all()
+    assert scoring._lift_windows._cache_size() - before == len(scoring.WINDOWS)
+
+
+@given(st.lists(st.integers(1, 6000), min_size=1, max_size=5), st.integers(1, 3))
+def test_windows_cover_every_frame_once(lengths, devices):
+    ends = np.cumsum(lengths)
+    seen, computed = np.zeros(ends[-1], int), 0
+    for frames, starts in scoring._batches(np.asarray(lengths), devices):
+        assert 0 < len(starts) <= scoring.WINDOWS[frames] * devices
+        for start in starts:
+            seen[start : min(start + frames, ends[np.searchsorted(ends, start, side="right")])] += 1
+            computed += frames
+    assert (seen == 1).all()
+    assert computed <= 2 * ends[-1] + 32 * len(lengths)  # nothing is padded to more than twice its length, but by 32
 
 
 def test_mirrored_averaging_is_equivariant(model, variables):
@@ -100,6 +143,15 @@ def test_frames_and_their_rate_are_told():
     scores = scoring.score(targets, targets, tracks)
     assert (scores["frames"], scores["fps"]) == (7, 50)
     assert np.isnan(scoring.score(targets, targets, [tracks[0], tracks[1]._replace(fps=25.0)])["fps"])
+
+
+def test_s11_directions_counts_if_the_protocol_says_so():
+    tracks = [make_track(frames=4), make_track(frames=3, subject="S11", action="Directions")]
+    targets = join(tracks).poses
+    scores = scoring.score(targets * 1.1, targets, tracks)
+    assert (list(scores["actions"]), scores["frames"]) == (["Walking"], 4)
+    scores = scoring.score(targets * 1.1, targets, tracks, protocol=Protocol(s11_directions="all"))
+    assert (list(scores["actions"]), scores["frames"]) == (["Walking", "Directions"], 7)
 
 
 def test_one_frame_alone_can_be_scored():
