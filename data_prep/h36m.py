@@ -21,9 +21,7 @@ import tyro
 
 from data_prep import contract, h36m_mocap
 from data_prep.h36m_builder import (
-    DAMAGED_S9,
     PROJECTED,
-    S11_DIRECTIONS,
     Config,
     Human36m,
     Plan,
@@ -36,6 +34,7 @@ from data_prep.h36m_mocap import Survey
 from data_prep.h36m_npz import Recording, called, read_keypoints
 from jaxpose import prepared
 from jaxpose.errors import InputError, reported
+from jaxpose.protocol import DAMAGED_S9, S11_DIRECTIONS
 
 
 def prepare(

@@ -19,6 +19,7 @@ from jaxpose.calibration import H36M_CAMERAS
 from jaxpose.cameras import project, world_to_camera
 from jaxpose.dataset import Description, Track
 from jaxpose.errors import InputError
+from jaxpose.protocol import DAMAGED_CAMERA, S11_DIRECTIONS
 from jaxpose.skeleton import COCO_17, H36M_17, Skeleton
 
 CITATION = """@article{h36m_pami,
@@ -31,14 +32,7 @@ CITATION = """@article{h36m_pami,
 PROJECTED = "gt"
 """Keypoints that are the joints themselves, projected with the distortion of the lens."""
 
-S11_DIRECTIONS: Recording = ("S11", "Directions")
-"""The video of camera 54138969 is damaged; published evaluations leave out all four views."""
-
-DAMAGED_S9 = tuple(("S9", action) for action in ("Greeting", "SittingDown 1", "Waiting 1"))
-"""Their poses are shifted against the videos; some evaluations leave them out."""
-
 _MPII_16 = skeleton.layout("mpii", 16, (5, 4, 3, 15, 14, 13), (0, 1, 2, 10, 11, 12))
-_DAMAGED_CAMERA = "54138969"
 
 
 class Plan(NamedTuple):
@@ -176,7 +170,7 @@ def tracks(plan: Plan, subject: str) -> Iterator[Track]:
             pixels[name] = np.split(np.asarray(_project(seen, camera)), ends)
     for index, (action, pose) in enumerate(poses.items()):
         for view, (name, camera) in enumerate(cameras.items()):
-            if ((subject, action), name) == (plan.unseen, _DAMAGED_CAMERA):
+            if ((subject, action), name) == (plan.unseen, DAMAGED_CAMERA):
                 continue
             points = pixels[name][index] if keypoints is None else _cut(keypoints, (subject, action), view, len(pose))
             yield Track(subject, action, name, plan.fps, positions[name][index], points, **camera._asdict())

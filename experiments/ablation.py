@@ -22,9 +22,8 @@ import numpy as np
 import tyro
 from matplotlib.figure import Figure
 from rich.console import Console
-from rich.table import Table
 
-from jaxpose import loop, plots, results
+from jaxpose import loop, plots, results, tables
 from jaxpose.config import PRESETS, Config
 from jaxpose.dataset import Description, Frames, Track, join, track_lengths, window_starts
 from jaxpose.devices import keep_compiled, replicate
@@ -32,6 +31,7 @@ from jaxpose.errors import InputError, reported
 from jaxpose.files import write_text, write_whole
 from jaxpose.scoring import METRICS, lift_tracks, score
 from jaxpose.sources import load
+from jaxpose.tables import Table
 
 BASE = Config(filter_widths=(3, 3, 3), channels=256, batch_size=512, epochs=8)
 TERMS = ("angle", "distance", "symmetry", "range_of_motion", "velocity", "acceleration", "angular_acceleration")
@@ -112,12 +112,6 @@ def rows(runs: Mapping[str, list[dict[str, Any]]]) -> list[list[str]]:
 HEAD = ("constraints", "P1", "P2", "P3", "MPJVE", "MPJAE", "minutes")
 
 
-def markdown(table: list[list[str]], caption: str) -> str:
-    """The rows as a Markdown table."""
-    lines = [HEAD, ("---", *["---:"] * (len(HEAD) - 1)), *table]
-    return caption + "\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
 def draw(runs: Mapping[str, list[dict[str, Any]]], caption: str) -> Figure:
     """Change against the baseline in per cent, with the spread of one run, and the paper's margins."""
     figure = Figure(figsize=(11, 0.3 * len(runs) + 1.6), layout="constrained")
@@ -168,12 +162,9 @@ def main(
                 runs.setdefault(name, []).append(_kept(out, name, config, splits, console))
         splits_and_seeds = f"trained on {train_split}, tested on {test_split}, seeds {', '.join(map(str, seeds))}"
         caption = f"{results.source(description)}: {splits_and_seeds}"
-        table = rows(runs)
-        view = Table(*HEAD, title=caption)
-        for row in table:
-            view.add_row(*row)
-        console.print(view)
-        write_text(out / "ablation.md", markdown(table, caption))
+        table = Table(caption, HEAD, rows(runs))
+        tables.show(console, table)
+        write_text(out / "ablation.md", tables.markdown(table))
         write_text(out / "ablation.json", json.dumps(runs, indent=1) + "\n")
         write_whole(out / "ablation.png", draw(runs, caption).savefig)
 

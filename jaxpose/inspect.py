@@ -19,11 +19,9 @@ import numpy as np
 import optax
 import tyro
 from matplotlib.figure import Figure
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
-from jaxpose import inspection, plots, results
+from jaxpose import inspection, plots, results, tables
 from jaxpose.dataset import Description, Frames, find_track, name, take_windows
 from jaxpose.devices import keep_compiled
 from jaxpose.errors import InputError, reported
@@ -33,6 +31,7 @@ from jaxpose.kinematics import mirror
 from jaxpose.lifter import load_fitting, open_run
 from jaxpose.metrics import mpjpe
 from jaxpose.skeleton import Skeleton
+from jaxpose.tables import Table
 
 WINDOW = 81
 """Frames inspected if the user names none: enough for motion, few enough for the gradient of any network."""
@@ -101,21 +100,15 @@ def inspect(command: Command) -> None:
     errors = mpjpe(lifter.lift(data), data.poses)
     window = choose_window(np.asarray(errors), command.frame, command.frames)
     pose, target, findings = look(lifter.model, lifter.variables, data, description, window)
-    rows = tabulate(findings, {POSITION: 1.0} | lifter.config.constraints, window, description.skeleton)
+    table = tabulate(findings, {POSITION: 1.0} | lifter.config.constraints, window, description.skeleton)
     frames = f"frames {window.first} to {window.last} of {len(errors)}"
     caption = f"{results.source(description)}, {name(track)}, {frames}."
     figures = draw(pose, target, findings, window, description.skeleton, caption)
-    write_folder(out, page(name(track), caption, rows), figures)
+    write_folder(out, page(name(track), caption, table), figures)
 
-    view = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for column in COLUMNS:
-        view.add_column(column, justify="left" if column == COLUMNS[0] else "right")
-    for row in rows:
-        view.add_row(*row)
     console = Console()
-    console.print(view)
     console.print(caption, style="bold yellow" if description.synthetic else None, soft_wrap=True)
-    console.print(NOTES, soft_wrap=True)
+    tables.show(console, table)
     console.print(f"The page is {out / 'index.html'}", soft_wrap=True)
 
 
@@ -203,14 +196,14 @@ def look(
     return pose, np.asarray(targets[drawn]), findings
 
 
-def tabulate(findings: Findings, weights: Mapping[str, float], window: Window, skeleton: Skeleton) -> list[list[str]]:
-    """The cells of the table, a row for each term; its headings are `COLUMNS`."""
+def tabulate(findings: Findings, weights: Mapping[str, float], window: Window, skeleton: Skeleton) -> Table:
+    """The table, a row for each term."""
     norms = dict(zip(TERMS, findings.norms, strict=True))
     in_training = inspection.shares(norms, weights)
     alike = inspection.shares(norms, dict.fromkeys(TERMS, 1.0))
     frames = range(window.first, window.last + 1)
-    return [
-        [
+    rows = [
+        (
             term,
             f"{weights.get(term, 0):g}",
             f"{1000 * values.sum():.3g}",
@@ -218,9 +211,10 @@ def tabulate(findings: Findings, weights: Mapping[str, float], window: Window, s
             _worst(values.sum(axis=1), frames),
             f"{100 * in_training[term]:.1f}",
             f"{100 * alike[term]:.1f}",
-        ]
+        )
         for term, values in zip(TERMS, findings.values, strict=True)
     ]
+    return Table("", COLUMNS, rows, (NOTES,))
 
 
 def _worst(values: np.ndarray, names: Sequence[object]) -> str:
@@ -236,7 +230,7 @@ def draw(
     values, gradients, cosines, _, paths, losses = findings
     arrows = dict(zip(TERMS, gradients[:, window.drawn - window.first], strict=True))
     courses = dict(zip((*TERMS, "all, at weight 1"), zip(paths, losses, strict=True), strict=True))
-    tables = {
+    by_joint = {
         "part of the term, mm of loss": 1000 * values.sum(axis=1).T,
         "pull of the term, mm of loss per m": 1000 * np.sqrt(np.square(gradients).sum(axis=(1, 3))).T,
     }
@@ -250,7 +244,7 @@ def draw(
     return {
         "pulls.png": plots.pulls(pose, target, arrows, skeleton, title=legends["pulls.png"]),
         "descents.png": plots.descents(courses, skeleton, title=legends["descents.png"]),
-        "joints.png": plots.joint_terms(tables, TERMS, skeleton, title=legends["joints.png"]),
+        "joints.png": plots.joint_terms(by_joint, TERMS, skeleton, title=legends["joints.png"]),
         "conflicts.png": plots.conflict_matrix(cosines, TERMS, title=legends["conflicts.png"]),
     }
 

@@ -1,13 +1,15 @@
 """The page that `jaxpose.inspect` leaves: what its table and figures are called and say, and the folder they fill."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from jaxpose import tables
 from jaxpose.errors import InputError
 from jaxpose.files import write_whole
+from jaxpose.tables import Table
 
 COLUMNS = ("term", "weight", "loss,\nmm", "worst\njoint", "worst\nframe", "pull,\n%", "if all 1,\n%")
 NOTES = (
@@ -50,36 +52,28 @@ _PAGE = """<!DOCTYPE html>
 <style>
 body {{ font: 16px/1.5 sans-serif; color: #222; max-width: 1100px; margin: 2em auto; padding: 0 1em; }}
 table {{ border-collapse: collapse; }}
-th, td {{ padding: 0.2em 0.8em; border-bottom: 1px solid #ddd; text-align: right; }}
-th:first-child, td:first-child {{ text-align: left; }}
+th, td {{ padding: 0.2em 0.8em; border-bottom: 1px solid #ddd; }}
 img {{ max-width: 100%; }}
 </style>
 </head>
 <body>
 <h1>{title}</h1>
 <p>{caption}</p>
-<table>
 {table}
-</table>
-<p>{notes}</p>
 {figures}
 </body>
 </html>
 """
 
 
-def page(title: str, caption: str, rows: Sequence[Sequence[str]]) -> str:
+def page(title: str, caption: str, table: Table) -> str:
     """HTML that shows the table and the figures, which lie beside it; whatever comes from data is escaped."""
-
-    def line(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    table = "\n".join([line(COLUMNS, "th"), *(line(row, "td") for row in rows)])
     figures = "\n".join(
         f'<h2>{escape(heading)}</h2>\n<p>{escape(text)}</p>\n<img src="{file}" alt="{escape(heading)}">'
         for file, (heading, text) in FIGURES.items()
     )
-    return _PAGE.format(title=escape(title), caption=escape(caption), notes=escape(NOTES), table=table, figures=figures)
+    shown = tables.page_part(table)
+    return _PAGE.format(title=escape(title), caption=escape(caption), table=shown, figures=figures)
 
 
 def write_folder(out: Path, text: str, figures: Mapping[str, Figure]) -> None:

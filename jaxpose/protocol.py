@@ -13,13 +13,13 @@ from jaxpose.dataset import Track
 from jaxpose.errors import InputError
 
 S11_DIRECTIONS = ("S11", "Directions")
-"""Subject and action of the recording of Human3.6M one of whose videos is damaged."""
+"""A recording of Human3.6M by subject and action; one of its videos is damaged, and published evaluations omit it."""
 
 DAMAGED_CAMERA = "54138969"
 """The camera of that video."""
 
 DAMAGED_S9 = tuple(("S9", action) for action in ("Greeting", "SittingDown 1", "Waiting 1"))
-"""Subject and action of the recordings of Human3.6M whose poses are shifted against the videos."""
+"""Recordings of Human3.6M whose poses are shifted against the videos; some evaluations leave them out."""
 
 
 @dataclasses.dataclass(frozen=True)

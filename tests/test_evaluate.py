@@ -60,7 +60,7 @@ def test_everything_is_written_where_it_is_said(run, tmp_path, capsys):
     facts = json.loads((copied / "evaluation" / "evaluation.json").read_text())
     assert facts["switches"]["chunk"] == 9
     average = facts["runs"]["copied"]["average"]["mpjpe"]
-    rows = {row[0]: row for row in csv.reader((copied / "evaluation" / "actions.csv").open(newline=""))}
+    rows = {row[0]: row for row in csv.reader((copied / "evaluation" / "actions.csv").read_text().splitlines())}
     assert rows["average"][1] == f"{average:.1f}"
     assert f"| **{average:.1f}** |" in (copied / "evaluation" / "evaluation.md").read_text()
     assert f"\\textbf{{{average:.1f}}}" in (copied / "evaluation" / "evaluation.tex").read_text()

@@ -158,10 +158,10 @@ def test_the_table_weighs_and_finds_the_worst():
     values[0, 1, 3] = 0.002  # metres
     values[-1, 2] = 0.001
     findings = inspect.Findings(values, None, None, np.arange(number, 0.0, -1), None, None)
-    rows = inspect.tabulate(findings, {"position": 1.0, "angle": 0.5}, inspect.Window(10, 13, 11), H36M_17)
+    rows = inspect.tabulate(findings, {"position": 1.0, "angle": 0.5}, inspect.Window(10, 13, 11), H36M_17).rows
     assert [row[0] for row in rows] == list(TERMS)
     total = number * (number + 1) / 2
     share = number / (number + 0.5 * (number - 1))
-    assert rows[0] == ["position", "1", "2", "right_ankle", "11", f"{100 * share:.1f}", f"{100 * number / total:.1f}"]
-    assert rows[1][:6] == ["angle", "0.5", "0", "–", "–", f"{100 * (1 - share):.1f}"]
-    assert rows[-1][1:6] == ["0", "17", "–", "12", "0.0"]  # a frame, but no joint before the others
+    assert rows[0] == ("position", "1", "2", "right_ankle", "11", f"{100 * share:.1f}", f"{100 * number / total:.1f}")
+    assert rows[1][:6] == ("angle", "0.5", "0", "–", "–", f"{100 * (1 - share):.1f}")
+    assert rows[-1][1:6] == ("0", "17", "–", "12", "0.0")  # a frame, but no joint before the others

@@ -3,10 +3,11 @@
 from pages import Page
 
 from jaxpose import inspection_page
+from jaxpose.tables import Table
 
 
 def test_what_comes_from_data_is_escaped():
-    text = inspection_page.page("<script>alert(1)</script>", "a & b", [["<b>", '"', *"-----"]])
+    text = inspection_page.page("<script>alert(1)</script>", "a & b", Table("", ("c",), (('<b>"',),)))
     page = Page(text)
     assert "<script>" not in text
-    assert {"a & b", "<b>"} <= set(page.words)
+    assert {"a & b", '<b>"'} <= set(page.words)
