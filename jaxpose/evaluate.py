@@ -70,7 +70,7 @@ def evaluate(command: Command) -> None:
     """
     refuse_contradictions(command)
     folder = command.out or command.runs[0] / "evaluation"
-    names = [run.name for run in command.runs]
+    names = [run.resolve().name for run in command.runs]
     if len(set(names)) < len(names):
         names = [str(run) for run in command.runs]
     runs, where = [], None
@@ -113,6 +113,8 @@ def refuse_contradictions(command: Command) -> None:
     """
     if not command.runs:
         raise InputError("no run is named; give the folder of at least one")
+    if len({run.resolve() for run in command.runs}) < len(command.runs):
+        raise InputError("a run is named twice; name each once")
     if command.out and not command.format:
         raise InputError("--out names a folder, but nothing is written there; say what with --format md tex csv json")
     if command.format and len(command.runs) > 1 and not command.out:

@@ -129,8 +129,8 @@ TEST_SUBJECTS, TEST_FRAMES, TEST_FPS = ("S11", "S9"), 543_344, 50.0
 """What published results are of: the frames of Human3.6M's test subjects in four views, without S11/Directions."""
 
 INPUT_NOTE = (
-    "The printed rows are of the keypoints of detectors, Pavllo'19's of CPN: a run on others, such as projected joints "
-    "(gt), is no match for them."
+    "Pavllo'19's rows are of the keypoints of a detector, CPN: a run on others, such as projected joints (gt), is no "
+    "match for them."
 )
 
 

@@ -18,8 +18,6 @@ from jaxpose.kinematics import mirror
 from jaxpose.measures import METRICS, Measures, average, measure
 from jaxpose.protocol import PUBLISHED, Protocol
 
-__all__ = ["METRICS", "Scores", "lift_tracks", "score", "summarize"]
-
 
 class Scores(TypedDict):
     """The metrics of some tracks: each in mm, mm/frame or mm/frame²; NaN where no track is long enough to have one."""

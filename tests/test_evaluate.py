@@ -99,8 +99,9 @@ def test_predictions_are_saved_by_name_of_track(run, tmp_path, monkeypatch):
     [
         ([], "no run is named; give the folder of at least one"),
         (["RUN", "--out", "there"], "--out names a folder, but nothing is written there; say what with --format"),
-        (["RUN", "RUN", "--format", "md"], "several runs are compared; name the folder for the files with --out"),
-        (["RUN", "RUN", "--save", "a.npz"], "--save writes whole tracks of one run; name one run"),
+        (["RUN", "RUN"], "a run is named twice; name each once"),
+        (["RUN", "OTHER", "--format", "md"], "several runs are compared; name the folder for the files with --out"),
+        (["RUN", "OTHER", "--save", "a.npz"], "--save writes whole tracks of one run; name one run"),
         (["RUN", "--chunk", "9", "--save", "a.npz"], "--save writes whole tracks of one run; .* leave out --chunk"),
         (["RUN", "--save", "a.npy"], "--save is a.npy; it must end with .npz"),
         (["RUN", "--every", "0"], "--every is 0; it must be at least 1"),

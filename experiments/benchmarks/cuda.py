@@ -31,7 +31,6 @@ Tree = TypeVar("Tree")
 
 HUMAN36M = Description("Human3.6M", False, H36M_17, H36M_17, 2, ("S1", "S5", "S6", "S7", "S8", "S9", "S11"))
 TRAIN_FRAMES, TRAIN_TRACKS = 1_559_752, 600  # S1, S5, S6, S7 and S8 at 50 Hz in four views
-TEST_FRAMES, TEST_TRACKS = 543_344, 236  # S9 and S11; the count of tracks hardly matters, it sizes two small arrays
 
 USABLE = 0.75  # of a card's memory: what JAX takes by default (XLA_PYTHON_CLIENT_MEM_FRACTION)
 
