@@ -28,9 +28,9 @@ class Scores(TypedDict):
     fps: float  # frames a second; NaN if the tracks differ
 
 
-WINDOWS: Mapping[int, int] = {2048: 1, 256: 4, 32: 8}
+WINDOWS: Mapping[int, int] = {2048: 1, 512: 2, 128: 4, 32: 8}
 """Output frames of a window, and how many windows a device lifts at once: the shapes of all compiled programs. Longer
-windows repeat less context, but outgrow a CPU's cache."""
+windows repeat less context, but outgrow a CPU's cache; in coarser steps more would be padded."""
 
 _IN_FLIGHT = 2  # batches: one is lifted while the next is made
 
