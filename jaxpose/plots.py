@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -13,6 +14,11 @@ RIGHT, LEFT, MIDDLE = "#c0392b", "#2471a3", "#424949"
 PULL, GHOST = "#1e8449", "0.82"
 
 _LONGEST_ARROW = 0.25  # metres, as drawn
+
+
+def side_colour(skeleton: Skeleton, joint: int) -> str:
+    """The colour of a joint and of the bone that ends there: right red, left blue, middle grey."""
+    return RIGHT if joint in skeleton.right else LEFT if joint in skeleton.left else MIDDLE
 
 
 def draw_pose(axes: Axes, pose: np.ndarray, skeleton: Skeleton, *, linewidth: float = 2.0) -> None:
@@ -26,8 +32,9 @@ def draw_pose(axes: Axes, pose: np.ndarray, skeleton: Skeleton, *, linewidth: fl
     """
     pose = np.asarray(pose)
     for parent, child in skeleton.bones:
-        colour = RIGHT if child in skeleton.right else LEFT if child in skeleton.left else MIDDLE
-        axes.plot(*pose[[parent, child]].T, color=colour, linewidth=linewidth, solid_capstyle="round")
+        axes.plot(
+            *pose[[parent, child]].T, color=side_colour(skeleton, child), linewidth=linewidth, solid_capstyle="round"
+        )
         if skeleton.joints[child] == "head":
             axes.plot(*pose[[parent, child]].mean(axis=0)[:, None], "o", color=MIDDLE, markersize=4.5 * linewidth)
 
@@ -118,6 +125,40 @@ def training_curves(records: Sequence[Mapping[str, float]], *, title: str) -> Fi
     rates.step([record["epoch"] for record in records], [record["learning_rate"] for record in records], where="pre")
     rates.set(xlabel="epoch", ylabel="learning rate")
     rates.grid(alpha=0.3)
+    return figure
+
+
+def joint_errors(pose: np.ndarray, errors: np.ndarray, skeleton: Skeleton, *, title: str) -> Figure:
+    """Error by joint, on a skeleton and as bars: area and colour of a disc grow with the error.
+
+    Args:
+      pose: (J, 3) metres, z up, facing -y, to draw the errors on.
+      errors: (J,) mm.
+      skeleton: of both.
+      title: what the numbers are of; says so if the data are synthetic.
+
+    Returns:
+      The figure.
+    """
+    figure = Figure(figsize=(9.5, 0.31 * skeleton.num_joints + 1), layout="constrained")
+    figure.suptitle(title, fontsize="small", wrap=True)
+    body, bars = figure.subplots(1, 2, width_ratios=(3, 4))
+    shade = colormaps["YlOrRd"](0.1 + 0.55 * errors / errors.max())
+    seen = pose[:, [0, 2]]
+    _draw_ghost(body, seen, skeleton)
+    body.scatter(*seen.T, s=100 + 500 * errors / errors.max(), c=shade, edgecolors="0.3", linewidths=0.8, zorder=2)
+    for place, error in zip(seen, errors, strict=True):
+        body.annotate(f"{error:.0f}", place, ha="center", va="center", fontsize=7, zorder=3)
+    body.set(aspect="equal", title="from the front, mm")
+    body.margins(0.2, 0.05)
+    body.set_axis_off()
+    drawn = bars.barh(range(skeleton.num_joints), errors, color=shade, edgecolor="0.3", linewidth=0.8)
+    bars.bar_label(drawn, fmt="%.1f", padding=3, fontsize="small")
+    bars.set_yticks(range(skeleton.num_joints), skeleton.joints, fontsize="small")
+    bars.axvline(errors.mean(), color="0.3", linewidth=1, linestyle=":")
+    bars.set(xlabel=f"error, mm; dotted: the mean, {errors.mean():.1f}", xlim=(0, 1.12 * errors.max()))
+    bars.invert_yaxis()
+    bars.spines[["top", "right"]].set_visible(False)
     return figure
 
 

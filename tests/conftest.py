@@ -62,6 +62,23 @@ def prepared(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def untrained(prepared, tmp_path_factory):
+    """An untrained network for the prepared data, saved as a run leaves it; its test split is S9."""
+    from samples import DESCRIPTION
+
+    from jaxpose import checkpoint, loop
+    from jaxpose.config import Config
+    from jaxpose.runs import write_settings
+
+    run = tmp_path_factory.mktemp("runs") / "run"
+    config = Config(data=str(prepared), filter_widths=(3,), channels=8, batch_size=8, test_split="S9")
+    write_settings(run, config, DESCRIPTION)
+    with checkpoint.open_checkpoints(run) as checkpoints:
+        checkpoint.save(checkpoints, 7, loop.init(loop.build_recipe(config, DESCRIPTION, 65), jax.random.key(3)))
+    return run
+
+
 @pytest.fixture
 def refusal(capsys):
     """Run a command that must refuse: the one line that it prints before it exits with code 2."""

@@ -6,31 +6,18 @@ import pytest
 from samples import DESCRIPTION, make_track
 
 from data_prep import contract
-from jaxpose import checkpoint, lifter, loop
-from jaxpose.config import Config
+from jaxpose import lifter, loop
 from jaxpose.dataset import track_lengths
 from jaxpose.errors import InputError
 from jaxpose.metrics import mpjpe
-from jaxpose.runs import write_settings
 from jaxpose.scoring import score
 from jaxpose.skeleton import COCO_17
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
 
-@pytest.fixture(scope="module")
-def run(prepared, tmp_path_factory):
-    """An untrained network, saved as a run leaves it."""
-    run = tmp_path_factory.mktemp("runs") / "run"
-    config = Config(data=str(prepared), filter_widths=(3,), channels=8, batch_size=8, test_split="S9")
-    write_settings(run, config, DESCRIPTION)
-    with checkpoint.open_checkpoints(run) as checkpoints:
-        checkpoint.save(checkpoints, 7, loop.init(loop.build_recipe(config, DESCRIPTION, 65), jax.random.key(3)))
-    return run
-
-
-def test_a_run_lifts_its_test_split(run, prepared):
-    opened = lifter.open_run(run)
+def test_a_run_lifts_its_test_split(untrained):
+    opened = lifter.open_run(untrained)
     description, tracks, split = lifter.load_fitting(opened)
     frames = opened.join(tracks)
     lifted = opened.lift(frames)
@@ -43,10 +30,10 @@ def test_a_run_lifts_its_test_split(run, prepared):
                       score(lifted, frames.poses, tracks)["actions"]["Walking"]["mpjpe"])  # fmt: skip
 
 
-def test_other_splits_and_data(run, tmp_path):
-    opened = lifter.open_run(run)
+def test_other_splits_and_data(untrained, tmp_path):
+    opened = lifter.open_run(untrained)
     assert lifter.load_fitting(opened, split="S1")[1][0].subject == "S1"
     other = DESCRIPTION._replace(layout=COCO_17, splits=("S9",))
     contract.write(tmp_path / "coco", other, lambda split: [make_track(subject=split)], text="COCO")
-    with pytest.raises(InputError, match=f"coco has layout coco_17, but {run} was trained on h36m_17"):
+    with pytest.raises(InputError, match=f"coco has layout coco_17, but {untrained} was trained on h36m_17"):
         lifter.load_fitting(opened, str(tmp_path / "coco"))

@@ -14,6 +14,7 @@ from jaxpose.plots import (
     contact_sheet,
     descents,
     draw_pose,
+    joint_errors,
     joint_terms,
     project_view,
     pulls,
@@ -135,3 +136,16 @@ def test_the_matrix_of_conflicts():
     assert "cosine" in bar.get_ylabel()
     colours = {text.get_text(): text.get_color() for text in matrix.texts}
     assert colours["1.00"] != colours["0.00"]  # light on dark, dark on light
+
+
+def test_errors_by_joint_are_written_sized_and_coloured(pose):
+    errors = np.linspace(10, 90, 17)
+    figure = joint_errors(pose, errors, H36M_17, title="sample motion")
+    body, bars = figure.axes
+    assert [text.get_text() for text in body.texts] == [f"{error:.0f}" for error in errors]
+    (discs,) = body.collections
+    np.testing.assert_allclose(discs.get_offsets(), pose[:, [0, 2]])
+    assert (np.diff(discs.get_sizes()) > 0).all()
+    assert len({tuple(colour) for colour in discs.get_facecolors()}) == 17
+    np.testing.assert_allclose([bar.get_width() for bar in bars.patches], errors)
+    assert [label.get_text() for label in bars.get_yticklabels()] == list(H36M_17.joints)
