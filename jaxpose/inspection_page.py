@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from jaxpose import tables
 from jaxpose.errors import InputError
 from jaxpose.files import write_whole
+from jaxpose.page import page as whole_page
 from jaxpose.tables import Table
 
 COLUMNS = ("term", "weight", "loss,\nmm", "worst\njoint", "worst\nframe", "pull,\n%", "if all 1,\n%")
@@ -44,26 +45,6 @@ FIGURES = {
         "the same way; -1, they pull against each other; 0, neither minds the other, or one has no gradient.",
     ),
 }
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font: 16px/1.5 sans-serif; color: #222; max-width: 1100px; margin: 2em auto; padding: 0 1em; }}
-table {{ border-collapse: collapse; }}
-th, td {{ padding: 0.2em 0.8em; border-bottom: 1px solid #ddd; }}
-img {{ max-width: 100%; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>{caption}</p>
-{table}
-{figures}
-</body>
-</html>
-"""
 
 
 def page(title: str, caption: str, table: Table) -> str:
@@ -72,8 +53,7 @@ def page(title: str, caption: str, table: Table) -> str:
         f'<h2>{escape(heading)}</h2>\n<p>{escape(text)}</p>\n<img src="{file}" alt="{escape(heading)}">'
         for file, (heading, text) in FIGURES.items()
     )
-    shown = tables.page_part(table)
-    return _PAGE.format(title=escape(title), caption=escape(caption), table=shown, figures=figures)
+    return whole_page(title, f"<p>{escape(caption)}</p>\n{tables.page_part(table)}\n{figures}")
 
 
 def write_folder(out: Path, text: str, figures: Mapping[str, Figure]) -> None:

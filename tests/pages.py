@@ -15,7 +15,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.links += [value for key, value in attrs if key in ("src", "href", "srcset", "action")]
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "img", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
