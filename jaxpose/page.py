@@ -44,7 +44,7 @@ pre { font-size: 13px; }
 .player #cursor { position: absolute; top: 5px; bottom: 40px; width: 2px; background: #c0392b; z-index: 1; }
 .player .controls { display: flex; flex-wrap: wrap; align-items: center; gap: 0.4em 1.2em; margin: 0.5em 0; }
 .player #slider { flex: 1; min-width: 200px; }
-.player #play { width: 3em; height: 2.2em; }
+.player #play { width: 5em; height: 2.2em; }
 .player #readout { min-width: 25em; font-variant-numeric: tabular-nums; }
 .help { color: #555; font-size: 14px; }"""
 
