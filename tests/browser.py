@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import time
@@ -64,6 +65,7 @@ class Tab:
 
     def _next(self):
         while b"\0" not in self.buffer:
+            assert select.select([self.read], [], [], 90)[0], "the browser does not answer"
             received = os.read(self.read, 1 << 20)
             assert received, "the browser went away"
             self.buffer += received
@@ -96,7 +98,7 @@ def browser(profile):
     try:
         yield Tab(ours_out, ours_in)
     finally:
-        os.kill(process, signal.SIGTERM)
+        os.kill(process, signal.SIGKILL)  # its profile is thrown away; nothing is worth waiting for
         os.waitpid(process, 0)
         os.close(ours_out)
         os.close(ours_in)
