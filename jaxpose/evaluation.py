@@ -27,7 +27,7 @@ LIKE_NOTE = (
 
 def setting(description: Description, split: str, tracks: Sequence[Track], protocol: Protocol) -> Setting:
     """The setting of tracks as they were loaded."""
-    return Setting(description, split, protocol, paper.incomparable(description, tracks, protocol))
+    return Setting(description, split, protocol, paper.incomparable(description, paper.scored(tracks), protocol))
 
 
 def all_tables(runs: Sequence[Evaluated], where: Setting, by: Sequence[Part]) -> dict[str, Table]:

@@ -6,7 +6,7 @@ where the two differ, the average is marked, and a note below the table says wha
 """
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -134,28 +134,46 @@ INPUT_NOTE = (
 )
 
 
-def incomparable(description: Description, tracks: Sequence[Track], protocol: Protocol) -> str:
-    """Why the printed rows must not stand beside what is measured on these tracks; empty if they may.
+class Scored(NamedTuple):
+    """What numbers are of."""
+
+    subjects: Collection[str]
+    actions: Collection[str]
+    frames: float
+    rates: Collection[float]  # frames a second
+
+
+def scored(tracks: Sequence[Track]) -> Scored:
+    """What the published protocol scores of some tracks."""
+    there = [track for track in tracks if counts(track, PUBLISHED)]
+    return Scored(
+        subjects={track.subject for track in there},
+        actions={track.action.split(" ")[0] for track in there},
+        frames=int(track_lengths(there).sum()),
+        rates={track.fps for track in there},
+    )
+
+
+def incomparable(description: Description, there: Scored, protocol: Protocol) -> str:
+    """Why the printed rows must not stand beside what was scored; empty if they may.
 
     Data are known as Human3.6M by what is in them, not by their title, which anyone may choose: 17 joints, the test
     subjects, all actions, and the number of frames, which no other motion has by chance.
     """
-    there = [track for track in tracks if counts(track, PUBLISHED)]
-    subjects = tuple(sorted({track.subject for track in there}))
-    frames = int(track_lengths(there).sum())
+    subjects = tuple(sorted(there.subjects))
     if description.synthetic:
         return "the motion is synthetic"
     if description.skeleton != H36M_17:
         return f"the skeleton is {description.skeleton.name}, not {H36M_17.name}"
     if subjects != TEST_SUBJECTS:
         return f"the subjects are {', '.join(subjects)}, not S9 and S11"
-    if {track.action.split(" ")[0] for track in there} != set(ACTIONS):
+    if set(there.actions) != set(ACTIONS):
         return "the actions are not the fifteen of Human3.6M"
-    if frames != TEST_FRAMES or {track.fps for track in there} != {TEST_FPS}:
-        rates = ", ".join(f"{fps:g}" for fps in sorted({track.fps for track in there}))
+    if there.frames != TEST_FRAMES or set(there.rates) != {TEST_FPS}:
+        rates = ", ".join(f"{fps:g}" for fps in sorted(there.rates))
         return (
-            f"these are {frames:,} frames at {rates} frames/s, and published results are of {TEST_FRAMES:,} at "
-            f"{TEST_FPS:g}"
+            f"these are {there.frames:,.0f} frames at {rates} frames/s, and published results are of "
+            f"{TEST_FRAMES:,} at {TEST_FPS:g}"
         )
     return "" if protocol == PUBLISHED else "published results are of another protocol"
 

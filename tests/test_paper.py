@@ -187,7 +187,7 @@ def tracks_of(frames=543_344, subjects=("S9", "S11"), actions=paper.ACTIONS, fps
 
 
 def test_human36m_is_known_by_what_is_in_it():
-    assert paper.incomparable(DESCRIPTION, tracks_of(), PUBLISHED) == ""
+    assert paper.incomparable(DESCRIPTION, paper.scored(tracks_of()), PUBLISHED) == ""
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_human36m_is_known_by_what_is_in_it():
 )
 def test_other_data_and_protocols_are_not_compared(description, tracks, protocol, reason):
     there = DESCRIPTION._replace(**description)
-    assert paper.incomparable(there, tracks_of(**tracks), Protocol(**protocol)) == reason
+    assert paper.incomparable(there, paper.scored(tracks_of(**tracks)), Protocol(**protocol)) == reason
 
 
 def test_runs_stand_below_the_printed_rows():

@@ -24,8 +24,8 @@ from jaxpose.config import Config
 from jaxpose.dataset import Description
 from jaxpose.errors import InputError, reported
 from jaxpose.files import write_whole
+from jaxpose.protocol import PUBLISHED
 from jaxpose.runs import read_log, read_settings
-from jaxpose.skeleton import H36M_17
 
 METRICS = tuple(results.HEADINGS)
 UNITS = {"mpjve": "mm/frame", "mpjae": "mm/frame²"}  # of the others, mm
@@ -146,23 +146,10 @@ def _phrases(configs: Sequence[Config], field: str) -> list[str]:
 
 
 def incomparable(run: Run) -> str:
-    """Why the paper's rows must not stand beside a run; empty if they may.
-
-    Human3.6M is known by what was scored, and not by its title: skeleton, subjects, actions, number and rate of frames.
-    """
-    description, subjects = run.description, tuple(sorted(run.config.test_split.split("+")))
-    if description.synthetic:
-        return "the motion is synthetic"
-    if description.skeleton != H36M_17:
-        return f"the skeleton is {description.skeleton.name}, not {H36M_17.name}"
-    if subjects != paper.TEST_SUBJECTS:
-        return f"the subjects are {', '.join(subjects)}, not {' and '.join(paper.TEST_SUBJECTS)}"
-    if run.errors.keys() != {*paper.ACTIONS, AVERAGE}:
-        return "the actions are not the fifteen of Human3.6M"
-    if (run.frames, run.fps) != (paper.TEST_FRAMES, paper.TEST_FPS):
-        rates = f"{paper.TEST_FRAMES:,} at {paper.TEST_FPS:g} frames/s"
-        return f"the test frames are {run.frames:,.0f} at {run.fps:g} frames/s, not {rates}"
-    return ""
+    """Why the paper's rows must not stand beside a run; empty if they may. Results are always of `PUBLISHED`."""
+    actions = run.errors.keys() - {AVERAGE}
+    there = paper.Scored(run.config.test_split.split("+"), actions, run.frames, (run.fps,))
+    return paper.incomparable(run.description, there, PUBLISHED)
 
 
 def printed(metric: str) -> tuple[dict[str, list[float]], list[str]]:
