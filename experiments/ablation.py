@@ -3,10 +3,9 @@
     python -m data_prep.h36m --archives data_3d_h36m.npz --keypoints data_2d_h36m_noisy.npz --out cmu
     python -m experiments.ablation --data cmu --out runs/ablation
 
-Every setting trains from three seeds on S1 and S5 and is tested on S9. With `--validate` it trains on S1 and is tested
-on S5: weights are chosen by that, never by S9. A score is the mean over the ends of the last three epochs, because
-single epochs scatter more than the settings differ. A run that is done is kept: after an interruption the same command
-goes on.
+Every setting trains from three seeds on S1 and S5 and is tested on S9. Weights are chosen by parts of S1 and S5, never
+by S9: `--train-split S1 --test-split S5`. A score is the mean over the ends of the last three epochs, because single
+epochs scatter more than the settings differ. Runs that are done are kept: the same command goes on with the others.
 """
 
 import dataclasses
@@ -65,7 +64,7 @@ def train_and_score(config: Config, data: Data) -> dict[str, Any]:
     """Train, and score the test tracks at the end of each of the last epochs.
 
     Args:
-      config: its splits are not read.
+      config: the data are given beside it.
       data: the tracks of both splits.
 
     Returns:
@@ -137,7 +136,8 @@ def main(
     out: Path,
     settings: tuple[str, ...] = tuple(SETTINGS),
     seeds: tuple[int, ...] = (0, 1, 2),
-    validate: bool = False,
+    train_split: str = "S1+S5",
+    test_split: str = "S9",
 ) -> None:
     """Train every setting from every seed, and compare.
 
@@ -146,19 +146,20 @@ def main(
       out: folder of the runs' scores, and of `ablation.md`, `ablation.json` and `ablation.png`.
       settings: those to run.
       seeds: of each setting.
-      validate: train on S1 and test on S5.
+      train_split: subjects, or parts of them, to train on.
+      test_split: those to test on; parts of S1 and S5 for the choice of weights.
     """
     with reported():
         if unknown := set(settings) - set(SETTINGS):
             raise InputError(f"there is no setting {min(unknown)!r}; choose from {', '.join(SETTINGS)}")
         keep_compiled()
-        train_split, test_split = ("S1", "S5") if validate else ("S1+S5", "S9")
+        base = dataclasses.replace(BASE, data=data, train_split=train_split, test_split=test_split)
         description, train = load(data, train_split)
         splits = Data(description, train, load(data, test_split)[1])
         console, runs = Console(), {}
         for name in dict.fromkeys((BASELINE, *settings)):
             for seed in seeds:
-                config = dataclasses.replace(BASE, data=data, seed=seed, **SETTINGS[name])
+                config = dataclasses.replace(base, seed=seed, **SETTINGS[name])
                 runs.setdefault(name, []).append(_kept(out, name, config, splits, console))
         splits_and_seeds = f"trained on {train_split}, tested on {test_split}, seeds {', '.join(map(str, seeds))}"
         caption = f"{results.source(description)}: {splits_and_seeds}"

@@ -63,6 +63,8 @@ def test_a_kept_run_with_other_settings_is_trained_again(tiny, tmp_path, monkeyp
     for _ in range(2):
         ablation.main("somewhere", tmp_path, settings=("none",), seeds=(0,))
     assert trained == [8, 4]
+    ablation.main("somewhere", tmp_path, settings=("none",), seeds=(0,), test_split="S1+S5")
+    assert trained == [8, 4, 4]  # of other tracks, it is another run
     assert json.loads((tmp_path / "none-0.json").read_text())["config"]["channels"] == 4
 
 
