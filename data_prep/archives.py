@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from jaxpose.errors import InputError
+from jaxpose.files import read_bytes
 
 LARGEST_BYTES = 2**30
 """The most that one member may hold."""
@@ -42,8 +43,10 @@ def members(source: Path) -> Iterator[Member]:
         raise InputError(f"{source}: no such file or folder")
     if source.is_dir():
         for path in sorted(path for path in source.rglob("*") if path.is_file()):
-            yield Member(path.relative_to(source).as_posix(), path.stat().st_size, path.read_bytes)
+            yield Member(path.relative_to(source).as_posix(), path.stat().st_size, lambda path=path: content(path))
         return
+    if not source.is_file():  # a pipe would be waited for, a device has no end
+        raise InputError(f"{source}: no file or folder; name an archive, or a folder")
     total = 0
     for member in _guarded(source, _zipped(source) if zipfile.is_zipfile(source) else _tarred(source)):
         if PurePosixPath(member.path).is_absolute() or ".." in PurePosixPath(member.path).parts:
@@ -55,6 +58,20 @@ def members(source: Path) -> Iterator[Member]:
                 "no motion data are as large: download the archive again, from where it is published"
             )
         yield member._replace(read=lambda member=member: _read(source, member))
+
+
+def content(path: Path) -> bytes:
+    """What a file of motion data holds.
+
+    Raises:
+      InputError: there is no such file, it cannot be read, or it is far larger than motion data are.
+    """
+    try:
+        return read_bytes(path, most=LARGEST_BYTES)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; download it again") from None
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; download it again") from error
 
 
 def is_archive(path: Path) -> bool:

@@ -10,7 +10,6 @@ called as the joint, with `_end`. What stands before a colon, as in `mixamorig:H
 """
 
 import functools
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,11 +21,13 @@ import rich
 import tyro
 
 from data_prep import bvh_file, contract
+from data_prep.archives import LARGEST_BYTES
 from data_prep.bvh_file import Capture
 from data_prep.filming import film, place
 from jaxpose.calibration import H36M_CAMERAS
 from jaxpose.dataset import Description, Track
 from jaxpose.errors import InputError, reported
+from jaxpose.files import read_bytes, read_json
 from jaxpose.resampling import resample
 from jaxpose.skeleton import H36M_17
 
@@ -70,11 +71,11 @@ def read_map(name: str) -> JointMap:
       InputError: there is no such map or file, or it does not give joints for each joint of `H36M_17`.
     """
     try:
-        found = MAPS[name] if name in MAPS else json.loads(Path(name).read_bytes())
-    except OSError as error:
+        found = MAPS[name] if name in MAPS else read_json(Path(name))
+    except FileNotFoundError as error:
         known = ", ".join(MAPS)
         raise InputError(f"--map {name}: no such file ({error.strerror}), and no known map: {known}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"{name}: not a JSON file ({error}); give an object of names of joints") from None
     given = found if isinstance(found, Mapping) else {}
     missing = [joint for joint in H36M_17.joints if joint not in given]
@@ -201,9 +202,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _read(path: Path) -> Capture:
     try:
-        return bvh_file.read(path.read_bytes(), str(path))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; name BVH files") from None
+        return bvh_file.read(read_bytes(path, most=LARGEST_BYTES), str(path))
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', error)}; name BVH files") from None
 
 
 def _likely_scales(path: Path, up: str) -> str:

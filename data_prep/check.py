@@ -131,7 +131,8 @@ def contact_sheet(tracks: Sequence[Track], description: Description, *, frames: 
     figure = Figure(figsize=(4 * frames, 2.6 * rows + 0.6), layout="constrained")
     figure.suptitle(
         f"{results.source(description)}. Lines: 3D poses, projected; dots: 2D keypoints; right red, left blue. "
-        "Beside them the poses from the camera's right, over the floor of the world."
+        "Beside them the poses from the camera's right, over the floor of the world.",
+        parse_math=False,
     )
     grid = figure.subplots(rows, 4, squeeze=False).reshape(-1, 2)
     for axes in grid.flat:
@@ -141,7 +142,7 @@ def contact_sheet(tracks: Sequence[Track], description: Description, *, frames: 
         clip = _excerpt(track, frames)
         _draw_image(image, clip, description)
         _draw_side(side, clip, description.skeleton)
-        image.set_title(name(track), fontsize="medium")
+        image.set_title(name(track), fontsize="medium", parse_math=False)
     return figure
 
 
@@ -170,7 +171,7 @@ def check(
         whole = [track for track in tracks if examinable(track, description)]
         drawn += _spread(whole, -(-MOST_DRAWN // len(description.splits)))
 
-    console = Console()
+    console = Console(markup=False)
     for split, found in reports.items():
         console.print(table(split, found))
     lines = [line for found in reports.values() for line in complaints(found)]

@@ -11,17 +11,20 @@ D3_Positions hold world coordinates in millimetres, 32 joints, 50 frames a secon
 camera space, D3_Positions_mono_universal the poses of one average skeleton, D2_Positions projections.
 """
 
+import contextlib
+import itertools
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import cdflib
+import cdflib.cdfread
 import numpy as np
 
 from data_prep import h36m_npz, matlab
-from data_prep.archives import is_archive, members
+from data_prep.archives import content, is_archive, members
 from jaxpose.errors import InputError
 
 ACTIONS = (
@@ -62,6 +65,7 @@ _FILE = re.compile(
     r"(?:^|/)(?P<subject>[Ss]\d+)/(?:MyPoseFeatures|MyPoses)/(?P<kind>[^/]+)/"
     r"(?P<action>[^/]+?)(?P<camera>\.\d{8})?(?P<form>\.cdf\.mat|\.cdf|\.h5)$"
 )
+_MOST_STEPS = 20_000  # of the loops over the parts of a CDF file: more than the longest recording has frames
 _MOST_NUMBERS = 96 * 10**6  # of a recording: a hundred times the longest
 
 
@@ -151,7 +155,7 @@ def read(subject: str, files: Mapping[str, File]) -> dict[str, np.ndarray]:
         if container.suffix == ".npz":
             poses |= {action: pose for (s, action), pose in h36m_npz.read_poses(container).items() if s == subject}
         elif "" in actions:
-            poses[actions[""]] = _poses(str(container), container.name, container.read_bytes())
+            poses[actions[""]] = _poses(str(container), container.name, content(container))
         else:
             for member in members(container):
                 if member.path in actions:
@@ -171,13 +175,13 @@ def _files(place: Path) -> Iterator[tuple[File, str]]:
     """Every file, also in archives, with the path that says what it is."""
     if place.is_dir():
         for member in members(place):
-            path = place.resolve() / member.path
+            path = Path(os.path.abspath(place), member.path)
             if path.suffix == ".npz" or _FILE.search(path.as_posix()):
                 yield File(path), path.as_posix()
             elif is_archive(path):
                 yield from _files(path)
-    elif place.suffix == ".npz" or _FILE.search(place.resolve().as_posix()):
-        yield File(place), place.resolve().as_posix()
+    elif place.suffix == ".npz" or _FILE.search(Path(os.path.abspath(place)).as_posix()):
+        yield File(place), Path(os.path.abspath(place)).as_posix()
     else:
         for member in members(place):
             yield File(place, member.path), member.path
@@ -192,14 +196,14 @@ def _number(subject: str) -> tuple[int, str]:
     return len(subject), subject
 
 
-def _poses(where: str, name: str, content: bytes) -> np.ndarray:
+def _poses(where: str, name: str, found: bytes) -> np.ndarray:
     """The poses in the content of a file, (T, 17, 3) metres."""
     if name.endswith(".cdf"):
-        values = _cdf_variable(where, content)
+        values = _cdf_variable(where, found)
     elif name.endswith(".h5"):
-        values = matlab.read_hdf5(where, content, "3D_positions").T
+        values = matlab.read_hdf5(where, found, "3D_positions").T
     else:
-        values = matlab.read_cell(where, content, "data")
+        values = matlab.read_cell(where, found, "data")
     values = np.asarray(values)
     if values.ndim == 3 and len(values) == 1:
         values = values[0]
@@ -208,13 +212,15 @@ def _poses(where: str, name: str, content: bytes) -> np.ndarray:
             f"{where}: the poses are {values.dtype} of shape {values.shape}, not numbers of shape (1, frames, 96); "
             "take D3_Positions, and download them again"
         )
-    return h36m_npz.seventeen(where, values.reshape(-1, 32, 3).astype(np.float32) / 1000)
+    with np.errstate(invalid="ignore", over="ignore"):  # damaged numbers are found by what follows
+        metres = values.reshape(-1, 32, 3).astype(np.float32) / 1000
+    return h36m_npz.seventeen(where, metres)
 
 
-def _cdf_variable(where: str, content: bytes) -> np.ndarray:
+def _cdf_variable(where: str, found: bytes) -> np.ndarray:
     """The variable `Pose` of a CDF file. cdflib reads files alone: one at a time, of a few MB, is a temporary file."""
-    with tempfile.NamedTemporaryFile(suffix=".cdf") as file:
-        file.write(content)
+    with tempfile.NamedTemporaryFile(suffix=".cdf") as file, _counted_loops():
+        file.write(found)
         file.flush()
         try:
             cdf = cdflib.CDF(file.name)
@@ -234,3 +240,21 @@ def _cdf_variable(where: str, content: bytes) -> np.ndarray:
         except Exception as error:  # damaged bytes can make cdflib raise anything
             fault = f"{type(error).__name__}: {error}"
             raise InputError(f"{where}: not a CDF file, or damaged ({fault}); download it again") from error
+
+
+@contextlib.contextmanager
+def _counted_loops() -> Iterator[None]:
+    """Let cdflib loop no longer than a recording takes: it believes every count, and a crafted one takes hours."""
+    taken = itertools.count()
+
+    def bounded(*arguments: int) -> Iterator[int]:
+        for index in range(*arguments):
+            if next(taken) > _MOST_STEPS:
+                raise ValueError(f"it declares more than {_MOST_STEPS} parts")
+            yield index
+
+    cdflib.cdfread.range = bounded  # found in the module before the built-in one
+    try:
+        yield
+    finally:
+        del cdflib.cdfread.range

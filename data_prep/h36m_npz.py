@@ -47,8 +47,11 @@ def holds_poses(path: Path) -> bool:
     """Whether an npz file has `positions_3d`."""
     if not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return "positions_3d.npy" in archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "positions_3d.npy" in archive.namelist()
+    except zipfile.BadZipFile:
+        return False
 
 
 @_once

@@ -27,7 +27,7 @@ import numpy as np
 import rich
 import tyro
 
-from data_prep import contract, matlab, skeletool
+from data_prep import archives, contract, matlab, skeletool
 from jaxpose.cameras import Camera
 from jaxpose.dataset import Description, Track
 from jaxpose.errors import InputError, reported
@@ -130,7 +130,8 @@ def tracks(
 
 def _tracks(subject: str, path: Path, poses: str, cameras: Sequence[int]) -> Iterator[Track]:
     """A sequence as its cameras see it."""
-    sequence, content, rig = path.parent.name, _content(path), skeletool.read(path.with_name("camera.calibration"))
+    sequence, rig = path.parent.name, skeletool.read(path.with_name("camera.calibration"))
+    content = archives.content(path)
     positions, keypoints = (matlab.read_cell(str(path), content, variable) for variable in (poses, "annot2"))
     frames, fps = _VIDEO_FRAMES[subject][sequence == "Seq2"], 50.0 if (subject, sequence) in _FAST else 25.0
     for number in cameras:
@@ -144,7 +145,7 @@ def _tracks(subject: str, path: Path, poses: str, cameras: Sequence[int]) -> Ite
 
 def _test_track(subject: str, path: Path, poses: str) -> Track:
     """The sequence of a test subject. Its variables are (3 or 2, 17, 1, frames) in MATLAB's order of axes."""
-    content = _content(path)
+    content = archives.content(path)
     positions, keypoints = (matlab.read_numbers(str(path), content, variable).T for variable in (poses, "annot2"))
     seen = _joints(str(path), poses, positions, _JOINTS_17, 3) / 1000
     points = _joints(str(path), "annot2", keypoints, _JOINTS_17, 2)
@@ -158,13 +159,6 @@ def _joints(where: str, variable: str, frames: np.ndarray, joints: Sequence[str]
         raise InputError(f"{where}: {variable} has shape {frames.shape}, not {wanted}; download it again")
     wanted = [joints.index(_OTHER_NAMES.get(joint, joint)) for joint in H36M_17.joints]
     return frames.reshape(-1, len(joints), channels)[:, wanted].astype(np.float32)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; download it again") from None
 
 
 def convert(

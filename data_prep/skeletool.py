@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from jaxpose.cameras import Camera
 from jaxpose.errors import InputError
+from jaxpose.files import read_bytes
 
 _Z_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])  # from a world with y up
 _LARGEST_BYTES = 2**20
@@ -25,10 +26,9 @@ def read(path: Path) -> dict[int, Camera]:
       InputError: the file cannot be read, or a camera in it is not as the module says, not rigid or distorts.
     """
     try:
-        with path.open("rb") as file:
-            text = file.read(_LARGEST_BYTES).decode("utf-8", "replace")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; download it again") from None
+        text = read_bytes(path, most=_LARGEST_BYTES).decode("utf-8", "replace")
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', error)}; download it again") from None
     found = {}
     for name, *lines in (block.splitlines() for block in re.split(r"^\s*name\b", text, flags=re.MULTILINE)[1:]):
         where = f"{path}: camera {name.strip():.20}"

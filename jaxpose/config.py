@@ -1,12 +1,19 @@
 """What a run is made of: one frozen dataclass that checks itself, and the presets by name."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
-from typing import get_args
+from typing import get_args, get_type_hints
+
+import typeguard
 
 from jaxpose.errors import InputError
 from jaxpose.losses import QUANTITIES
 from jaxpose.models.layers import Precision
+from jaxpose.skeleton import plain
+
+_LONGEST = 2**20  # frames of a receptive field
+_WIDEST = 2**16  # channels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,13 +73,20 @@ class Config:
             if not truth:
                 raise InputError(f"--{field.replace('_', '-')} is {getattr(self, field)!r}; it must be {expected}")
 
+        require(self.precision in get_args(Precision), "precision", f"one of {', '.join(get_args(Precision))}")
+        for field, kind in get_type_hints(Config).items():
+            name = kind.__name__ if isinstance(kind, type) else kind
+            require(_is_of(kind, getattr(self, field)), field, f"of type {name}")
+        for field in ("data", "train_split", "test_split"):
+            require(plain(getattr(self, field)), field, "one line of text, of at most 500 characters")
         widths = self.filter_widths
         require(len(widths) > 0 and all(w > 0 and w % 2 for w in widths), "filter_widths", "odd numbers above zero")
-        require(self.precision in get_args(Precision), "precision", f"one of {', '.join(get_args(Precision))}")
+        require(math.prod(widths) <= _LONGEST, "filter_widths", f"at most {_LONGEST} frames together")
+        require(self.channels <= _WIDEST, "channels", f"at most {_WIDEST}")
         for field in ("channels", "frames", "batch_size", "clip_frames", "epochs", "log_every"):
-            require(getattr(self, field) > 0, field, "at least 1")
+            require(0 < getattr(self, field) < 2**31, field, "at least 1 and less than 2^31")
         require(0 <= self.dropout < 1, "dropout", "at least 0 and less than 1")
-        require(self.steps is None or self.steps > 0, "steps", "at least 1")
+        require(self.steps is None or 0 < self.steps < 2**31, "steps", "at least 1 and less than 2^31")
         require(0 < self.learning_rate < float("inf"), "learning_rate", "above 0")
         require(0 < self.learning_rate_decay <= 1, "learning_rate_decay", "above 0 and at most 1")
         require(0 <= self.seed < 2**32, "seed", "at least 0 and less than 2^32")
@@ -82,7 +96,16 @@ class Config:
         require(self.clip_frames >= needed, "clip_frames", f"at least {needed}, for differences in time")
         clips = not self.constraints or 0 < self.clips <= self.batch_size
         require(clips, "clips", f"at least 1 and at most --batch-size, {self.batch_size}")
-        require(0 <= self.ramp[0] <= self.ramp[1], "ramp", "two epochs, the first not after the second")
+        require(0 <= self.ramp[0] <= self.ramp[1] < float("inf"), "ramp", "two epochs, the first not after the second")
+
+
+def _is_of(kind: object, value: object) -> bool:
+    """Whether a value is of a type, with all that it holds; a whole number is a float, too."""
+    try:
+        typeguard.check_type(value, kind, collection_check_strategy=typeguard.CollectionCheckStrategy.ALL_ITEMS)
+    except typeguard.TypeCheckError:
+        return False
+    return True
 
 
 QUICK = Config(filter_widths=(3, 3, 3), channels=256, batch_size=512, epochs=8)

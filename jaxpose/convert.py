@@ -112,7 +112,7 @@ def export_run(run: Path, file: Path) -> None:
     shapes = loop.variable_shapes(model, description)
     state = checkpoint.load(run, {"step": jax.ShapeDtypeStruct((), jnp.int32), **shapes})
     weights, log = published.torch_from_params(state, steps=int(state["step"])), read_log(run)
-    epoch = int(log[-1]["epoch"]) if log else config.epochs
+    epoch = int(log[-1].get("epoch", config.epochs)) if log else config.epochs
     learning_rate = config.learning_rate * config.learning_rate_decay**epoch
     published.write_weights(file, weights, epoch=epoch, learning_rate=learning_rate)
 

@@ -2,8 +2,8 @@
 
 import difflib
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxpose.errors import InputError
 from jaxpose.kinematics import mirror, root_relative
-from jaxpose.skeleton import Skeleton
+from jaxpose.skeleton import Skeleton, plain
 
 
 class Track(NamedTuple):
@@ -51,6 +51,28 @@ class Frames(NamedTuple):
     track: jax.Array  # (F,) int32, which track a frame belongs to
     first: jax.Array  # (N,) int32, the first frame of each track
     last: jax.Array  # (N,) int32, its last frame
+
+
+def describe(data: Mapping[str, Any]) -> Description:
+    """The description whose fields are in a mapping, as a JSON file holds them: skeletons as dicts, tuples as lists.
+
+    Raises:
+      ValueError: a field is missing, unknown, or of another kind; says which.
+    """
+    if not isinstance(data, Mapping) or data.keys() != set(Description._fields):
+        raise ValueError(f"the fields must be {', '.join(Description._fields)}")
+    for field, kind in (("title", str), ("synthetic", bool), ("skeleton", dict), ("layout", dict)):
+        if not isinstance(data[field], kind):
+            raise ValueError(f"{field} is {data[field]!r:.50}")
+    if data["channels"] not in (2, 3):
+        raise ValueError(f"channels is {data['channels']!r:.50}; it must be 2 or 3")
+    if not isinstance(data["splits"], list | tuple):
+        raise ValueError(f"splits is {data['splits']!r:.50}")
+    for text in (data["title"], *data["splits"]):
+        if not isinstance(text, str) or not plain(text):
+            raise ValueError(f"{text!r:.50} is no plain text")
+    made = {field: Skeleton.from_dict(data[field]) for field in ("skeleton", "layout")}
+    return Description(**{**data, **made, "splits": tuple(data["splits"])})
 
 
 def join(tracks: Sequence[Track]) -> Frames:

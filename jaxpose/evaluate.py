@@ -89,7 +89,7 @@ def evaluate(command: Command) -> None:
         measures = measure(predictions, targets, scored, protocol=command.protocol, skeleton=skeleton)
         runs.append(Evaluated(called, lifter.config, measures))
 
-    console, written = Console(), [command.save] if command.save else []
+    console, written = Console(markup=False), [command.save] if command.save else []
     found = evaluation.all_tables(runs, where, command.by)
     for table in tables.say_once(found.values()):
         tables.show(console, table)

@@ -106,7 +106,7 @@ def inspect(command: Command) -> None:
     figures = draw(pose, target, findings, window, description.skeleton, caption)
     write_folder(out, page(name(track), caption, table), figures)
 
-    console = Console()
+    console = Console(markup=False)
     console.print(caption, style="bold yellow" if description.synthetic else None, soft_wrap=True)
     tables.show(console, table)
     console.print(f"The page is {out / 'index.html'}", soft_wrap=True)

@@ -83,7 +83,7 @@ def contact_sheet(
     columns = 2
     rows = -(-len(clips) // columns)
     figure = Figure(figsize=(frames * columns, 2.4 * rows + 0.4), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -97,7 +97,8 @@ def contact_sheet(
             seen = project_view(pose - [*middle, 0], facing + azimuth, elevation)
             draw_pose(axes, seen[:, :2] + [place * spacing, 0], skeleton)
         axes.axhline(0, color="0.8", linewidth=1, zorder=0)
-        axes.set(title=name, xlim=(-0.6, frames * spacing - 0.4), ylim=(-0.15, 2.0), aspect="equal")
+        axes.set_title(name, parse_math=False)
+        axes.set(xlim=(-0.6, frames * spacing - 0.4), ylim=(-0.15, 2.0), aspect="equal")
     return figure
 
 
@@ -105,14 +106,16 @@ def training_curves(records: Sequence[Mapping[str, float]], *, title: str) -> Fi
     """The course of a run: training loss and test error by epoch, and the learning rate.
 
     Args:
-      records: of the run's log, in order; some have a `test_mpjpe` (metres, over all test frames).
+      records: of the run's log, in order, with `epoch`, `loss` and `learning_rate`, others are not drawn; some have a
+        `test_mpjpe` (metres, over all test frames).
       title: what the numbers are of; says so if the data are synthetic.
 
     Returns:
       The figure; save it with `figure.savefig`.
     """
+    records = [record for record in records if {"epoch", "loss", "learning_rate"} <= record.keys()]
     figure = Figure(figsize=(8, 5), layout="constrained")
-    figure.suptitle(title, fontsize="small", wrap=True)
+    figure.suptitle(title, fontsize="small", wrap=True, parse_math=False)
     errors, rates = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     for name, label in (("loss", "training loss"), ("test_mpjpe", "test MPJPE, all frames")):
         points = [(record["epoch"], 1000 * record[name]) for record in records if name in record]
@@ -228,7 +231,7 @@ def joint_terms(tables: Mapping[str, np.ndarray], terms: Sequence[str], skeleton
     """
     size = (1 + 0.62 * len(terms) * len(tables), 1.8 + 0.27 * skeleton.num_joints)
     figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(title, fontsize="small", wrap=True)
+    figure.suptitle(title, fontsize="small", wrap=True, parse_math=False)
     (panels,) = figure.subplots(1, len(tables), sharey=True, squeeze=False)
     for axes, (heading, table) in zip(panels, tables.items(), strict=True):
         sums = np.sum(table, axis=0)
@@ -237,7 +240,7 @@ def joint_terms(tables: Mapping[str, np.ndarray], terms: Sequence[str], skeleton
         _number_cells(axes, image, percent, digits=0)
         columns = [f"{term}\n{total:.3g}" for term, total in zip(terms, sums, strict=True)]
         axes.set_xticks(range(len(terms)), columns, rotation=45, ha="right", rotation_mode="anchor", fontsize="small")
-        axes.set_yticks(range(skeleton.num_joints), skeleton.joints, fontsize="small")
+        axes.set_yticks(range(skeleton.num_joints), skeleton.joints, fontsize="small", parse_math=False)
         axes.set_title(heading, fontsize="small")
     return figure
 
@@ -255,7 +258,7 @@ def conflict_matrix(cosines: np.ndarray, terms: Sequence[str], *, title: str) ->
     """
     size = 2.2 + 0.55 * len(terms)
     figure = Figure(figsize=(size + 1, size), layout="constrained")
-    figure.suptitle(title, fontsize="small", wrap=True)
+    figure.suptitle(title, fontsize="small", wrap=True, parse_math=False)
     axes = figure.subplots()
     image = axes.imshow(cosines, cmap="RdBu", vmin=-1, vmax=1)
     _number_cells(axes, image, cosines, digits=2)
@@ -277,7 +280,7 @@ def _panels(count: int, title: str) -> tuple[Figure, Sequence[Axes]]:
     """A figure with that many panels, three in a row."""
     rows = -(-count // 3)
     figure = Figure(figsize=(16, 3.4 * rows + 0.6), layout="constrained")
-    figure.suptitle(title, wrap=True)
+    figure.suptitle(title, wrap=True, parse_math=False)
     grid = figure.subplots(rows, 3, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()

@@ -4,20 +4,23 @@ A prepared data set is a folder with one TFDS data set of array_record files; on
 is one subject. The skeleton and the layout of the keypoints travel with it as TFDS metadata.
 """
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxpose import dataset
 from jaxpose.dataset import Description, Track, name
 from jaxpose.errors import InputError
-from jaxpose.skeleton import Skeleton
+from jaxpose.files import read_json
+from jaxpose.records import check_declared
+from jaxpose.skeleton import plain
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
+_NAMES = ("subject", "action", "camera")
 CONTRACT_VERSION = "1.0.0"
 """Raise the first number when an old reader could not make sense of a new data set."""
 
@@ -69,8 +72,10 @@ def read_unchecked(data_dir: Path, split: str) -> tuple[Description, list[Track]
             "a part of one with 'S1[:50%]'"
         ) from None
     try:
+        for shard in {part.filename for part in builder.info.splits[split].file_instructions}:
+            check_declared(Path(shard))
         return description, [_track(example) for example in source]
-    except RuntimeError as error:  # array_record found a file missing, short or altered
+    except _DAMAGE as error:
         raise InputError(f"{data_dir} is damaged or incomplete ({error}); prepare or copy it again") from error
 
 
@@ -82,6 +87,9 @@ def fault(track: Track, description: Description) -> str:
     """
     skeleton, layout, channels = description.skeleton, description.layout, description.channels
     positions, keypoints = track.positions_3d, track.keypoints_2d
+    for field in _NAMES:
+        if not plain(getattr(track, field)):
+            return f"{name(track)!r:.100}: {field} is not one line of at most 500 characters"
     if positions.ndim != 3 or positions.shape[1:] != (skeleton.num_joints, 3):
         wanted = f"(frames, {skeleton.num_joints}, 3) as skeleton {skeleton.name!r} has it"
         return f"{name(track)}: positions_3d have shape {positions.shape}, not {wanted}"
@@ -120,38 +128,71 @@ def _opened(data_dir: Path) -> "tfds.core.DatasetBuilder":
     if not (data_dir / "features.json").is_file():
         raise _not_prepared(data_dir, "no features.json in it")
     try:
-        # features.json names the classes that decode the data, and TFDS would import any module to find them.
-        json.loads((data_dir / "features.json").read_text("utf-8"), object_hook=_trusted)
-        return tfds.builder_from_directory(data_dir)
+        _check_features(read_json(data_dir / "features.json"))
+        for other in ("dataset_info.json", "metadata.json"):  # which TFDS reads whole, whatever they are
+            read_json(data_dir / other)
+        builder = tfds.builder_from_directory(data_dir)
+        _check_shards(builder, data_dir)
     except Exception as error:  # TFDS and protobuf raise many kinds for files that are not theirs
         raise _not_prepared(data_dir, str(error).partition("\n")[0]) from error
+    return builder
 
 
-def _trusted(node: dict[str, Any]) -> dict[str, Any]:
-    """`node` of a features.json, if TFDS itself has the class that it names."""
-    for key in ("pythonClassName", "python_class_name"):
-        if not str(node.get(key, "tensorflow_datasets.")).startswith("tensorflow_datasets."):
-            raise ValueError(f"features.json names a foreign class, {node[key]!r}")
-    return node
+_TFDS = "tensorflow_datasets.core.features"
+_CLASSES = {
+    f"{_TFDS}.features_dict.FeaturesDict", f"{_TFDS}.text_feature.Text",
+    f"{_TFDS}.scalar.Scalar", f"{_TFDS}.tensor_feature.Tensor",
+}  # fmt: skip
+_VALUES = {"pythonClassName": _CLASSES, "dtype": {"float32", "int32"}, "encoding": {"none", "bytes"}}
+_WORDS = {"description", "featuresDict", "features", "text", "tensor", "shape", "dimensions", *_VALUES, *Track._fields}
+_DAMAGE = (RuntimeError, ValueError, LookupError, TypeError, OSError)
+"""What array_record, TFDS and NumPy raise for records that are missing, short, altered, or not what features.json says;
+a damaged word is a `UnicodeDecodeError`, a `ValueError`."""
+
+
+def _check_features(node: Any) -> None:
+    """Refuse a features.json that has in it what the contract does not need.
+
+    It names the classes that decode the data. TFDS would import any module to find them, under several spellings, and
+    has some that run other programs, or unpack without limit.
+    """
+    if isinstance(node, dict):
+        for word, value in node.items():
+            if word not in _WORDS or (word in _VALUES and value not in _VALUES[word]):
+                foreign = "names a foreign class" if word == "pythonClassName" else "has a foreign entry"
+                raise ValueError(f"features.json {foreign}, {value if word in _VALUES else word!r:.100}")
+            _check_features(value)
+    elif isinstance(node, list):
+        for value in node:
+            _check_features(value)
+
+
+def _check_shards(builder: "tfds.core.DatasetBuilder", data_dir: Path) -> None:
+    """Refuse records of another format, and any that do not lie in the folder itself."""
+    if getattr(builder.info.file_format, "value", None) != "array_record":
+        raise ValueError("its records are not array_record files")
+    if not builder.info.splits:
+        raise ValueError("it has no splits")
+    for split in builder.info.splits.values():
+        if not plain(split.name):
+            raise ValueError(f"split {split.name!r:.50} is no plain name")
+        if split.num_examples < 1:
+            raise ValueError(f"split {split.name!r} has no tracks")
+        if any(Path(shard).parent != data_dir for shard in split.filepaths):
+            raise ValueError(f"split {split.name!r} leads out of the folder")
 
 
 def _description(builder: "tfds.core.DatasetBuilder", data_dir: Path) -> Description:
     """The description that travels in the metadata."""
-    missing = sorted(set(Track._fields) - set(builder.info.features))
-    if missing:
+    features = builder.info.features
+    if missing := sorted(set(Track._fields) - set(features)):
         raise _not_prepared(data_dir, f"a TFDS data set without {', '.join(missing)}")
     if builder.version.major != int(CONTRACT_VERSION.partition(".")[0]):
         raise _not_prepared(data_dir, f"version {builder.version}, this program reads {CONTRACT_VERSION}")
     try:
-        metadata = builder.info.metadata
-        return Description(
-            title=metadata["title"],
-            synthetic=metadata["synthetic"],
-            skeleton=Skeleton.from_dict(metadata["skeleton"]),
-            layout=Skeleton.from_dict(metadata["layout"]),
-            channels=builder.info.features["keypoints_2d"].shape[-1],
-            splits=tuple(builder.info.splits),
-        )
+        described = {field: builder.info.metadata[field] for field in ("title", "synthetic", "skeleton", "layout")}
+        shape, splits = features["keypoints_2d"].shape, tuple(builder.info.splits)
+        return dataset.describe(described | {"channels": shape[-1] if shape else None, "splits": splits})
     except (LookupError, TypeError, ValueError) as error:
         raise _not_prepared(data_dir, f"metadata.json: {type(error).__name__} {error}") from error
 
@@ -165,6 +206,9 @@ def _not_prepared(data_dir: Path, reason: str) -> InputError:
 
 def _track(example: dict[str, Any]) -> Track:
     """One example as TFDS decodes it: strings are bytes, numbers are numpy scalars."""
-    texts = {field: example[field].decode("utf-8") for field in ("subject", "action", "camera")}
+    texts = {field: example[field].decode("utf-8") for field in _NAMES}
+    for field, text in texts.items():
+        if not plain(text):
+            raise ValueError(f"{field} {text!r:.50} is no plain name")
     numbers = {"fps": float(example["fps"]), "width": int(example["width"]), "height": int(example["height"])}
     return Track(**{**example, **texts, **numbers})

@@ -89,7 +89,7 @@ def render(command: Command) -> None:
         clip = cut(clip, *command.frames)
     look = Look(f"{results.source(description)}, {clip.name}", command.azimuth, command.elevation, command.size)
     write_film(command.out, clip, description.skeleton, description.layout, look, fps=command.fps, source=command.video)
-    Console().print(f"{command.out} shows {len(clip.prediction)} frames of {clip.name}", soft_wrap=True)
+    Console(markup=False).print(f"{command.out} shows {len(clip.prediction)} frames of {clip.name}", soft_wrap=True)
 
 
 def check_suffix(out: Path) -> None:

@@ -69,7 +69,7 @@ def report(command: Command) -> None:
     Raises:
       InputError: there is no such run or data, they do not fit each other, or the page cannot be written.
     """
-    console, out = Console(), command.out or command.run / "report.html"
+    console, out = Console(markup=False), command.out or command.run / "report.html"
     lifter = open_run(command.run)
     description, tracks, split = load_fitting(lifter, command.data, command.split)
     frames = lifter.join(tracks)

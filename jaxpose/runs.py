@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from jaxpose.config import Config
-from jaxpose.dataset import Description
+from jaxpose.dataset import Description, describe
 from jaxpose.errors import InputError
-from jaxpose.files import write_text
-from jaxpose.skeleton import Skeleton
+from jaxpose.files import parse_json, read_json, read_text, write_text
+
+_LARGEST_LOG = 2**28  # bytes: a line for each of a million steps
+_LARGEST_NUMBER = 2**53  # of a record: steps are counted with whole numbers
 
 
 def new_run(preset: str, runs: Path = Path("runs")) -> Path:
@@ -62,13 +64,13 @@ def read_settings(run: Path) -> tuple[Config, Description]:
         ramp = settings.get("ramp", Config.ramp)  # which runs of older versions do not name
         config = Config(**settings | {"filter_widths": tuple(settings["filter_widths"]), "ramp": tuple(ramp)})
     except (InputError, KeyError, TypeError) as error:
-        raise InputError(f"{run / 'config.json'} does not hold the settings of a run: {error}") from error
+        raise InputError(
+            f"{run / 'config.json'} does not hold the settings of a run: {error}; undo the change to it"
+        ) from error
     try:
-        skeletons = {field: Skeleton.from_dict(data[field]) for field in ("skeleton", "layout")}
-        description = Description(**data | skeletons | {"splits": tuple(data["splits"])})
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{run / 'data.json'} does not describe a data set: {error}") from error
-    return config, description
+        return config, describe(data)
+    except ValueError as error:
+        raise InputError(f"{run / 'data.json'} does not describe a data set: {error}; undo the change to it") from error
 
 
 def append_log(run: Path, record: Mapping[str, float]) -> None:
@@ -78,10 +80,34 @@ def append_log(run: Path, record: Mapping[str, float]) -> None:
 
 
 def read_log(run: Path) -> list[dict[str, float]]:
-    """The records of the run's log; a last line that was cut short is left out."""
-    path = run / "metrics.jsonl"
-    whole_lines = path.read_text().split("\n")[:-1] if path.exists() else []
-    return [json.loads(line) for line in whole_lines]
+    """The records of the run's log, none if there is no log; a last line that was cut short is left out.
+
+    Raises:
+      InputError: the log cannot be read, or a line of it is not what `append_log` writes.
+    """
+    path, number = run / "metrics.jsonl", 0
+    try:
+        whole_lines = read_text(path, most=_LARGEST_LOG).split("\n")[:-1]
+        records = []
+        for number, line in enumerate(whole_lines, start=1):  # noqa: B007
+            records.append(_record(parse_json(line)))
+        return records
+    except FileNotFoundError:
+        return []
+    except ValueError as error:
+        where = f"{path}, line {number}," if number else f"{path}"
+        raise InputError(f"{where} cannot be read: {error}; remove the line, or the file") from error
+
+
+def _record(content: Any) -> dict[str, float]:
+    """A record of the log; raises `ValueError` for what is none."""
+    if not isinstance(content, dict) or "step" not in content:
+        raise ValueError("it is no object with a step")
+    for name, value in content.items():  # a loss may be NaN
+        number = type(value) in (int, float) and not abs(value) > _LARGEST_NUMBER
+        if not number or (name in ("step", "epoch") and not value >= 0):
+            raise ValueError(f"{name!r:.50} is {value!r:.50}, not a number")
+    return content
 
 
 def cut_log(run: Path, step: int) -> None:
@@ -93,11 +119,11 @@ def cut_log(run: Path, step: int) -> None:
 def _read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file of a run."""
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         raise InputError(f"{path.parent} holds no run: there is no {path.name}") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+    except ValueError as error:
+        raise InputError(f"{path} cannot be read: {error}; restore it, or train again") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path} does not hold a JSON object")
+        raise InputError(f"{path} does not hold a JSON object; restore it, or train again")
     return content

@@ -44,7 +44,13 @@ class Skeleton:
             if not truth:
                 raise ValueError(f"skeleton {self.name!r}: {fault}")
 
+        def whole(*indices: object) -> bool:
+            return all(type(index) is int for index in indices)
+
         require(count > 0, "no joints")
+        for text in (self.name, *self.joints, *(angle.name for angle in self.angles)):
+            require(isinstance(text, str) and plain(text), f"{text!r:.50} is no plain name")
+        require(whole(*self.parents, *paired), "a parent, left or right is not the index of a joint")
         require(len(set(self.joints)) == count, "two joints share a name")
         require(len(self.parents) == count, f"{count} joints but {len(self.parents)} parents")
         for joint, parent in enumerate(self.parents):
@@ -53,6 +59,7 @@ class Skeleton:
         require(len(set(paired)) == len(paired), "a joint is twice in left and right")
         require(all(0 <= joint < count for joint in paired), "left or right names a joint that is not there")
         for angle in self.angles:
+            require(len(angle.joints) == 3 and whole(*angle.joints), f"angle {angle.name}: not three joints")
             require(all(0 <= joint < count for joint in angle.joints), f"angle {angle.name}: no such joint")
             low, high = angle.range_deg
             require(0 <= low < high <= 180, f"angle {angle.name}: range of motion {angle.range_deg}")
@@ -92,10 +99,18 @@ class Skeleton:
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> "Skeleton":
-        """The inverse of `to_dict`, also after a round trip through JSON."""
-        angles = tuple(Angle(a["name"], tuple(a["joints"]), tuple(a["range_deg"])) for a in description["angles"])
-        sequences = {key: tuple(description[key]) for key in ("joints", "parents", "left", "right")}
-        return cls(name=description["name"], angles=angles, **sequences)
+        """The inverse of `to_dict`, also after a round trip through JSON; raises `ValueError` for anything else."""
+        try:
+            angles = tuple(Angle(a["name"], tuple(a["joints"]), tuple(a["range_deg"])) for a in description["angles"])
+            sequences = {key: tuple(description[key]) for key in ("joints", "parents", "left", "right")}
+            return cls(name=description["name"], angles=angles, **sequences)
+        except (LookupError, TypeError) as error:
+            raise ValueError(f"a skeleton has another structure ({type(error).__name__}: {error})") from error
+
+
+def plain(text: str) -> bool:
+    """Whether a text can stand in any table, file or title: one line of at most 500 characters, none a control."""
+    return len(text) <= 500 and text.isprintable()
 
 
 def layout(name: str, num_joints: int, left: Sequence[int], right: Sequence[int]) -> Skeleton:

@@ -93,7 +93,7 @@ def train(config: Config, run: Path, *, resume: bool = False) -> None:
         loss is no longer finite.
     """
     first = jax.process_index() == 0  # of several processes, the one that writes and prints
-    console = Console(quiet=not first)
+    console = Console(quiet=not first, markup=False)
     if not resume:
         refuse_occupied(run)
     console.print(f"Training on {device()}.")

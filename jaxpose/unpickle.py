@@ -37,7 +37,7 @@ def load_npz(path: Path) -> dict[str, Any]:
       InputError: no such file, not an npz archive, damaged, too big, or with a pickle of anything but arrays, dicts,
         lists, tuples, strings and numbers. Nothing that the file names has been called.
     """
-    if not path.exists():
+    if not path.is_file():  # a pipe would be waited for
         raise InputError(f"{path}: no such file")
     try:
         with zipfile.ZipFile(path) as archive:

@@ -8,7 +8,19 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "jaxpose"
 # From the ground up; a room imports from lower floors only, or from its own floor.
 FLOORS = (
-    {"errors", "files", "numerics", "skeleton", "tables", "layouts", "gaps", "resampling", "tracking", "unpickle"},
+    {
+        "errors",
+        "files",
+        "numerics",
+        "records",
+        "skeleton",
+        "tables",
+        "layouts",
+        "gaps",
+        "resampling",
+        "tracking",
+        "unpickle",
+    },
     {"detections", "formats", "arrays", "coco", "mediapipe", "mmpose", "openpose", "spreadsheet"},
     {"devices", "published"},
     {"layers", "temporal", "streaming", "rotations"},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxpose.errors import InputError, reported
+from jaxpose.errors import InputError, one_line, reported
 
 
 def test_an_input_error_is_one_line_and_exit_code_2(capsys):
@@ -22,3 +22,14 @@ def test_an_interrupt_is_exit_code_130(capsys):
 def test_other_errors_pass():
     with pytest.raises(KeyError), reported():
         raise KeyError("a bug")
+
+
+def test_what_a_terminal_would_obey_is_not_printed():
+    assert one_line(InputError("a\x1b[2Jb\x07 \ud800 ä")) == "a\ufffd[2Jb\ufffd \ufffd ä"
+
+
+def test_a_message_without_end_keeps_its_begin_and_its_remedy():
+    line = one_line(InputError(f"FILE: {'x' * 10**6}; mend it"))
+    assert line.startswith("FILE: xxx")
+    assert line.endswith("xxx; mend it")
+    assert len(line) < 1100
