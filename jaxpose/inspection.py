@@ -20,7 +20,7 @@ from jax.flatten_util import ravel_pytree
 
 from jaxpose import losses
 from jaxpose.losses import QUANTITIES
-from jaxpose.numerics import safe_divide, safe_norm, safe_normalize
+from jaxpose.numerics import floating, safe_divide, safe_norm, safe_normalize
 from jaxpose.skeleton import Skeleton
 
 POSITION = "position"
@@ -103,7 +103,7 @@ def gradients(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) ->
       (T, J, 3) metres of loss a metre for each of `TERMS`. A contribution is a mean over frames, so in a longer track
       the gradient of each frame is smaller.
     """
-    return jax.jacrev(lambda poses: contributions(poses, targets, skeleton))(predictions)
+    return jax.jacrev(lambda poses: contributions(poses, targets, skeleton))(floating(predictions))
 
 
 @functools.partial(jax.jit, static_argnames="names")
@@ -184,6 +184,7 @@ def descend(
     Returns:
       (steps + 1, T, J, 3) metres, the poses from the first to the last, and (steps + 1,) metres, the loss of each.
     """
+    predictions = floating(predictions)
     constraints = [name for name in weights if name != POSITION]
 
     def loss(poses: jax.Array) -> jax.Array:

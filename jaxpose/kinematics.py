@@ -31,7 +31,7 @@ def mirror(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
       (..., J, C), its own inverse.
     """
     chex.assert_axis_dimension(positions, -2, skeleton.num_joints)
-    sign = jnp.ones(positions.shape[-1], positions.dtype).at[0].set(-1)
+    sign = jnp.ones(positions.shape[-1], jnp.result_type(positions)).at[0].set(-1)
     return positions[..., jnp.asarray(skeleton.mirrored), :] * sign
 
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from jaxpose.cameras import Camera, project
 from jaxpose.kinematics import bone_lengths, finite_difference, joint_angles, range_excess, side_differences
-from jaxpose.numerics import safe_divide, safe_norm
+from jaxpose.numerics import floating, safe_divide, safe_norm
 from jaxpose.skeleton import Skeleton
 
 
@@ -102,6 +102,7 @@ def term(name: str, predictions: jax.Array, targets: jax.Array, skeleton: Skelet
     chex.assert_shape([predictions, targets], (None, skeleton.num_joints, 3))
     chex.assert_equal_shape([predictions, targets])
     quantity = QUANTITIES[name]
+    predictions, targets = floating(predictions), floating(targets)
     squares = ((quantity.of(predictions, skeleton) - quantity.of(targets, skeleton)) / quantity.unit) ** 2
     return jnp.sum(squares, axis=-1) if squares.ndim == 3 else squares
 
@@ -115,7 +116,7 @@ def bounded(squares: jax.Array) -> jax.Array:
 
     So no gradient grows with the error, as that of MPJPE does not either.
     """
-    return 2 * (jnp.sqrt(1 + squares) - 1)
+    return 2 * (jnp.sqrt(1 + floating(squares)) - 1)
 
 
 def defined(name: str, visible: jax.Array, skeleton: Skeleton) -> jax.Array:
@@ -153,6 +154,7 @@ def constraints(
     chex.assert_shape([predictions, targets], (None, None, skeleton.num_joints, 3))
     chex.assert_equal_shape([predictions, targets])
     visible = jnp.broadcast_to(visible, predictions.shape[:-1])
+    predictions, targets = floating(predictions), floating(targets)
     # Zeros for joints that do not count, before anything is computed from them: a NaN would survive a mask later.
     predictions, targets = (jnp.where(visible[..., None], x, 0) for x in (predictions, targets))
     parts = {}
@@ -236,7 +238,14 @@ def fit_limits(positions: jax.Array, skeleton: Skeleton, *, share: float = 0.999
 
     Returns:
       The same skeleton, with new ranges.
+
+    Raises:
+      ValueError: there are no poses, they are not finite, or an angle is the same in all of them.
     """
+    if not skeleton.angles:
+        return skeleton
+    if not positions.size:
+        raise ValueError("there are no poses to learn ranges of motion from")
     angles = np.rad2deg(joint_angles(positions, skeleton)).reshape(-1, len(skeleton.angles))
     tails = ((1 - share) / 2, (1 + share) / 2)
     ranges = np.quantile(angles, tails, axis=0).T

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxpose.kinematics import finite_difference
-from jaxpose.numerics import safe_divide, safe_norm, safe_normalize
+from jaxpose.numerics import floating, safe_divide, safe_norm, safe_normalize
 
 _einsum = functools.partial(jnp.einsum, precision="highest")  # by default a GPU may round the factors to 10 bits
 
@@ -189,6 +189,8 @@ def _best_rotation_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) ->
 
 def _best_rotation(correlation: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """Rotation and the decomposition U diag(s) Vᵀ, with reflections moved from U into the sign of the last s."""
+    correlation = floating(correlation)
+    correlation = jnp.where(jnp.isfinite(correlation), correlation, jnp.nan)  # of infinity LAPACK makes some rotation
     u, s, vt = jnp.linalg.svd(correlation, full_matrices=False)
     handedness = jnp.sign(jnp.linalg.det(u) * jnp.linalg.det(vt))
     flip = jnp.ones_like(s).at[..., -1].set(handedness)

@@ -10,6 +10,12 @@ import jax
 import jax.numpy as jnp
 
 
+def floating(x: jax.Array) -> jax.Array:
+    """`x` as float32, or float64 if it is that: squares of whole numbers and of halves overflow."""
+    x = jnp.asarray(x)
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 def safe_norm(x: jax.Array, *, axis: int | tuple[int, ...] = -1, keepdims: bool = False) -> jax.Array:
     """Euclidean norm along `axis`; its gradient is zero where the norm is zero.
 
@@ -21,6 +27,7 @@ def safe_norm(x: jax.Array, *, axis: int | tuple[int, ...] = -1, keepdims: bool 
     Returns:
       (...) norms. Vectors whose squared length underflows (below about 1e-19 in float32) count as zero.
     """
+    x = floating(x)
     square = jnp.sum(x * x, axis=axis, keepdims=keepdims)
     zero = square <= jnp.finfo(square.dtype).tiny  # false for NaN, which passes through
     return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, square)))
@@ -28,6 +35,7 @@ def safe_norm(x: jax.Array, *, axis: int | tuple[int, ...] = -1, keepdims: bool 
 
 def safe_divide(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
     """Quotient that is zero, with zero gradient, where the denominator is zero (or subnormal)."""
+    numerator, denominator = floating(numerator), floating(denominator)
     zero = jnp.abs(denominator) <= jnp.finfo(jnp.result_type(denominator, jnp.float32)).tiny
     return jnp.where(zero, 0, numerator / jnp.where(zero, 1, denominator))
 

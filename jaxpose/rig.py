@@ -3,6 +3,7 @@
 Angles are the columns of `jaxpose.actions.ANGLES`, in degrees; positions are metric with z up.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -153,7 +154,7 @@ def figure(angles: jax.Array, offsets: jax.Array) -> jax.Array:
     x, y, z = jnp.unstack(quaternion_from_axis_angle(turns[..., None] * np.eye(3, dtype=np.float32)), axis=-2)
     rotations = quaternion_multiply(y, quaternion_multiply(x, z))
     trunk, arms, legs = jnp.split(rotations, (_TRUNK.num_joints, _TRUNK.num_joints + 2 * _ARM.num_joints), axis=1)
-    arms, legs = (limb.reshape(len(angles), len(_SIDES), -1, 4) for limb in (arms, legs))
+    arms, legs = (limb.reshape(len(angles), len(_SIDES), limb.shape[1] // len(_SIDES), 4) for limb in (arms, legs))
     chest = quaternion_multiply(trunk[:, 0], trunk[:, 1])
     arms = arms.at[:, :, 0].set(quaternion_multiply(chest[:, None], arms[:, :, 0]))
 
@@ -163,7 +164,9 @@ def figure(angles: jax.Array, offsets: jax.Array) -> jax.Array:
     feet = legs[:, :, 2:]
     legs = forward_kinematics(legs, offsets[_LEG_ROWS].at[:, 0].set(0), hips, _LEG)
     soles = legs[:, :, 2:] + rotate(feet, safe_norm(offsets[_LEG_ROWS[0, 2]]) * _SOLE)
-    midline, arms, legs, soles = (part.reshape(len(angles), -1, 3) for part in (midline, arms, legs, soles))
+    midline, arms, legs, soles = (
+        part.reshape(len(angles), math.prod(part.shape[1:-1]), 3) for part in (midline, arms, legs, soles)
+    )
     return jnp.concatenate([jnp.concatenate([midline, arms, legs], axis=1)[:, _AS_H36M], soles], axis=1)
 
 

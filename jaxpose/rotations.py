@@ -38,7 +38,7 @@ def quaternion_multiply(p: jax.Array, q: jax.Array) -> jax.Array:
 def quaternion_inverse(q: jax.Array) -> jax.Array:
     """Inverse of unit quaternions (..., 4): the conjugate."""
     chex.assert_axis_dimension(q, -1, 4)
-    return q * jnp.asarray([1, -1, -1, -1], q.dtype)
+    return q * jnp.asarray([1, -1, -1, -1], jnp.result_type(q))
 
 
 def rotate(q: jax.Array, v: jax.Array) -> jax.Array:
@@ -88,7 +88,7 @@ def axis_angle_from_quaternion(q: jax.Array) -> jax.Array:
 
 def quaternion_to_matrix(q: jax.Array) -> jax.Array:
     """Rotation matrices (..., 3, 3) of unit quaternions (..., 4); column i is the image of axis i."""
-    columns = rotate(q[..., None, :], jnp.eye(3, dtype=q.dtype))
+    columns = rotate(q[..., None, :], jnp.eye(3, dtype=jnp.result_type(q)))
     return jnp.swapaxes(columns, -1, -2)
 
 

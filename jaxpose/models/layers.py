@@ -39,7 +39,7 @@ def read(x: jax.Array, reading: Reading, tap: int) -> jax.Array:
     source, target = reading.input, reading.output
     if source.clusters > 1:  # the clusters of every tap stand side by side
         taps = x.reshape(batch, target.clusters, reading.width, target.length, channels)
-        return taps[:, :, tap].reshape(batch, -1, channels)
+        return taps[:, :, tap].reshape(batch, target.clusters * target.length, channels)
     start = tap * reading.dilation
     if target.length == 1:  # a strided read
         stop = start + (target.clusters - 1) * target.spacing + 1
@@ -48,7 +48,7 @@ def read(x: jax.Array, reading: Reading, tap: int) -> jax.Array:
     x = x[:, start : start + target.clusters * target.spacing]
     missing = target.clusters * target.spacing - x.shape[1]
     x = jnp.pad(x, ((0, 0), (0, missing), (0, 0))).reshape(batch, target.clusters, target.spacing, channels)
-    return x[:, :, : target.length].reshape(batch, -1, channels)
+    return x[:, :, : target.length].reshape(batch, target.clusters * target.length, channels)
 
 
 def product(x: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
@@ -58,12 +58,12 @@ def product(x: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
     to 10 bits of mantissa; `bfloat16` rounds the factors to 7 bits, forwards and backwards, and sums in float32.
     """
     # As two axes: XLA multiplies a transposed matrix as it lies, but copies a transposed array of more axes first.
-    rows = x.reshape(-1, x.shape[-1])
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # not -1, which no empty batch can tell
     if precision == "bfloat16":
         rows = _rounded_product(rows, kernel)
     else:
         rows = jnp.matmul(rows, kernel, precision=_lax_precision(precision))
-    return rows.reshape(*x.shape[:-1], -1)
+    return rows.reshape(*x.shape[:-1], kernel.shape[-1])
 
 
 def _lax_precision(precision: Precision) -> jax.lax.Precision | None:
@@ -118,7 +118,7 @@ class Convolution(nn.Module):
         kernel = self.param("kernel", _uniform_fan_in, (reading.width, x.shape[-1], self.features))
         if reading.output.length == 1 and reading.width * reading.output.clusters == x.shape[1]:
             # The taps of an output frame are neighbours in memory: one matrix product does it all.
-            x = x.reshape(x.shape[0], reading.output.clusters, -1)
+            x = x.reshape(x.shape[0], reading.output.clusters, reading.width * x.shape[-1])
             return product(x, kernel.reshape(-1, self.features), self.precision)
         # XLA has no fast convolution of bfloat16 on a CPU.
         if reading.input.clusters == reading.output.clusters == 1 and self.precision != "bfloat16":
@@ -233,5 +233,6 @@ def drop(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
     """
     threshold = round(rate * 256)
     words = jax.random.bits(key, (*x.shape[:-1], -(-x.shape[-1] // 4)), "uint32")
-    octets = jax.lax.bitcast_convert_type(words, jnp.uint8).reshape(*x.shape[:-1], -1)[..., : x.shape[-1]]
+    octets = jax.lax.bitcast_convert_type(words, jnp.uint8)
+    octets = octets.reshape(*x.shape[:-1], 4 * words.shape[-1])[..., : x.shape[-1]]
     return jnp.where(octets >= threshold, x * (256 / (256 - threshold)), 0)

@@ -16,6 +16,7 @@ drop the first `after` poses, and at the end of the track give its last frame `a
 The same by scan: `jax.lax.scan(functools.partial(streaming.step, model, variables), state, frames)`.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ import optax
 
 from jaxpose.models.layers import BatchNorm, Precision, Reading, product
 from jaxpose.models.temporal import TemporalModel, plan
+from jaxpose.numerics import floating
 
 
 class Ring(NamedTuple):
@@ -115,6 +117,7 @@ def _lift(
 ) -> tuple[StreamState, jax.Array]:
     """One frame through the stack; `remember` gives the ring of a layer whose newest input is (B, C)."""
     chex.assert_rank(keypoints, 3)
+    keypoints = floating(keypoints)
     batch = len(keypoints)
     params, statistics = variables["params"], variables["batch_stats"]
 
@@ -125,10 +128,10 @@ def _lift(
     def convolve(x: jax.Array, name: str, precision: Precision = model.precision) -> jax.Array:
         """One position, (B, taps, C) or (B, C): the taps are neighbours in memory, one matrix product does it all."""
         kernel = params[name]["kernel"]
-        return product(x.reshape(batch, -1), kernel.reshape(-1, kernel.shape[-1]), precision)
+        return product(x.reshape(batch, math.prod(x.shape[1:])), kernel.reshape(-1, kernel.shape[-1]), precision)
 
     expand, *blocks = _readings(model)
-    state = [remember(expand, 0, keypoints.reshape(batch, -1))]
+    state = [remember(expand, 0, keypoints.reshape(batch, math.prod(keypoints.shape[1:])))]
     x = activate(convolve(_taps(state[0], expand), "expand", model.coordinate_precision), "expand_norm")
     for block, reading in enumerate(blocks, start=1):
         state.append(remember(reading, block, x))

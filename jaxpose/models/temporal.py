@@ -23,6 +23,7 @@ import flax.linen as nn
 import jax
 
 from jaxpose.models.layers import BatchNorm, Convolution, Frames, Pointwise, Precision, Reading, drop, read
+from jaxpose.numerics import floating
 
 
 @functools.lru_cache
@@ -96,6 +97,7 @@ class TemporalModel(nn.Module):
           ValueError: N is less than the receptive field.
         """
         chex.assert_rank(keypoints, 4)
+        keypoints = floating(keypoints)
         batch, available = keypoints.shape[:2]
         frames = available - sum(self.context)
         if frames < 1:
@@ -105,7 +107,7 @@ class TemporalModel(nn.Module):
             x = nn.relu(BatchNorm(name=name)(x, train=train, momentum=momentum))
             return drop(self.make_rng("dropout"), x, self.dropout) if train and self.dropout else x
 
-        x = keypoints.reshape(batch, available, -1)
+        x = keypoints.reshape(batch, available, math.prod(keypoints.shape[2:]))
         readings = plan(self.filter_widths, frames, causal=self.causal, dense=self.dense)
         x = Convolution(self.channels, self.coordinate_precision, name="expand")(x, readings[0])
         x = activate(x, "expand_norm")
