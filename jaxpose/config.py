@@ -114,7 +114,7 @@ PRESETS: Mapping[str, Config] = {
     "quick": QUICK,
     "baseline": Config(),
     "baseline-2048": Config(channels=2048),
-    "joint-aware": Config(channels=2048, epochs=85, constraints={"angle": 2.0, "velocity": 1.0, "acceleration": 1.0}),
+    "joint-aware": Config(channels=2048, epochs=85, constraints={"angle": 2.0, "velocity": 2.0}),
 }
 """Settings by name. `baseline` is VideoPose3D's, `baseline-2048` the joint-aware paper's ablation; the weights of
-`joint-aware` were chosen on a training subject (`experiments/joint_aware.md`)."""
+`joint-aware` were chosen on training subjects (`experiments/joint_aware.md`)."""
