@@ -59,13 +59,18 @@ def describe(data: Mapping[str, Any]) -> Description:
     Raises:
       ValueError: a field is missing, unknown, or of another kind; says which.
     """
-    if not isinstance(data, Mapping) or data.keys() != set(Description._fields):
+    needed = set(Description._fields) - Description._field_defaults.keys()
+    if not isinstance(data, Mapping) or not needed <= data.keys() <= set(Description._fields):
         raise ValueError(f"the fields must be {', '.join(Description._fields)}")
     for field, kind in (("title", str), ("synthetic", bool), ("skeleton", dict), ("layout", dict)):
         if not isinstance(data[field], kind):
             raise ValueError(f"{field} is {data[field]!r:.50}")
     if data["channels"] not in (2, 3):
         raise ValueError(f"channels is {data['channels']!r:.50}; it must be 2 or 3")
+    for field in ("fps", "extent"):
+        value = data.get(field)
+        if value is not None and not (type(value) in (int, float) and 0 < value < math.inf):
+            raise ValueError(f"{field} is {value!r:.50}; it must be above zero, or null")
     if not isinstance(data["splits"], list | tuple):
         raise ValueError(f"splits is {data['splits']!r:.50}")
     for text in (data["title"], *data["splits"]):

@@ -150,6 +150,7 @@ def test_names_that_a_terminal_or_a_path_would_obey_are_no_names(field, text):
     ("field", "value"),
     [
         ("title", 5), ("title", "a\nb"), ("title", "\ud800"), ("synthetic", "no"), ("channels", 4), ("channels", None),
+        ("fps", "50"), ("fps", 0), ("fps", float("nan")), ("extent", -1.0), ("extent", []),
         ("splits", "S1"), ("splits", [1]), ("splits", ["\x07"]), ("skeleton", []), ("layout", None), ("skeleton", {}),
         ("skeleton", H36M_17.to_dict() | {"parents": [0.5] * 17}), ("fresh", 1),
         ("skeleton", H36M_17.to_dict() | {"joints": [1] * 17}),
