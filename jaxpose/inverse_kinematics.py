@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jaxpose.kinematics import bone_lengths, bone_vectors
 from jaxpose.metrics import best_rotation
-from jaxpose.numerics import safe_norm
+from jaxpose.numerics import floating, safe_norm
 from jaxpose.rotations import quaternion_from_matrix, quaternion_multiply, quaternion_to_matrix, swing
 from jaxpose.skeleton import Skeleton
 
@@ -41,6 +41,7 @@ def mean_lengths(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
 def symmetric_lengths(lengths: jax.Array, skeleton: Skeleton) -> jax.Array:
     """Bone lengths (..., B) with those of limbs that mirror each other averaged."""
     left, right = jnp.asarray(skeleton.bone_pairs, jnp.int32).reshape(-1, 2).T
+    lengths = floating(lengths)
     mean = (lengths[..., left] + lengths[..., right]) / 2
     return lengths.at[..., left].set(mean).at[..., right].set(mean)
 
@@ -111,11 +112,11 @@ def inverse_kinematics(positions: jax.Array, offsets: jax.Array, skeleton: Skele
 
     Returns:
       (..., J, 4) unit quaternions (w, x, y, z), each relative to the parent's frame; a root's is relative to the
-      world. Gradients are finite everywhere.
+      world. Gradients are finite everywhere. A bone of which an end is NaN turns nothing.
     """
     chex.assert_axis_dimension(positions, -2, skeleton.num_joints)
     chex.assert_axis_dimension(offsets, -2, skeleton.num_joints)
-    spreads = _spreads(positions, offsets, skeleton)
+    spreads = _spreads(floating(positions), floating(offsets), skeleton)
     unturned = jnp.zeros((skeleton.num_joints + 1, *spreads.shape[1:-2], 4), spreads.dtype).at[..., 0].set(1)
 
     # A scan, not a loop over the joints: the loop's program takes a minute to compile.

@@ -36,6 +36,7 @@ from jaxpose.cameras import Camera
 from jaxpose.errors import InputError
 from jaxpose.models import streaming
 from jaxpose.models.temporal import TemporalModel, plan
+from jaxpose.motion import Motion
 from jaxpose.skeleton import H36M_17, Skeleton
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
@@ -169,6 +170,30 @@ FILES = "reads or writes files: tests/test_hostile_files.py"
 TEXT = "makes text"
 STATIC = "takes settings and gives what is static"
 SHARDING = "moves arrays between devices, whatever they hold"
+FLAT = {"predictions": lambda c: np.concatenate([c.poses()] * 2), "targets": lambda c: np.concatenate([c.poses(1)] * 2)}
+LENGTHS = {"lengths": lambda c: c.array(len(c.skeleton.bones))}
+MOTION = {"motion": lambda c: Motion("walk", c.poses(), c.skeleton, 50.0)}
+SEEN = {"seen": lambda c: np.arange(c.frames * c.skeleton.num_joints).reshape(c.frames, c.skeleton.num_joints) % 3 > 0}[
+    "seen"
+]
+POOLED = {
+    "values": lambda c: c.array(c.frames),
+    "weights": lambda c: np.ones(c.frames),
+    "place": lambda c: np.zeros(c.frames, int),
+}
+SUMMED = {
+    "compute": lambda c: lambda x: {"sum": x},
+    "arrays": lambda c: [c.poses()],
+    "lengths": lambda c: np.asarray([c.frames]),
+    "orders": lambda c: {},
+}
+REFUSED = dict.fromkeys(("nan", "inf"), "motion that is not finite is refused before")
+WRITTEN = "writes motion: tests/test_exports.py has what is not finite, empty or badly named refused"
+KEYPOINTS = "reads what a detector wrote: tests/test_formats.py and those of each format have it damaged"
+LIFTED = "reads a run: tests/test_lifting.py has the edges"
+MEASURED = "takes what measures.measure gives"
+CLIP = "cuts a clip, which is made of a track"
+DRAWN = "draws what plots.draw_pose draws: the tests of its module"
 STATE = "moves the state of a training, whose arrays are the program's own"
 
 
@@ -420,56 +445,90 @@ ROWS: dict[str, Row | str] = {
     **{f"convert.{name}": COMMAND for name in ("main", "import_run", "export_run")},
     **{f"evaluate.{name}": COMMAND for name in ("main", "evaluate")},
     **{f"train.{name}": COMMAND for name in ("main", "parse", "train", "device")},
+    # Rotations and skeletons of motion that is written for other programs.
+    "rotations.quaternion_from_matrix": row(arguments={"matrix": lambda c: c.array(c.frames, 3, 3)}, **TRACK),
+    "rotations.swing": row(
+        arguments={"source": lambda c: c.array(c.frames, 3), "target": lambda c: c.array(c.frames, 3, seed=1)}, **TRACK
+    ),
+    "inverse_kinematics.inverse_kinematics": row("jit", **TRACK, nan="finite"),
+    "inverse_kinematics.mean_lengths": row("jit", **TRACK, **FINITE, no_frames="no median without a frame"),
+    "inverse_kinematics.symmetric_lengths": row(arguments=LENGTHS, **TRACK),
+    "inverse_kinematics.rest_offsets": row(
+        arguments={"directions": lambda c: c.array(len(c.skeleton.bones), 3), **LENGTHS}, **TRACK
+    ),
+    "inverse_kinematics.split_branches": STATIC,
+    **{f"motion.{name}": row("", MOTION, **TRACK) for name in ("upright", "y_up", "z_up")},
+    "motion.filled": row("", MOTION, **TRACK, **FINITE),
+    "export_bvh.euler_zxy": row("", {"matrices": lambda c: c.array(c.frames, 3, 3)}, **TRACK, **REFUSED),
+    "export_bvh.mean_skeleton": row("", **TRACK, **REFUSED, no_frames="motion without frames is refused"),
+    **dict.fromkeys(("export_bvh.bvh", "export_c3d.c3d", "export_trc.trc"), WRITTEN),
+    **{f"exports.{name}": WRITTEN for name in ("check_path", "csv_text", "json_text", "npz", "write")},
+    **dict.fromkeys(("export_c3d.require_package", "motion.plain"), TEXT),
+    # Keypoints on their way into a lifter.
+    "gaps.fill": row("", {"values": lambda c: c.poses(), "seen": SEEN}, **TRACK),
+    "gaps.longest": row("", {"seen": SEEN}, **TRACK, **FINITE),
+    "resampling.resample": row(
+        "",
+        {"samples": lambda c: c.poses(), "source_fps": 30.0, "target_fps": 50.0},
+        **TRACK,
+        no_frames="takes one frame at least",
+    ),
+    "dataset.extent": row("", **TRACK, inf="finite", no_frames="no median without a frame"),
+    "tracking.associate": row(
+        "",
+        {"frames": lambda c: np.arange(c.frames), "keypoints": lambda c: c.poses()},
+        **TRACK,
+        **FINITE,
+        no_frames="a file without detections is refused",
+    ),
+    "lifting.cropped": row("", {"share": 0.3}, **TRACK, no_frames="no median without a frame"),
+    **{f"lifting.{name}": LIFTED for name in ("lift", "lift_person", "prepare", "named_layout", "training_fps")},
+    "layouts.find_layout": STATIC,
+    **{
+        f"{family}.read": KEYPOINTS
+        for family in ("arrays", "formats", "mediapipe", "mmpose", "openpose", "spreadsheet")
+    },
+    **{f"coco.{name}": KEYPOINTS for name in ("body", "frame_number", "read_annotations", "read_results")},
+    **{
+        f"detections.{name}": KEYPOINTS
+        for name in ("by_track", "field", "numbers", "parse_json", "person_id", "read_text", "triples")
+    },
+    "spreadsheet.holds_table": KEYPOINTS,
+    **dict.fromkeys(("unpickle.load_npz", "files.write_all"), FILES),
+    # Evaluation.
+    "measures.measure": row("", {**FLAT, **TRACKS}, **TRACK, one_frame="nan", short="nan"),
+    "measures.mean_of_known": row("", {"values": lambda c: c.poses(), "axis": 0}, **TRACK, **FINITE, no_frames="nan"),
+    "measures.pool": row("", POOLED, **TRACK, **FINITE, no_frames="there is a track at least"),
+    "measures.sum_by_track": row("", SUMMED, **TRACK),
+    **{f"measures.{name}": MEASURED for name in ("action_of", "average", "group_of")},
+    "bootstrap.interval": row("", {"values": lambda c: c.array(c.frames)}, **TRACK, **FINITE, no_frames="nan"),
+    "bootstrap.draws": row("", {"actions": lambda c: np.asarray(["a", "b"] * c.frames)}, **TRACK, **FINITE),
+    **dict.fromkeys(("bootstrap.distribution", "scoring.summarize"), MEASURED),
+    **{f"comparison.{name}": TEXT for name in ("comparison", "differences", "in_range", "intervals", "seeds")},
+    **{f"evaluation.{name}": TEXT for name in ("actions", "all_tables", "angles", "constraints", "facts", "groups_of")},
+    **{f"evaluation.{name}": TEXT for name in ("joints", "likelihoods", "notice", "setting")},
+    **{f"evaluate.{name}": COMMAND for name in ("refuse_contradictions", "save", "write")},
+    **{f"paper.{name}": TEXT for name in ("beside", "footnotes", "incomparable", "load", "mark", "mean", "scored")},
+    "paper.table": TEXT,
+    **{f"protocol.{name}": STATIC for name in ("choose", "counts", "cut", "in_words")},
+    **{f"results.{name}": TEXT for name in ("about", "cells", "number", "plain_json", "table")},
+    **{f"tables.{name}": TEXT for name in ("comma_separated", "latex", "latex_text", "markdown", "markdown_text")},
+    **{f"tables.{name}": TEXT for name in ("page_part", "say_once", "show")},
+    # What people look at.
+    "clips.joint_errors": row("", FLAT, **TRACK),
+    "clips.typical_pose": row("", **TRACK, **FINITE, no_frames="a clip has a frame at least"),
+    **{f"clips.{name}": CLIP for name in ("around", "crop", "cut", "make_clip")},
+    "viewer.pack": row("", {"values": lambda c: c.poses()}, **TRACK, **FINITE),
+    **dict.fromkeys(("viewer.player", "page.page", "page.picture"), TEXT),
+    **{f"film.{name}": DRAWN for name in ("describe", "film", "film_size", "strip")},
+    **{f"plots.{name}": DRAWN for name in ("joint_errors", "side_colour")},
+    **{f"video.{name}": FILES for name in ("pictures", "write_gif", "write_mp4")},
+    **{f"tensorboard.{name}": FILES for name in ("add_image", "open_events")},
+    **{f"predict.{name}": COMMAND for name in ("camera_looking_down", "main", "predict")},
+    **{f"render.{name}": COMMAND for name in ("check_suffix", "choose_frames", "main", "render", "write_film")},
+    **{f"report.{name}": COMMAND for name in ("body", "choose", "curves", "joint_figure", "main", "report")},
+    **{f"report.{name}": COMMAND for name in ("score_tables", "settings", "track_table")},
 }
-
-
-# Functions that came while this table was made, and are not looked at yet: make rows of these.
-UNSEEN = {
-    "arrays": "read",
-    "bootstrap": "distribution draws interval",
-    "clips": "around crop cut joint_errors make_clip typical_pose",
-    "coco": "body frame_number read_annotations read_results",
-    "comparison": "comparison differences in_range intervals seeds",
-    "dataset": "extent",
-    "detections": "by_track field numbers parse_json person_id read_text triples",
-    "evaluate": "refuse_contradictions save write",
-    "evaluation": "actions all_tables angles constraints facts groups_of joints likelihoods notice setting",
-    "export_bvh": "bvh euler_zxy mean_skeleton",
-    "export_c3d": "c3d require_package",
-    "export_trc": "trc",
-    "exports": "check_path csv_text json_text npz write",
-    "files": "write_all",
-    "film": "describe film film_size strip",
-    "formats": "read",
-    "gaps": "fill longest",
-    "inverse_kinematics": "inverse_kinematics mean_lengths rest_offsets split_branches symmetric_lengths",
-    "layouts": "find_layout",
-    "lifting": "cropped lift lift_person named_layout prepare training_fps",
-    "measures": "action_of average group_of mean_of_known measure pool sum_by_track",
-    "mediapipe": "read",
-    "mmpose": "read",
-    "motion": "filled plain upright y_up z_up",
-    "openpose": "read",
-    "page": "page picture",
-    "paper": "beside footnotes incomparable load mark mean scored table",
-    "plots": "joint_errors side_colour",
-    "predict": "camera_looking_down main predict",
-    "protocol": "choose counts cut in_words",
-    "render": "check_suffix choose_frames main render write_film",
-    "report": "body choose curves joint_figure main report score_tables settings track_table",
-    "resampling": "resample",
-    "results": "about cells number plain_json table",
-    "rotations": "quaternion_from_matrix swing",
-    "scoring": "summarize",
-    "spreadsheet": "holds_table read",
-    "tables": "comma_separated latex latex_text markdown markdown_text page_part say_once show",
-    "tensorboard": "add_image open_events",
-    "tracking": "associate",
-    "unpickle": "load_npz",
-    "video": "pictures write_gif write_mp4",
-    "viewer": "pack player",
-}
-ROWS |= {f"{module}.{name}": "not looked at yet" for module, names in UNSEEN.items() for name in names.split()}
 
 
 @functools.cache

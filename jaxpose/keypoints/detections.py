@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxpose.errors import InputError
+from jaxpose.files import read_bytes
 from jaxpose.keypoints.tracking import associate
 from jaxpose.skeleton import Skeleton
 
@@ -61,8 +62,8 @@ def read_text(path: Path) -> str:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"{path} is longer than the {MOST_BYTES >> 20} MiB that are read; split the video")
-        return path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_bytes(path, most=MOST_BYTES).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as text ({error}); copy or export it again") from error
 
 
