@@ -19,6 +19,7 @@ from data_prep import h36m, h36m_builder, h36m_mocap
 from jaxpose import prepared
 from jaxpose.calibration import H36M_CAMERAS
 from jaxpose.cameras import project
+from jaxpose.dataset import Description
 from jaxpose.skeleton import H36M_17
 
 ROOT = Path(__file__).parents[1]
@@ -84,7 +85,7 @@ def test_archives_as_downloaded(archives, tmp_path):
     out = run(archives, tmp_path / "out")
     check_all(out)
     description = prepared.describe(out)
-    assert description == ("Human3.6M, gt", False, H36M_17, H36M_17, 2, SUBJECTS)
+    assert description == Description("Human3.6M, gt", False, H36M_17, H36M_17, 2, SUBJECTS)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     track = prepared.read(out, "S9")[1][5]
     pixels = project(track.positions_3d, H36M_CAMERAS["S9"][track.camera])

@@ -198,7 +198,7 @@ def test_what_is_not_visible_does_not_count(name):
     chex.assert_tree_all_finite((parts, gradient))
     assert (gradient[hidden] == 0).all()
     moved = jnp.where(hidden[..., None], predictions + 7, predictions)
-    assert total(moved, targets)[0] == value
+    np.testing.assert_allclose(total(moved, targets)[0], value, rtol=1e-6)  # of two programs
 
     kept = []
     for p, t, h in zip(predictions, targets, hidden, strict=True):
