@@ -1,101 +1,174 @@
-"""Checkpoints of the training state, by Orbax: written in the background, each whole or not at all."""
+"""Checkpoints of the training state, by Orbax: written in the background, each whole or not at all, with checksums."""
 
 import contextlib
+import hashlib
+import json
+import logging
 import math
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
+from jax.experimental.multihost_utils import sync_global_devices
+from orbax.checkpoint import checkpoint_managers as policies
 
-from jaxpose.errors import InputError
+from jaxpose.errors import InputError, warn
+from jaxpose.files import read_json, write_text
 
 Tree = TypeVar("Tree")
+Which = Literal["last", "best"]
+"""The last checkpoint, or the one with the smallest error on the validation split."""
+
+CHECKSUMS = "checksums.json"
+"""In every checkpoint: SHA-256 by file. It is written before the checkpoint appears under its name."""
 
 
-def open_checkpoints(run: Path, *, keep: int = 2) -> ocp.CheckpointManager:
-    """The checkpoints of a run, a context manager that waits for the last one to be on disk.
+@contextlib.contextmanager
+def open_checkpoints(run: Path, *, keep: int = 2, after: int | None = None) -> Iterator[ocp.CheckpointManager]:
+    """The checkpoints of a run, to write more; at the end the last one is waited for.
+
+    What a process that was killed has left half-written is removed.
 
     Args:
       run: the run's folder.
-      keep: how many of the latest to keep.
+      keep: how many of the latest to keep, beside the best one if there are scores.
+      after: forget the checkpoints of later steps.
 
     Returns:
       Orbax's manager; steps are its keys.
 
     Raises:
-      InputError: what is there is damaged.
+      InputError: a checkpoint cannot be written.
     """
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep)
     folder = (run / "checkpoints").absolute()
-    _check_files(folder)
-    with _damage(folder):
-        return ocp.CheckpointManager(folder, options=options, item_handlers=ocp.PyTreeCheckpointHandler())
+    if jax.process_index() == 0:
+        _sweep(folder)
+        for step in steps(run):
+            if after is not None and step > after:
+                shutil.rmtree(folder / str(step))
+    sync_global_devices("the checkpoints are swept")
+    best = policies.BestN(get_metric_fn=_of_metrics, reverse=True, n=1)
+    options = ocp.CheckpointManagerOptions(
+        best_fn=_of_metrics,
+        preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), best]),
+        async_options=ocp.AsyncOptions(
+            post_finalization_callback=lambda: _seal(folder),
+            create_directories_asynchronously=False,  # a full disk then shows at once, not after a timeout
+        ),
+    )
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax would advise the user on stderr to save less often
+    with _refused(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        manager = ocp.CheckpointManager(folder, options=options, item_handlers=ocp.PyTreeCheckpointHandler())
+    try:
+        yield manager
+    finally:
+        with _refused(folder):
+            manager.close()
 
 
-def save(checkpoints: ocp.CheckpointManager, step: int, state: object) -> None:
-    """Save a state in the background; a step that is saved already is left alone."""
-    if step not in checkpoints.all_steps():
-        checkpoints.save(step, args=ocp.args.PyTreeSave(state))
-
-
-def load(run: Path, like: Tree) -> Tree:
-    """The latest state of a run, or a part of it, for reading only.
-
-    Args:
-      run: the run's folder.
-      like: see `restore`.
-
-    Returns:
-      What was saved.
-
-    Raises:
-      InputError: see `restore`.
-    """
-    if not (run / "checkpoints").is_dir():
-        raise InputError(f"{run} holds no checkpoint; train first")
-    with open_checkpoints(run) as checkpoints:
-        return restore(checkpoints, like)
-
-
-def restore(checkpoints: ocp.CheckpointManager, like: Tree) -> Tree:
-    """The latest state, or a part of it.
+def save(checkpoints: ocp.CheckpointManager, step: int, state: object, error: float | None = None) -> None:
+    """Save a state in the background; a step that is saved already, with its error if it has one, is left alone.
 
     Args:
       checkpoints: of a run.
+      step: of the state.
+      state: may be donated as soon as this returns.
+      error: on the validation split, by which the best checkpoint is chosen.
+
+    Raises:
+      InputError: this checkpoint, or the one before, cannot be written.
+    """
+    with _refused(checkpoints.directory):
+        if step in checkpoints.all_steps():
+            if error is None or _error(Path(checkpoints.directory, str(step))) is not None:
+                return
+            checkpoints.wait_until_finished()
+            checkpoints.delete(step)
+        metrics = {"error": math.inf if error is None else error}  # without any, Orbax complains on stderr
+        checkpoints.save(step, args=ocp.args.PyTreeSave(state), metrics=metrics)
+
+
+def check(checkpoints: ocp.CheckpointManager) -> None:
+    """Raise `InputError` if what is being written in the background cannot be."""
+    with _refused(checkpoints.directory):
+        checkpoints.check_for_errors()
+
+
+def steps(run: Path) -> list[int]:
+    """The steps of which a run holds checkpoints, damaged ones too."""
+    folder = run / "checkpoints"
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal()) if folder.is_dir() else []
+
+
+def load(run: Path, like: Tree, which: Which = "last", *, optional: tuple[str, ...] = ()) -> Tree:
+    """A state of a run, or a part of it. A damaged checkpoint is named on stderr, and the next good one is taken.
+
+    Args:
+      run: the run's folder.
       like: a state, or a dict of some of its fields; nothing else is read. Its arrays say on which devices what was
         saved shall be, their values do not matter; where it has a `jax.ShapeDtypeStruct` it gets an array of NumPy.
+      which: the last checkpoint, or the best.
+      optional: fields that stay as they are in `like` if the checkpoint has others in their place, or none.
 
     Returns:
       What was saved, in the structure of `like`.
 
     Raises:
-      InputError: there is none, it is damaged, or it belongs to another architecture.
+      InputError: there is no checkpoint, none that can be read, or it belongs to another architecture.
     """
-    step, folder = checkpoints.latest_step(), checkpoints.directory
-    if step is None:
-        raise InputError(f"{folder} holds no checkpoint; train first")
-    with _damage(folder / str(step)):
-        saved, wanted = _shapes(checkpoints.item_metadata(step).tree), _shapes(like)
-    fields = {name.partition("/")[0] for name in wanted}
-    names = wanted.keys() | {name for name in saved if name.partition("/")[0] in fields}
-    for name in sorted(names, reverse=True):  # params before opt_state and batch_stats, whose shapes follow from them
+    folders = [(run / "checkpoints" / str(step)).absolute() for step in reversed(steps(run))]
+    if not folders:
+        raise InputError(f"{run} holds no checkpoint; train first")
+    if which == "best":
+        folders = sorted((folder for folder in folders if _error(folder) is not None), key=_error)
+        if not folders:
+            raise InputError(f"{run} has no best checkpoint; train with --validation-split, or take the last one")
+    damage = []
+    for folder in folders:
+        _check_files(folder)
+        try:
+            if not (fault := _fault(folder)):
+                return _restore(folder, like, optional)
+        except InputError:
+            raise
+        except Exception as error:  # Orbax raises many kinds for files that are not as it left them
+            fault = f"{folder} cannot be read ({' '.join(str(error).split())[:200]})"
+        damage.append(fault)
+        if folder != folders[-1]:
+            warn(f"{fault}; going back to an earlier checkpoint")
+    raise InputError(f"{damage[-1]}, and {run} holds no good checkpoint; copy the run again, or train again")
+
+
+def _restore(folder: Path, like: Tree, optional: tuple[str, ...]) -> Tree:
+    """What one checkpoint holds."""
+    handler = ocp.PyTreeCheckpointHandler()
+    saved, wanted = _shapes(handler.metadata(folder / "default").tree), _shapes(like)
+    kept = {
+        field: getattr(like, field)
+        for field in optional
+        if {name for name in saved if _field(name) == field} != {name for name in wanted if _field(name) == field}
+    }
+    fields = {_field(name) for name in wanted} - set(kept)
+    names = {name for name in wanted.keys() | saved.keys() if _field(name) in fields}
+    for name in sorted(names, reverse=True):  # params before opt_state and batch_stats, whose shapes follow
         there, here = saved.get(name, "absent"), wanted.get(name, "absent")
         if there != here:
             raise InputError(
-                f"checkpoint {folder / str(step)} is of another architecture than config.json describes: "
+                f"checkpoint {folder} is of another architecture than config.json describes: "
                 f"{name} is {there} in the checkpoint, {here} in the model; undo the change to config.json"
             )
+    like = like.replace(**{field: {} for field in kept}) if kept else like
     declared = sum(math.prod(leaf.shape) * 4 for leaf in jax.tree.leaves(like))
-    stored = sum(path.stat().st_size for path in Path(folder, str(step)).rglob("*") if path.is_file())
+    stored = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if declared > max(_FLOOR, _RATIO * stored):  # what is not in a file is filled in, however much it is
-        raise InputError(
-            f"checkpoint {folder / str(step)} declares {declared} bytes and holds {stored}; restore a copy"
-        )
-    restore_args = ocp.checkpoint_utils.construct_restore_args(like)
-    with _damage(folder / str(step)):
-        return checkpoints.restore(step, args=ocp.args.PyTreeRestore(like, restore_args, partial_restore=True))
+        raise InputError(f"checkpoint {folder} declares {declared} bytes and holds {stored}; restore a copy")
+    args = ocp.checkpoint_utils.construct_restore_args(like)
+    state = handler.restore(folder / "default", args=ocp.args.PyTreeRestore(like, args, partial_restore=True))
+    return state.replace(**kept) if kept else state
 
 
 _LARGEST_DESCRIPTION = 2**26  # bytes of any file but the arrays, which are in folders called d
@@ -112,14 +185,9 @@ def _check_files(folder: Path) -> None:
             raise InputError(f"{path} has more than {_LARGEST_DESCRIPTION} bytes; restore a copy, or train again")
 
 
-@contextlib.contextmanager
-def _damage(where: Path) -> Iterator[None]:
-    """What Orbax, TensorStore and JSON raise for files that are missing, short or altered, as an input error."""
-    try:
-        yield
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise InputError(f"{where} is damaged or incomplete ({reason:.200}); restore a copy, or train again") from error
+def _field(name: str) -> str:
+    """The first part of the path of an array."""
+    return name.partition("/")[0]
 
 
 def _shapes(tree: object) -> dict[str, tuple[int, ...]]:
@@ -127,3 +195,80 @@ def _shapes(tree: object) -> dict[str, tuple[int, ...]]:
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     named = {jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape) for path, leaf in leaves}
     return {name: shape for name, shape in named.items() if name != "key"}
+
+
+def _error(folder: Path) -> float | None:
+    """The error on the validation split of a checkpoint, if it has one that can be read."""
+    try:
+        error = float(_of_metrics(read_json(folder / "metrics" / "metrics")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return error if math.isfinite(error) else None
+
+
+def _of_metrics(metrics: dict[str, float]) -> float:
+    return metrics["error"]
+
+
+def _seal(folder: Path) -> None:
+    """Add the checksums to what Orbax has written whole and is about to move under its final name."""
+    if jax.process_index() == 0:
+        for checkpoint in folder.glob("*.orbax-checkpoint-tmp"):
+            # Orbax still adds the time to its note at the top; nothing is read from it.
+            files = sorted(path for path in checkpoint.glob("*/**/*") if path.is_file())
+            sums = {path.relative_to(checkpoint).as_posix(): _digest(path) for path in files}
+            whole = {"files": sums, "sha256": _digest_of(sums)}
+            write_text(checkpoint / CHECKSUMS, json.dumps(whole, indent=1) + "\n")
+
+
+def _digest_of(sums: dict[str, str]) -> str:
+    """Of the checksums themselves."""
+    return hashlib.sha256(json.dumps(sums).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fault(folder: Path) -> str:
+    """Which file of a checkpoint is missing or altered, in words; empty if none, or if it has no checksums to tell."""
+    try:
+        whole = read_json(folder / CHECKSUMS, most=_LARGEST_DESCRIPTION)
+        sums = dict(whole["files"])
+        if whole["sha256"] != _digest_of(sums):
+            return f"{folder / CHECKSUMS} is damaged"
+    except FileNotFoundError:  # written by an older version
+        return ""
+    except (OSError, ValueError, LookupError, TypeError):
+        return f"{folder / CHECKSUMS} is damaged"
+    for path, digest in ((folder / name, digest) for name, digest in sums.items()):
+        if not path.is_file():
+            return f"{path} is missing"
+        if _digest(path) != digest:
+            return f"{path} is damaged (its SHA-256 is not that in {CHECKSUMS})"
+    return ""
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what is half-written."""
+    for leftover in folder.glob("*.orbax-checkpoint-tmp*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _refused(folder: Path) -> Iterator[None]:
+    """Turn what Orbax raises where it cannot write, a full disk for example, into an `InputError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, ValueError, RuntimeError) as error:
+        _sweep(Path(folder))
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        for known in ("No space left on device", "Disk quota exceeded", "File too large"):
+            reason = known if known in reason else reason
+        raise InputError(
+            f"no checkpoint can be written in {folder} ({reason[:200]}); those that are there are whole: make room, "
+            f"and go on with --resume {Path(folder).parent}"
+        ) from error

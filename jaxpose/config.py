@@ -29,6 +29,8 @@ class Config:
     """Subjects to train on, joined by +."""
     test_split: str = "S9+S11"
     """Subjects to evaluate on."""
+    validation_split: str | None = None
+    """Subjects by whose error the best checkpoint is chosen; none of the test split's tracks may be among theirs."""
     filter_widths: tuple[int, ...] = (3, 3, 3, 3, 3)
     """Odd filter width of each layer; the receptive field is their product."""
     channels: int = 1024
@@ -65,6 +67,10 @@ class Config:
     """Of the weights, the order of samples and dropout."""
     log_every: int = 50
     """Steps per compiled call, and per line of the metrics log."""
+    keep: int = 2
+    """Checkpoints to keep: the last ones, and beside them the best if there is a validation split."""
+    save_minutes: float = 10.0
+    """A checkpoint is saved after every epoch, and within one whenever the last is this old."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -77,18 +83,21 @@ class Config:
         for field, kind in get_type_hints(Config).items():
             name = kind.__name__ if isinstance(kind, type) else kind
             require(_is_of(kind, getattr(self, field)), field, f"of type {name}")
-        for field in ("data", "train_split", "test_split"):
+        for field in ("data", "train_split", "test_split", "validation_split"):
+            if getattr(self, field) is None:
+                continue
             require(plain(getattr(self, field)), field, "one line of text, of at most 500 characters")
         widths = self.filter_widths
         require(len(widths) > 0 and all(w > 0 and w % 2 for w in widths), "filter_widths", "odd numbers above zero")
         require(math.prod(widths) <= _LONGEST, "filter_widths", f"at most {_LONGEST} frames together")
         require(self.channels <= _WIDEST, "channels", f"at most {_WIDEST}")
-        for field in ("channels", "frames", "batch_size", "clip_frames", "epochs", "log_every"):
+        for field in ("channels", "frames", "batch_size", "clip_frames", "epochs", "log_every", "keep"):
             require(0 < getattr(self, field) < 2**31, field, "at least 1 and less than 2^31")
         require(0 <= self.dropout < 1, "dropout", "at least 0 and less than 1")
         require(self.steps is None or 0 < self.steps < 2**31, "steps", "at least 1 and less than 2^31")
         require(0 < self.learning_rate < float("inf"), "learning_rate", "above 0")
         require(0 < self.learning_rate_decay <= 1, "learning_rate_decay", "above 0 and at most 1")
+        require(self.save_minutes > 0, "save_minutes", "above 0")
         require(0 <= self.seed < 2**32, "seed", "at least 0 and less than 2^32")
         require(set(self.constraints) <= set(QUANTITIES), "constraints", f"weights of {', '.join(QUANTITIES)}")
         require(all(0 <= w < float("inf") for w in self.constraints.values()), "constraints", "at least 0 each")

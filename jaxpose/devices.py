@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import jax
 import numpy as np
+from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 Tree = TypeVar("Tree")
@@ -60,6 +61,18 @@ def replicate(tree: Tree, mesh: Mesh) -> Tree:
         return jax.make_array_from_callback(values.shape, everywhere, lambda index: values[index])
 
     return jax.tree.map(put, tree)
+
+
+def local(tree: Tree) -> Tree:
+    """The arrays of a tree, which are on every device, on one device of this process alone."""
+    return jax.tree.map(lambda array: array.addressable_data(0), tree)
+
+
+def agreed(*numbers: int) -> tuple[int, ...]:
+    """The largest of each number among the processes, so that all decide alike; they all have to ask."""
+    if jax.process_count() == 1:
+        return numbers
+    return tuple(int(number) for number in process_allgather(np.asarray(numbers)).max(axis=0))
 
 
 def divide(array: jax.Array, mesh: Mesh) -> jax.Array:

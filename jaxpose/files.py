@@ -24,6 +24,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
             write(Path(folder, path.name))
+            with Path(folder, path.name).open("rb") as file:
+                os.fsync(file.fileno())  # else a power cut could leave the new name without its content
             os.replace(Path(folder, path.name), path)
     except OSError as error:
         reason = error.strerror or error

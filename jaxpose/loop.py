@@ -2,74 +2,38 @@
 
 import functools
 import math
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+import time
+from collections.abc import Iterator
 
 import flax.linen as nn
-import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import Mesh
 
 from jaxpose import losses
 from jaxpose.config import Config
 from jaxpose.dataset import Description, Frames, epoch_order, mirror_some, surround, take_windows
-from jaxpose.devices import data_mesh, divide, gather
+from jaxpose.devices import agreed, data_mesh, divide, gather
 from jaxpose.errors import InputError
 from jaxpose.metrics import mpjpe
 from jaxpose.models.temporal import TemporalModel
 from jaxpose.optimizer import amsgrad, learning_rate_schedule, momentum_schedule
 from jaxpose.skeleton import Skeleton
-
-Loss = Callable[[jax.Array, jax.Array], jax.Array]
-"""Predicted and true poses (B, K, J, 3) to the scalar to minimise."""
-
-Constraints = Callable[[jax.Array, "Clips", jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
-"""Predicted poses (B, K, J, 3) of clips, the clips, and the epoch, a fraction, to what they add and its named parts."""
+from jaxpose.step import Clips, Constraints, Recipe, State, train_step
 
 
-class Clips(NamedTuple):
-    """Short runs of consecutive frames, of which the constraints see how they move."""
+class NotFiniteError(InputError):
+    """A step whose loss or gradient is not finite."""
 
-    keypoints: jax.Array  # (B, before + K + after, K_2d, D) screen coordinates
-    poses: jax.Array  # (B, K, J, 3) metres, root-relative
-    visible: jax.Array  # (B, K) bool: false beyond the end of a track shorter than a clip
-
-
-class State(flax.struct.PyTreeNode):
-    """All that a step changes, and all that a checkpoint holds."""
-
-    step: jax.Array  # () int32, steps taken
-    params: optax.Params
-    batch_stats: optax.Params
-    opt_state: optax.OptState
-    key: jax.Array  # of the run; every random choice is folded from it and the step or epoch
-
-    @property
-    def variables(self) -> dict[str, optax.Params]:
-        """What the model needs to predict."""
-        return {"params": self.params, "batch_stats": self.batch_stats}
-
-
-class Recipe(NamedTuple):
-    """The static parts of training: what is trained, on what windows, and how."""
-
-    model: nn.Module
-    optimizer: optax.GradientTransformation
-    learning_rate: optax.Schedule  # by step; the optimizer follows it
-    momentum: optax.Schedule  # of BatchNorm, by step
-    loss: Loss  # of the windows
-    constraints: Constraints | None  # of the clips, if any
-    clips: int  # per step
-    clip_frames: int  # consecutive frames of a clip
-    description: Description  # of the data: the joints of its poses, its keypoints
-    frames: int  # consecutive output frames per window, K
-    batch_size: int  # windows per step
-    windows: int  # W, in the data; an epoch visits each twice, once mirrored
-    mesh: Mesh  # the devices among which a batch is divided
-    steps_per_epoch: int  # that visit every sample; the last batch is filled up with the epoch's first samples
+    def __init__(self, state: State, step: int, loss: float) -> None:
+        """Keep the state before that step, so that it can be looked at again."""
+        what = "gradient is not finite" if math.isfinite(loss) else f"loss is {loss}"
+        super().__init__(
+            f"the {what} between steps {step} and {step + 1}; lower --learning-rate, or look for extreme values in the "
+            "data"
+        )
+        self.state, self.step = state, step
 
 
 def build_model(config: Config, description: Description) -> TemporalModel:
@@ -161,53 +125,46 @@ def init(recipe: Recipe, key: jax.Array) -> State:
     """
     variables = initial_variables(recipe.model, recipe.description, key)
     opt_state = recipe.optimizer.init(variables["params"])
-    state = State(step=jnp.zeros((), jnp.int32), **variables, opt_state=opt_state, key=key)
+    state = State(jnp.zeros((), jnp.int32), **variables, opt_state=opt_state, key=key, sums=no_sums(recipe))
     return jax.tree.map(lambda array: gather(array, recipe.mesh), state)
 
 
-def train_step(
-    state: State, keypoints: jax.Array, poses: jax.Array, recipe: Recipe, clips: Clips | None = None
-) -> tuple[State, dict[str, jax.Array]]:
-    """One step of gradient descent on one batch.
+@functools.partial(jax.jit, static_argnames="recipe")
+def no_sums(recipe: Recipe) -> dict[str, jax.Array]:
+    """`State.sums` at the beginning of a record, on every device."""
+    names = ["loss", "position"]
+    if recipe.constraints is not None:
+        poses = jnp.zeros((recipe.clips, recipe.clip_frames, recipe.description.skeleton.num_joints, 3))
+        clips = Clips(poses, poses, jnp.ones(poses.shape[:2], bool))  # their keypoints are the network's matter
+        names += jax.eval_shape(recipe.constraints, poses, clips, jnp.zeros(()))[1]
+    zeros = {"steps": jnp.zeros((), jnp.int32)} | {name: jnp.zeros(()) for name in names}
+    return jax.tree.map(lambda array: gather(array, recipe.mesh), zeros)
 
-    The position loss is of what the network predicts in training. The constraints are of what it predicts in
-    evaluation, without dropout and by the running statistics, also for consecutive frames: from frame to frame what
-    dropout does differs more than people move, and the constraints would fight its noise at the cost of position.
 
-    Args:
-      state: before the step.
-      keypoints: (B, before + K + after, K_2d, D) screen coordinates.
-      poses: (B, K, J, 3) metres, root-relative.
-      recipe: static.
-      clips: what the constraints see; None if there are none.
+def next_samples(state: State, order: jax.Array, recipe: Recipe) -> jax.Array:
+    """(B,) the samples that the next step sees: i < W is window i, W + i its mirror image."""
+    position = state.step % recipe.steps_per_epoch * recipe.batch_size
+    return order[(position + jnp.arange(recipe.batch_size)) % order.shape[0]]
 
-    Returns:
-      The state after the step, and the loss with its parts by name.
-    """
-    dropout = jax.random.fold_in(jax.random.fold_in(state.key, 1), state.step)
 
-    def loss(params: optax.Params) -> tuple[jax.Array, tuple[dict[str, jax.Array], optax.Params]]:
-        predictions, updated = recipe.model.apply(
-            {"params": params, "batch_stats": state.batch_stats},
-            keypoints,
-            train=True,
-            momentum=recipe.momentum(state.step),
-            mutable=["batch_stats"],
-            rngs={"dropout": dropout},
-        )
-        position = recipe.loss(predictions, poses)
-        added, parts = 0, {}
-        if clips is not None:
-            steady = recipe.model.apply({"params": params, "batch_stats": state.batch_stats}, clips.keypoints)
-            added, parts = recipe.constraints(steady, clips, state.step / recipe.steps_per_epoch)
-        total = position + added
-        return total, ({"loss": total, "position": position, **parts}, updated["batch_stats"])
+def take_batch(
+    data: Frames, starts: jax.Array, sample: jax.Array, recipe: Recipe
+) -> tuple[jax.Array, jax.Array, Clips | None]:
+    """The keypoints, poses and clips that `train_step` takes, of samples (B,), divided among the devices."""
 
-    gradient, (parts, batch_stats) = jax.grad(loss, has_aux=True)(state.params)
-    updates, opt_state = recipe.optimizer.update(gradient, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
-    state = state.replace(step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state)
-    return state, parts
+    def take(starts: jax.Array, sample: jax.Array, frames: int) -> tuple[jax.Array, jax.Array]:
+        windows = take_windows(data, starts, frames, recipe.model.context)
+        mirrored = sample >= recipe.windows
+        return mirror_some(mirrored, *windows, recipe.description.layout, recipe.description.skeleton)
+
+    sample = divide(sample, recipe.mesh)
+    start = starts[sample % recipe.windows]
+    windows = take(start, sample, recipe.frames)
+    if recipe.constraints is None:
+        return *windows, None
+    sample, start = (divide(array[: recipe.clips], recipe.mesh) for array in (sample, start))
+    start, visible = surround(data, start, recipe.frames, recipe.clip_frames)
+    return *windows, Clips(*take(start, sample, recipe.clip_frames), visible)
 
 
 # LLVM's third level compiles 0.5 s longer and makes no step faster.
@@ -228,35 +185,27 @@ def train_steps(
       recipe: static.
 
     Returns:
-      The state after the steps, and the mean of the loss and of its parts over them.
+      The state after the steps, or before the first that is not finite; and the loss of the last one with its parts.
     """
-    samples = order.shape[0]
+    end = state.step + steps
 
-    def take(starts: jax.Array, sample: jax.Array, frames: int) -> tuple[jax.Array, jax.Array]:
-        batch = take_windows(data, starts, frames, recipe.model.context)
-        mirrored = sample >= recipe.windows
-        return mirror_some(mirrored, *batch, recipe.description.layout, recipe.description.skeleton)
+    def going_on(carry: tuple[State, dict[str, jax.Array], jax.Array]) -> jax.Array:
+        state, _, finite = carry
+        return finite & (state.step < end)
 
-    def advance(state: State) -> tuple[State, dict[str, jax.Array]]:
-        position = state.step % recipe.steps_per_epoch * recipe.batch_size
-        sample = order[(position + jnp.arange(recipe.batch_size)) % samples]
-        sample = divide(sample, recipe.mesh)
-        start = starts[sample % recipe.windows]
-        batch = take(start, sample, recipe.frames)
-        if recipe.constraints is None:
-            return train_step(state, *batch, recipe)
-        sample, start = (divide(array[: recipe.clips], recipe.mesh) for array in (sample, start))
-        start, visible = surround(data, start, recipe.frames, recipe.clip_frames)
-        return train_step(state, *batch, recipe, Clips(*take(start, sample, recipe.clip_frames), visible))
+    def advance(
+        carry: tuple[State, dict[str, jax.Array], jax.Array],
+    ) -> tuple[State, dict[str, jax.Array], jax.Array]:
+        before, _, _ = carry
+        keypoints, poses, clips = take_batch(data, starts, next_samples(before, order, recipe), recipe)
+        state, parts = train_step(before, keypoints, poses, recipe, clips)
+        finite = state.step > before.step
+        sums = jax.tree.map(lambda total, part: total + jnp.where(finite, part, 0), state.sums, {"steps": 1, **parts})
+        return state.replace(sums=sums), parts, finite
 
-    def accumulate(_: int, carry: tuple[State, dict[str, jax.Array]]) -> tuple[State, dict[str, jax.Array]]:
-        state, parts = advance(carry[0])
-        return state, jax.tree.map(jnp.add, carry[1], parts)
-
-    _, parts = jax.eval_shape(advance, state)
-    sums = jax.tree.map(lambda part: jnp.zeros(part.shape, part.dtype), parts)
-    state, sums = jax.lax.fori_loop(0, steps, accumulate, (state, sums))
-    return state, jax.tree.map(lambda total: total / steps, sums)
+    parts = {name: total for name, total in state.sums.items() if name != "steps"}
+    state, parts, _ = jax.lax.while_loop(going_on, advance, (state, parts, jnp.asarray(True)))
+    return state, parts
 
 
 @functools.partial(jax.jit, static_argnames="recipe")
@@ -265,13 +214,41 @@ def order_of_epoch(state: State, recipe: Recipe) -> jax.Array:
     return epoch_order(jax.random.fold_in(state.key, 0), state.step // recipe.steps_per_epoch, recipe.windows)
 
 
+def record_ends(step: int, recipe: Recipe, *, until: int, steps_per_record: int) -> bool:
+    """Whether a line of the log ends with a step: at multiples of `steps_per_record` in an epoch, its end, `until`."""
+    position = step % recipe.steps_per_epoch
+    return step == until or position % steps_per_record == 0
+
+
+def record(state: State, recipe: Recipe) -> dict[str, float]:
+    """The line of the log that ends with a state.
+
+    Returns:
+      The step, the epoch (a fraction), the learning rate and BatchNorm momentum of that step, and the mean of the loss
+      (metres) and of its parts over the steps since the last record.
+    """
+    sums = jax.device_get(state.sums)
+    step, steps = int(state.step), sums.pop("steps")
+    schedules = {"learning_rate": recipe.learning_rate(step - 1), "momentum": recipe.momentum(step - 1)}
+    means = {name: total / total.dtype.type(steps) for name, total in sums.items()}
+    numbers = {"epoch": step / recipe.steps_per_epoch} | schedules | means
+    return {"step": step} | {name: float(value) for name, value in numbers.items()}
+
+
 def run(
-    state: State, recipe: Recipe, data: Frames, starts: jax.Array, *, until: int, steps_per_call: int
-) -> Iterator[tuple[State, dict[str, float]]]:
+    state: State,
+    recipe: Recipe,
+    data: Frames,
+    starts: jax.Array,
+    *,
+    until: int,
+    steps_per_call: int,
+    seconds: float = math.inf,
+) -> Iterator[tuple[State, dict[str, float] | None]]:
     """Train up to a step, call by call.
 
-    Calls end at whole multiples of `steps_per_call` within an epoch and at the end of each epoch, wherever the run
-    began: what is yielded does not depend on whether it was interrupted.
+    Records end where `record_ends` says so, wherever the run began and however its calls were cut: what is yielded does
+    not depend on whether it was interrupted.
 
     Args:
       state: where to begin; donated.
@@ -279,33 +256,29 @@ def run(
       data: the joined frames of the training tracks.
       starts: (W,) first output frame of each window.
       until: the step to stop after.
-      steps_per_call: steps of one compiled call.
+      steps_per_call: steps of one compiled call, and of a record.
+      seconds: about how long a call may take at most; one that would take longer is cut, between two steps.
 
     Yields:
-      After each call the state, which the next call donates, and a record: the step, the epoch (a fraction), the
-      learning rate and BatchNorm momentum of that step, and the mean of the loss (metres) and of its parts.
+      After each call the state, which the next call donates, and the `record` that ends there, None if none does.
 
     Raises:
-      InputError: the loss is not finite.
+      NotFiniteError: the loss or the gradient of a step is not finite.
     """
-    step, order = int(state.step), None
+    step, order, pace = int(state.step), None, seconds  # of the first step, nobody knows how long it takes
     while step < until:
         position = step % recipe.steps_per_epoch
         if order is None or position == 0:
             order = order_of_epoch(state, recipe)
-        last = step
-        step += min(steps_per_call - position % steps_per_call, recipe.steps_per_epoch - position, until - step)
-        state, means = train_steps(state, data, starts, order, np.int32(step - last), recipe)
-        losses = {name: float(value) for name, value in means.items()}
-        if not math.isfinite(losses["loss"]):
-            raise InputError(
-                f"the loss is {losses['loss']} between steps {last} and {step}; lower --learning-rate, or look for "
-                "extreme values in the data"
-            )
-        schedules = {"learning_rate": recipe.learning_rate(step - 1), "momentum": recipe.momentum(step - 1)}
-        yield (
-            state,
-            {"step": step, "epoch": step / recipe.steps_per_epoch}
-            | {name: float(value) for name, value in schedules.items()}
-            | losses,
-        )
+        if position % steps_per_call == 0 or not state.sums:
+            state = state.replace(sums=no_sums(recipe))
+        ahead = min(steps_per_call - position % steps_per_call, recipe.steps_per_epoch - position, until - step)
+        if seconds < math.inf:
+            (ahead,) = agreed(max(1, min(ahead, int(seconds / pace))))
+        last, began = step, time.monotonic()
+        state, parts = train_steps(state, data, starts, order, np.int32(ahead), recipe)
+        step, pace = int(state.step), (time.monotonic() - began) / ahead
+        if step < last + ahead:
+            raise NotFiniteError(state, step, float(parts["loss"]))
+        ended = record_ends(step, recipe, until=until, steps_per_record=steps_per_call)
+        yield state, record(state, recipe) if ended else None

@@ -7,6 +7,8 @@ results `results`'s.
 import dataclasses
 import json
 import os
+import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,15 +30,19 @@ def new_run(preset: str, runs: Path = Path("runs")) -> Path:
     return runs / f"{preset}-{number}"
 
 
+_HALF = re.compile(r"\.(lock|owner\.json|[a-z.]+-\w{8})|data\.json")
+"""What is left by a process that was killed before the run had its `config.json`, and of files half-written."""
+
+
 def refuse_occupied(run: Path) -> None:
-    """Raise `InputError` if the folder holds something."""
+    """Raise `InputError` if the folder holds something, other than a run that was killed before it began."""
     occupied = os.path.exists(run)  # unlike Path.exists, no error for a place that one may not look into
-    if occupied and (not run.is_dir() or any(run.iterdir())):
+    if occupied and (not run.is_dir() or not all(_HALF.fullmatch(path.name) for path in run.iterdir())):
         raise InputError(f"{run} already exists; name another folder with --out, or go on with --resume {run}")
 
 
-def write_settings(run: Path, config: Config, description: Description) -> None:
-    """Make the run's folder, with `config.json` and `data.json`.
+def make_folder(run: Path) -> None:
+    """Make the run's folder, unless it is there.
 
     Raises:
       InputError: the folder cannot be made.
@@ -45,12 +51,24 @@ def write_settings(run: Path, config: Config, description: Description) -> None:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{run} cannot be made ({error.strerror}); choose another folder with --out") from error
+
+
+def write_settings(run: Path, config: Config, description: Description) -> None:
+    """Make the run's folder, with `config.json` and `data.json`, and clear it of what is half-written.
+
+    Raises:
+      InputError: the folder cannot be made.
+    """
+    make_folder(run)
+    for leftover in run.glob(".*-*"):
+        if _HALF.fullmatch(leftover.name):
+            shutil.rmtree(leftover, ignore_errors=True)
     data = description._asdict() | {
         "skeleton": description.skeleton.to_dict(),
         "layout": description.layout.to_dict(),
     }
-    write_text(run / "config.json", json.dumps(dataclasses.asdict(config), indent=2) + "\n")
     write_text(run / "data.json", json.dumps(data, indent=2) + "\n")
+    write_text(run / "config.json", json.dumps(dataclasses.asdict(config), indent=2) + "\n")  # now it is a run
 
 
 def read_settings(run: Path) -> tuple[Config, Description]:
@@ -74,9 +92,19 @@ def read_settings(run: Path) -> tuple[Config, Description]:
 
 
 def append_log(run: Path, record: Mapping[str, float]) -> None:
-    """Add a line to the run's log, `metrics.jsonl`."""
-    with (run / "metrics.jsonl").open("a") as log:
-        log.write(json.dumps(record) + "\n")
+    """Add a line to the run's log, `metrics.jsonl`.
+
+    Raises:
+      InputError: it cannot be written.
+    """
+    path = run / "metrics.jsonl"
+    try:
+        with path.open("a") as log:
+            log.write(json.dumps(record) + "\n")
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}); make room, and go on with --resume {run}"
+        ) from error
 
 
 def read_log(run: Path) -> list[dict[str, float]]:

@@ -105,6 +105,22 @@ def test_the_command_trains_under_a_launcher(prepared, folder):
     assert after == pytest.approx(before, rel=1e-4)
 
 
+def test_a_run_goes_on_with_another_number_of_devices(prepared, folder):
+    """Its checkpoint is of one device, then of two; the answer is that of one up to the order of summation."""
+    small = ["--filter-widths", "3", "--channels", "8", "--batch-size", "16", "--epochs", "2", "--dropout", "0"]
+    data = ["--data", str(prepared), "--train-split", "S1", "--test-split", "S9"]
+    errors = []
+    for name, count in (("one", 1), ("two", 2)):
+        out = folder / f"goes-on-{name}"
+        finish([start(["-m", "jaxpose.train", *small, *data, "--steps", "7", "--out", str(out)], local_devices=1)])
+        go_on = ["-m", "jaxpose.train", "--resume", str(out), "--steps", "None", "--change"]
+        (printed,) = finish([start(go_on, local_devices=count)])
+        assert printed.startswith("Training on 2 × CPU" if count == 2 else "Training on ")
+        log = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+        errors.append([value for record in log for value in record.values()])
+    np.testing.assert_allclose(*errors, rtol=1e-4)
+
+
 def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch):
     class Three:
         size = 3

@@ -411,14 +411,20 @@ ROWS: dict[str, Row | str] = {
         for name in ("build_model", "build_recipe", "build_constraints", "initial_variables", "variable_shapes")
     },
     "loop.position_loss": row(arguments=BATCHES, no_batch="a batch has windows", no_frames="a batch has windows"),
-    **{f"loop.{name}": STATE for name in ("init", "train_step", "train_steps", "order_of_epoch", "run")},
+    **{
+        f"loop.{name}": STATE
+        for name in ("init", "no_sums", "train_steps", "next_samples", "take_batch", "order_of_epoch", "record", "run")
+    },
+    "loop.record_ends": STATIC,
+    **{f"step.{name}": STATE for name in ("loss_of", "train_step")},
+    **{f"diagnosis.{name}": STATE for name in ("batch_of", "explain", "operation", "arrays")},
     **{f"prepared.{name}": FILES for name in ("describe", "read", "read_unchecked", "fault")},
     "prepared.first_not_finite": row(use="", arguments={"frames": lambda c: c.poses()}, **TRACK, **FINITE),
     **{
         f"devices.{name}": SHARDING
-        for name in ("join_cluster", "keep_compiled", "data_mesh", "replicate", "divide", "gather")
+        for name in ("join_cluster", "keep_compiled", "data_mesh", "replicate", "local", "agreed", "divide", "gather")
     },
-    **{f"checkpoint.{name}": FILES for name in ("open_checkpoints", "save", "load", "restore")},
+    **{f"checkpoint.{name}": FILES for name in ("open_checkpoints", "save", "check", "steps", "load")},
     **{
         f"files.{name}": FILES
         for name in ("write_whole", "write_text", "read_bytes", "read_text", "read_json", "parse_json")
@@ -428,6 +434,7 @@ ROWS: dict[str, Row | str] = {
         for name in (
             "new_run",
             "refuse_occupied",
+            "make_folder",
             "write_settings",
             "read_settings",
             "append_log",
@@ -438,7 +445,8 @@ ROWS: dict[str, Row | str] = {
     **{f"lifter.{name}": FILES for name in ("open_run", "load_fitting")},
     "records.check_declared": FILES,
     "sources.load": FILES,
-    **{f"errors.{name}": TEXT for name in ("reported", "one_line")},
+    **dict.fromkeys(("lock.locked", "signals.noted"), "acts on the process and its folder: tests/test_durability.py"),
+    **{f"errors.{name}": TEXT for name in ("reported", "one_line", "warn")},
     **{f"results.{name}": TEXT for name in ("caption", "source", "per_second", "show", "markdown", "write")},
     **{f"inspection_page.{name}": TEXT for name in ("page", "write_folder")},
     **{f"inspect.{name}": COMMAND for name in ("main", "inspect", "choose_window", "look", "tabulate", "draw")},

@@ -15,6 +15,7 @@ from jaxpose.config import Config
 from jaxpose.dataset import join, take_windows, track_lengths, window_starts
 from jaxpose.errors import InputError
 from jaxpose.skeleton import H36M_17
+from jaxpose.step import train_step
 
 CONFIG = Config(filter_widths=(3, 3), channels=32, batch_size=16, epochs=40)
 
@@ -30,7 +31,7 @@ def trained(recipe, data, starts, *, until, state=None, steps_per_call=5):
     state = loop.init(recipe, jax.random.key(0)) if state is None else state
     records = []
     for state, record in loop.run(state, recipe, data, starts, until=until, steps_per_call=steps_per_call):  # noqa: B007, B020
-        records.append(record)
+        records += [] if record is None else [record]
     return state, records
 
 
@@ -71,11 +72,12 @@ def test_records_tell_the_schedules():
 def test_a_resumed_run_is_bit_for_bit_the_run_that_never_stopped(stop):
     recipe, data, starts = problem()
     whole, records = trained(recipe, data, starts, until=14)
-    half, _ = trained(recipe, data, starts, until=stop)
+    half, (*_, last) = trained(recipe, data, starts, until=stop)
+    assert loop.record(half, recipe) == last  # a checkpoint holds the record that ends with it
     resumed, rest = trained(recipe, data, starts, until=14, state=copied(half))
     chex.assert_trees_all_equal(whole, resumed)
     ends = [record["step"] for record in rest]
-    assert rest[1:] == [record for record in records if record["step"] in ends[1:]]
+    assert rest == [record for record in records if record["step"] in ends]
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not():
@@ -97,7 +99,7 @@ def test_batch_statistics_follow_the_momentum_of_the_step():
     recipe, data, starts = problem()
     state = loop.init(recipe, jax.random.key(0))
     keypoints, poses = take_windows(data, starts[:16], 1, recipe.model.context)
-    stepped, _ = loop.train_step(state, keypoints, poses, recipe._replace(momentum=lambda step: 1.0))
+    stepped, _ = train_step(state, keypoints, poses, recipe._replace(momentum=lambda step: 1.0))
     kernel = state.params["expand"]["kernel"]
     windows = np.asarray(keypoints, np.float64).reshape(16, 3, -1)
     outputs = windows @ np.asarray(kernel, np.float64).reshape(-1, 32)
@@ -189,8 +191,32 @@ def test_constraints_move_the_weights_once_the_ramp_begins():
 def test_a_loss_that_is_not_finite_stops_the_run():
     recipe, data, starts = problem()
     data = data._replace(poses=data.poses.at[3].set(jnp.inf))
-    with pytest.raises(InputError, match=r"the loss is (inf|nan) between steps 0 and"):
+    order = loop.order_of_epoch(loop.init(recipe, jax.random.key(0)), recipe)
+    bad = int(np.flatnonzero(np.asarray(order) % 47 == 3)[0]) // 16  # the first step that sees the frame
+    before, _ = trained(recipe, data, starts, until=bad)
+    with pytest.raises(loop.NotFiniteError, match=rf"the loss is (inf|nan) between steps {bad} and {bad + 1}") as error:
         trained(recipe, data, starts, until=10)
+    chex.assert_trees_all_equal(error.value.state.params, before.params)
+    chex.assert_trees_all_equal(error.value.state.opt_state, before.opt_state)
+    assert error.value.step == bad
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_too():
+    recipe, data, starts = problem()
+    recipe = recipe._replace(loss=lambda p, t: loop.position_loss(p, t) + 0 * jnp.sqrt(jnp.sum(p[0, 0, 0] * 0)))
+    with pytest.raises(InputError, match=r"the gradient is not finite between steps 0 and 1; lower --learning-rate"):
+        trained(recipe, data, starts, until=10)
+
+
+def test_calls_cut_by_time_give_the_same_records_and_bits():
+    recipe, data, starts = problem()
+    whole, records = trained(recipe, data, starts, until=14, steps_per_call=4)
+    calls, state = [], loop.init(recipe, jax.random.key(0))
+    for state, record in loop.run(state, recipe, data, starts, until=14, steps_per_call=4, seconds=1e-9):  # noqa: B007, B020
+        calls.append(record)
+    assert len(calls) == 14  # a step each
+    assert [record for record in calls if record] == records
+    chex.assert_trees_all_equal(whole, state)
 
 
 def test_nothing_of_a_call_touches_the_host():

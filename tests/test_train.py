@@ -3,31 +3,39 @@
 import dataclasses
 import json
 import os
-import signal
+import re
+import shutil
 import subprocess
 import sys
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from event_files import events, logged, scalars
 from samples import DESCRIPTION, make_track
 
 from data_prep import contract
-from jaxpose import train
+from jaxpose import checkpoint, train
 from jaxpose.config import PRESETS
 from jaxpose.errors import InputError
+from jaxpose.runs import read_log
 
 SMALL = ["--filter-widths", "3", "3", "--channels", "16", "--batch-size", "16", "--epochs", "3", "--log-every", "4"]
 
 
+VALIDATED = ["--test-split", "S9[50%:]", "--validation-split", "S9[:50%]"]
+
+
 def arguments(prepared, out, *more):
-    return [*SMALL, "--data", str(prepared), "--train-split", "S1", "--test-split", "S9", "--out", str(out), *more]
+    data = ["--data", str(prepared), "--train-split", "S1", "--test-split", "S9"]
+    return [*SMALL, *data, "--out", str(out), *more]
 
 
 @pytest.fixture(scope="module")
 def run(prepared, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "whole"
-    train.main(arguments(prepared, run))
+    train.main(arguments(prepared, run, *VALIDATED))
     return run
 
 
@@ -39,7 +47,7 @@ def test_a_run_leaves_what_it_promises(run):
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
     scores = json.loads((run / "results.json").read_text())
     assert set(scores["average"]) == {"mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "mpjae"}
-    assert set(scores["actions"]) == {"Walking", "Sitting"}
+    assert set(scores["actions"]) == {"Sitting"}
     assert json.loads((run / "config.json").read_text())["channels"] == 16
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert records[-1]["epoch"] == 3
@@ -65,34 +73,15 @@ def test_a_resumed_run_ends_as_the_run_that_never_stopped(prepared, run, tmp_pat
     part = tmp_path / "part"
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "tensorboardX", None)  # on which nothing depends
-        train.main(arguments(prepared, part, "--steps", str(steps)))
+        train.main(arguments(prepared, part, *VALIDATED, "--steps", str(steps)))
     assert not (part / "tensorboard").exists()
     config = json.loads((part / "config.json").read_text())
     assert config["steps"] == steps
-    (part / "config.json").write_text(json.dumps(config | {"steps": None}))
-    train.main(["--resume", str(part)])
-    assert (part / "results.json").read_text() == (run / "results.json").read_text()
-    whole, rest = ((folder / "metrics.jsonl").read_text().splitlines() for folder in (run, part))
-    assert [line for line in rest if line in whole][-1] == whole[-1]
-    assert scalars(part) == logged(part)
-
-
-def test_a_killed_run_resumes_from_its_last_epoch(prepared, run, tmp_path):
-    """SIGKILL after the first checkpoint; the resumed run ends with the results of the uninterrupted one."""
-    killed = tmp_path / "killed"
-    child = subprocess.Popen(
-        [sys.executable, "-m", "jaxpose.train", *arguments(prepared, killed)],
-        stdout=subprocess.PIPE, text=True, env=os.environ | {"COLUMNS": "200"},
-    )  # fmt: skip
-    with child:
-        for line in child.stdout:
-            if line.startswith("epoch 2"):
-                break
-        child.send_signal(signal.SIGKILL)
-    train.main(["--resume", str(killed)])
-    assert (killed / "results.json").read_text() == (run / "results.json").read_text()
-    assert (killed / "metrics.jsonl").read_text() == (run / "metrics.jsonl").read_text()
-    assert scalars(killed) == scalars(run)
+    train.main(["--resume", str(part), "--steps", "None", "--change"])
+    assert json.loads((part / "config.json").read_text())["steps"] is None
+    for file in ("results.json", "metrics.jsonl"):
+        assert (part / file).read_bytes() == (run / file).read_bytes()
+    assert scalars(part) == logged(part) == scalars(run)
 
 
 def test_a_second_run_compiles_no_training_step_and_gives_the_same_bits(prepared, tmp_path):
@@ -140,8 +129,8 @@ def test_help_names_presets_and_settings(capsys):
         (["--data", "/nowhere"], "/nowhere is not a prepared data set (no such folder)"),
         (["--train-split", "S2"], "the built-in data has no split 'S2'"),
         (["--resume", "/nowhere"], "/nowhere holds no run: there is no config.json"),
-        (["--resume", "/nowhere", "--channels", "3"], "--resume takes its settings from the run"),
-        (["--resume", "/nowhere", "--out", "/elsewhere"], "--resume takes its settings from the run"),
+        (["--resume", "/nowhere", "--out", "/elsewhere"], "--resume goes on in the run's own folder; leave --out away"),
+        (["--save-minutes", "0"], "--save-minutes is 0.0; it must be above 0"),
     ],
 )
 def test_bad_arguments_are_one_line(argv, message, refusal, tmp_path, monkeypatch):
@@ -168,8 +157,6 @@ def test_an_unknown_split_names_the_known_ones(prepared, tmp_path, refusal):
 
 
 def test_a_changed_architecture_is_refused_on_resume(prepared, run, tmp_path, refusal):
-    import shutil
-
     changed = tmp_path / "changed"
     shutil.copytree(run, changed)
     config = json.loads((changed / "config.json").read_text())
@@ -188,13 +175,67 @@ def test_tracks_shorter_than_the_receptive_field_are_padded(tmp_path):
 
 def test_a_loss_that_diverges_is_one_line(prepared, tmp_path, refusal):
     line = refusal(train.main, arguments(prepared, tmp_path / "run", "--learning-rate", "1e30"))
-    assert "the loss is" in line
-    assert "lower --learning-rate" in line
+    assert re.search(r"the loss is (nan|inf) between steps 1 and 2; lower --learning-rate", line)
+    assert re.search(r"position is (nan|inf); the first layer whose output is not finite is ", line)
+    assert "the largest weight is " in line
+    assert "e+30 in " in line
+    assert line.endswith("there is no checkpoint yet")
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """A data set with one keypoint that is far outside the image."""
+    folder = tmp_path_factory.mktemp("broken") / "data"
+    walk, sit = (make_track(action=action, seed=3) for action in ("Walking", "Sitting"))
+    sit = sit._replace(keypoints_2d=np.array(sit.keypoints_2d))
+    sit.keypoints_2d[7, 5] = 1e35
+    tracks = {"S1": [walk, sit], "S9": [walk._replace(subject="S9")]}
+    contract.write(folder, DESCRIPTION, tracks.__getitem__, text="a keypoint is broken")
+    return folder
+
+
+def test_a_step_that_is_not_finite_is_explained_and_its_batch_kept(broken, tmp_path, refusal):
+    run = tmp_path / "run"
+    line = refusal(train.main, arguments(broken, run, "--debug-nans"))
+    step = int(re.search(r" between steps (\d+) and ", line)[1])
+    assert "the largest of the keypoints 2e+32 in S1/Sitting/55011271 about frame " in line
+    assert "jaxpose/models/layers.py:" in line
+    file = run / f"not-finite-{step + 1}.npz"
+    assert f"the batch is in {file}" in line
+    with np.load(file) as batch:  # no pickle in it
+        worst = np.abs(batch["keypoints"]).max(axis=(1, 2, 3)).argmax()
+        assert batch["tracks"][worst] == "S1/Sitting/55011271"
+        assert 7 - 4 <= batch["frame"][worst] <= 7 + 4
+
+
+def test_the_validation_split_is_never_the_test_split(prepared, tmp_path, refusal):
+    line = refusal(train.main, arguments(prepared, tmp_path / "run", "--validation-split", "S9[:50%]"))
+    assert "--validation-split S9[:50%] holds S9/Walking/55011271 (1 tracks) of --test-split S9; " in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_best_by_the_validation_split_is_kept(run):
+    log = read_log(run)
+    errors = {record["step"]: record["validation_mpjpe"] for record in log if "validation_mpjpe" in record}
+    assert len(errors) == 3
+    like = {"step": jax.ShapeDtypeStruct((), jnp.int32)}
+    assert checkpoint.load(run, like, "best")["step"] == min(errors, key=errors.get)
+    assert checkpoint.load(run, like)["step"] == max(errors)
+
+
+def test_a_damaged_checkpoint_is_named_and_the_run_goes_on_from_the_one_before(run, tmp_path, capsys):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(run, damaged)
+    last = damaged / "checkpoints" / str(checkpoint.steps(run)[-1])
+    path = sorted(last.glob("default/ocdbt.process_0/d/*"))[0]
+    path.write_bytes(path.read_bytes()[:-1])
+    train.main(["--resume", str(damaged)])
+    assert f"warning: {path} is damaged" in capsys.readouterr().err
+    for file in ("metrics.jsonl", "results.json"):
+        assert (damaged / file).read_bytes() == (run / file).read_bytes()
 
 
 def test_resume_with_other_data_gone_is_refused(run, tmp_path, refusal):
-    import shutil
-
     moved = tmp_path / "moved"
     shutil.copytree(run, moved)
     config = json.loads((moved / "config.json").read_text())

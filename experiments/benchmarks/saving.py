@@ -1,0 +1,104 @@
+"""What saving checkpoints costs training: the seconds that a save takes from the steps around it.
+
+    python -m experiments.benchmarks.saving --out saving.json
+
+A save blocks the trainer while the state is copied, and slows its steps down while a thread writes and checks the copy.
+Both are measured together: as many steps as it takes until the checkpoint is on disk, with a save before them and
+without one, in turn. What a save costs hardly depends on the batch, so that a small one serves; the share is of the
+preset's `save_minutes`, the time between two saves within an epoch.
+"""
+
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from experiments.benchmarks.cuda import HUMAN36M, motion
+from jaxpose import checkpoint, loop
+from jaxpose.config import PRESETS, Config
+from jaxpose.dataset import window_starts
+from jaxpose.devices import replicate
+from jaxpose.files import write_text
+from jaxpose.step import State
+
+
+def measure(config: Config, turns: int, folder: Path) -> dict[str, list[float]]:
+    """Seconds of each turn: `plain`, the steps alone; `saving`, with a save before them; `blocked`, of the save alone.
+
+    Returns:
+      The seconds, and `steps` and `bytes`, of one turn and of one checkpoint.
+    """
+    data = motion(jax.random.key(1), 10_000, 10)
+    starts = window_starts(np.asarray(data.last - data.first + 1), config.frames)
+    recipe = loop.build_recipe(config, HUMAN36M, len(starts))
+    data, starts = replicate((data, starts), recipe.mesh)
+    state = loop.init(recipe, jax.random.key(0))
+    order = loop.order_of_epoch(state, recipe)
+
+    def step(state: State) -> State:
+        return jax.block_until_ready(loop.train_steps(state, data, starts, order, np.int32(1), recipe)[0])
+
+    seconds: dict[str, list[float]] = {"plain": [], "saving": [], "blocked": []}
+    steps = 1
+    with checkpoint.open_checkpoints(folder, keep=1) as checkpoints:
+        state = step(state)  # compiles
+        for turn in range(turns + 1):
+            for name in ("plain", "saving"):
+                began = time.perf_counter()
+                if name == "saving":
+                    checkpoint.save(checkpoints, int(state.step), state)
+                    blocked = time.perf_counter() - began
+                done = 0
+                while done < steps or (turn == 0 and checkpoints.is_saving_in_progress()):
+                    state, done = step(state), done + 1
+                if turn:
+                    seconds[name].append(time.perf_counter() - began)
+                elif name == "saving":
+                    steps = done  # until the first checkpoint was on disk
+                checkpoints.wait_until_finished()
+            if turn:
+                seconds["blocked"].append(blocked)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return seconds | {"steps": [steps], "bytes": [size]}
+
+
+def table(measured: dict[str, list[float]], minutes: float) -> Table:
+    """Medians of the turns, and the share of training that saving takes."""
+    plain, saving, blocked = (statistics.median(measured[name]) for name in ("plain", "saving", "blocked"))
+    view = Table("", "")
+    view.add_row("a checkpoint", f"{measured['bytes'][0] / 1e6:,.0f} MB")
+    view.add_row(f"{measured['steps'][0]:.0f} steps alone", f"{plain:.2f} s")
+    view.add_row("the same, after a save", f"{saving:.2f} s")
+    view.add_row("of these, until the save lets the trainer go on", f"{blocked:.2f} s")
+    view.add_row("lost", f"{saving - plain:.2f} s")
+    view.add_row(f"share, with a save every {minutes:g} minutes", f"{(saving - plain) / (60 * minutes):.2%}")
+    return view
+
+
+def main(preset: str = "baseline-2048", batch_size: int = 64, turns: int = 3, out: Path | None = None) -> None:
+    """Measure what a save takes from training.
+
+    Args:
+      preset: whose network and optimiser are saved.
+      batch_size: of the steps that a save may slow down; the preset's own takes 20 s a step on two cores.
+      turns: with and without a save; medians are reported.
+      out: write the seconds as JSON.
+    """
+    config = PRESETS[preset]
+    small = Config(filter_widths=config.filter_widths, channels=config.channels, batch_size=batch_size)
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # /tmp may be memory
+        measured = measure(small, turns, Path(folder))
+    Console().print(table(measured, config.save_minutes))
+    if out is not None:
+        write_text(out, json.dumps({"jax": jax.__version__, "preset": preset} | measured, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
