@@ -17,6 +17,7 @@ import tyro
 from rich.console import Console
 
 from jaxpose import evaluation, results, tables
+from jaxpose.checkpoint import Which
 from jaxpose.comparison import Evaluated
 from jaxpose.dataset import Description, Track, join, name, track_lengths
 from jaxpose.devices import keep_compiled
@@ -50,6 +51,8 @@ class Command:
     """Folder for these files; without it, RUN/evaluation. Files of the same names are replaced."""
     save: Path | None = None
     """Write the predictions, by name of track, to this npz file."""
+    checkpoint: Which = "last"
+    """Of every run: the last, or the best on its validation split."""
     protocol: tyro.conf.OmitArgPrefixes[tyro.conf.FlagCreatePairsOff[Protocol]] = PUBLISHED
 
 
@@ -73,10 +76,12 @@ def evaluate(command: Command) -> None:
     names = [run.resolve().name for run in command.runs]
     if len(set(names)) < len(names):
         names = [str(run) for run in command.runs]
+    if command.checkpoint == "best":
+        names = [f"{called}, best checkpoint" for called in names]
     runs, where = [], None
     data, split = command.data, command.split
     for called, run in zip(names, command.runs, strict=True):
-        lifter = open_run(run)
+        lifter = open_run(run, command.checkpoint)
         data, split = data or lifter.config.data, split or lifter.config.test_split
         description, tracks, split = load_fitting(lifter, data, split)
         where = where or evaluation.setting(description, split, tracks, command.protocol)
@@ -98,7 +103,8 @@ def evaluate(command: Command) -> None:
         console.print(said, soft_wrap=True)
     if command.format:
         written += write(folder, command.format, found, evaluation.facts(runs, where), said)
-    if len(runs) == 1 and command.data is None and command.split is None and command.protocol == PUBLISHED:
+    as_trained = command.data is None and command.split is None and command.checkpoint == "last"
+    if len(runs) == 1 and as_trained and command.protocol == PUBLISHED:
         results.write(command.runs[0], summarize(runs[0].measures, PUBLISHED), description, split)
         written += [command.runs[0] / "results.json", command.runs[0] / "results.md"]
     for path in written:

@@ -37,18 +37,19 @@ class Lifter(NamedTuple):
         return lift_tracks(self.model, self.variables, frames, self.description, self.mesh, mirrored=mirrored)
 
 
-def open_run(run: Path) -> Lifter:
-    """The network of a run's last checkpoint.
+def open_run(run: Path, which: checkpoint.Which = "last") -> Lifter:
+    """The network of one of a run's checkpoints.
 
     Args:
       run: the run's folder.
+      which: the last, or the best on the run's validation split.
 
     Raises:
       InputError: there is no such run, or its checkpoint cannot be used.
     """
     config, description = read_settings(run)
     model, mesh = loop.build_model(config, description), data_mesh()
-    variables = replicate(checkpoint.load(run, loop.variable_shapes(model, description)), mesh)
+    variables = replicate(checkpoint.load(run, loop.variable_shapes(model, description), which), mesh)
     return Lifter(run, config, description, model, variables, mesh)
 
 

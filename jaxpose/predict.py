@@ -16,6 +16,7 @@ import numpy as np
 import tyro
 
 from jaxpose import exports
+from jaxpose.checkpoint import Which
 from jaxpose.devices import keep_compiled
 from jaxpose.errors import InputError, reported
 from jaxpose.keypoints import formats
@@ -50,6 +51,8 @@ class Command:
     crop: bool = False
     """Lift as if the video had been cropped around each person: for those who are small in the image, or at its edge.
     Camera space is then that of a camera which is aimed at the person."""
+    checkpoint: Which = "last"
+    """Of the run: the last, or the best on its validation split."""
     upright: float | None = None
     """Write upright poses (z up), of a camera that is not rolled and looks down by so many degrees; 0 is level.
     Without it, poses are in camera space: x right, y down, z forward."""
@@ -72,7 +75,7 @@ def predict(command: Command) -> None:
     exports.check_path(command.out)
     if command.upright is not None and not abs(command.upright) <= 90:
         raise InputError(f"--upright {command.upright:g}: a camera looks down by -90 to 90 degrees")
-    lifter = open_run(command.run)
+    lifter = open_run(command.run, command.checkpoint)
     layout = None if command.layout is None else named_layout(command.layout, lifter)
     kind, people = formats.read(command.keypoints, Given(layout, command.size, command.fps))
     first = people[0]

@@ -127,6 +127,9 @@ def test_no_run_and_no_checkpoint_are_refused(run, tmp_path, refusal):
     shutil.copytree(run, tmp_path / "empty", ignore=shutil.ignore_patterns("checkpoints"))
     assert "holds no checkpoint; train first" in refusal(evaluate.main, [str(tmp_path / "empty")])
     assert not (tmp_path / "empty" / "checkpoints").exists()
+    assert "has no best checkpoint; train with --validation-split" in refusal(
+        evaluate.main, [str(run), "--checkpoint", "best"]
+    )
 
 
 def test_a_changed_architecture_is_refused(run, tmp_path, refusal):

@@ -16,7 +16,7 @@ from event_files import events, logged, scalars
 from samples import DESCRIPTION, make_track
 
 from data_prep import contract
-from jaxpose import checkpoint, train
+from jaxpose import checkpoint, evaluate, train
 from jaxpose.config import PRESETS
 from jaxpose.errors import InputError
 from jaxpose.runs import read_log
@@ -221,6 +221,13 @@ def test_the_best_by_the_validation_split_is_kept(run):
     like = {"step": jax.ShapeDtypeStruct((), jnp.int32)}
     assert checkpoint.load(run, like, "best")["step"] == min(errors, key=errors.get)
     assert checkpoint.load(run, like)["step"] == max(errors)
+
+
+def test_the_best_can_be_evaluated(run, capsys):
+    before = (run / "results.json").read_bytes()
+    evaluate.main([str(run), "--checkpoint", "best"])
+    assert "whole, best checkpoint: sample motion, S9" in capsys.readouterr().out
+    assert (run / "results.json").read_bytes() == before
 
 
 def test_a_damaged_checkpoint_is_named_and_the_run_goes_on_from_the_one_before(run, tmp_path, capsys):
