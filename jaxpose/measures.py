@@ -85,7 +85,11 @@ def measure(
         arrays = [poses[rows] for poses in arrays]
 
     def compute(predictions: np.ndarray, targets: np.ndarray) -> dict[str, np.ndarray]:
-        return _squared(_of_frames(predictions, targets, skeleton, protocol.root == "subtracted"))
+        # Two programs: the errors are the same bits with a skeleton and without.
+        found = _errors(predictions, targets, protocol.root == "subtracted")
+        for motion, poses in (("", predictions), ("true_", targets)) if skeleton else ():
+            found |= {f"{motion}{name}": of for name, of in _body(poses[:-_AHEAD], skeleton).items()}
+        return _squared(found)
 
     sums = sum_by_track(compute, arrays, lengths, _ORDERS)
     means, weights = {}, {}
@@ -188,11 +192,9 @@ def sum_by_track(
     return sums
 
 
-@functools.partial(jax.jit, static_argnames=("skeleton", "subtract"))
-def _of_frames(
-    predictions: jax.Array, targets: jax.Array, skeleton: Skeleton | None, subtract: bool
-) -> dict[str, jax.Array]:
-    """Every measure of (C + 2, J, 3) poses, for the first C frames; in mm, or a share."""
+@functools.partial(jax.jit, static_argnames="subtract")
+def _errors(predictions: jax.Array, targets: jax.Array, subtract: bool) -> dict[str, jax.Array]:
+    """The errors of (C + 2, J, 3) poses, for the first C frames, in mm."""
     count = len(predictions) - _AHEAD
     if subtract:
         predictions = predictions - predictions[:, :1]
@@ -206,14 +208,17 @@ def _of_frames(
         "mpjae": metrics.time_derivative_error(predictions, targets, 2),
         **{name: differences[order] for name, order in joints.items()},
     }
-    found = {name: 1000 * values[:count] for name, values in found.items()}
-    for motion, poses in (("", predictions), ("true_", targets)) if skeleton else ():
-        found |= {
-            f"{motion}length": 1000 * bone_lengths(poses[:count], skeleton),
-            f"{motion}gap": 1000 * jnp.abs(side_differences(poses[:count], skeleton)),
-            f"{motion}outside": (range_excess(poses[:count], skeleton) != 0).astype(jnp.float32),
-        }
-    return found
+    return {name: 1000 * values[:count] for name, values in found.items()}
+
+
+@functools.partial(jax.jit, static_argnames="skeleton")
+def _body(poses: jax.Array, skeleton: Skeleton) -> dict[str, jax.Array]:
+    """What is measured of (C, J, 3) poses by themselves; in mm, or a share."""
+    return {
+        "length": 1000 * bone_lengths(poses, skeleton),
+        "gap": 1000 * jnp.abs(side_differences(poses, skeleton)),
+        "outside": (range_excess(poses, skeleton) != 0).astype(jnp.float32),
+    }
 
 
 def _squared(found: Mapping[str, jax.Array]) -> dict[str, np.ndarray]:

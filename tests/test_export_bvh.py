@@ -14,7 +14,7 @@ from jaxpose.skeleton import COCO_17, H36M_17, Skeleton
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 FRAMES = 30
-BENT = Skeleton("bent", ("a b", "{", "é\n\td"), (-1, 0, 1))
+BENT = Skeleton("bent", ("a b", "{", "é  d"), (-1, 0, 1))
 
 
 @pytest.fixture(scope="module")

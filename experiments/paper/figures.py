@@ -71,12 +71,9 @@ def read(folder: Path) -> Run:
         raise InputError(f"{path} does not hold the results of a run ({error!r}); evaluate it again") from error
     if not found["actions"]:
         raise InputError(f"{path} holds no action; evaluate the run again")
-    try:
-        log = [{name: _number(value) for name, value in record.items()} for record in read_log(folder)]
-        if not all({"epoch", "loss"} <= record.keys() for record in log):
-            raise ValueError("a line without epoch or loss")
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{folder / 'metrics.jsonl'} is not the log of a run ({error})") from error
+    log = read_log(folder)
+    if not all({"epoch", "loss"} <= record.keys() for record in log):
+        raise InputError(f"{folder / 'metrics.jsonl'} has a line without epoch or loss; remove the line, or the file")
     return Run(folder, config, description, log, errors, *scored)
 
 
