@@ -27,7 +27,7 @@ from jaxpose.config import PRESETS, Config
 from jaxpose.dataset import Description, Frames, Track, join, track_lengths, window_starts
 from jaxpose.devices import keep_compiled, replicate
 from jaxpose.errors import InputError, reported
-from jaxpose.files import write_text, write_whole
+from jaxpose.files import read_json, write_text, write_whole
 from jaxpose.scoring import METRICS, lift_tracks, score
 from jaxpose.sources import load
 from jaxpose.tables import Table
@@ -171,11 +171,22 @@ def main(
 
 
 def _kept(out: Path, name: str, config: Config, data: Data, console: Console) -> dict[str, Any]:
-    """The scores of a run, from its file if it is there with these settings."""
+    """The scores of a run, from its file if it is there with these settings.
+
+    Raises:
+      InputError: the file does not hold the scores of a run.
+    """
     path, settings = out / f"{name.replace(', ', '-').replace(' ', '-')}-{config.seed}.json", dataclasses.asdict(config)
     settings = json.loads(json.dumps(settings))
-    if path.exists() and (kept := json.loads(path.read_text()))["config"] == settings:
-        return kept
+    try:
+        kept = read_json(path)
+        rows({BASELINE: [kept]})
+        if kept["config"] == settings:
+            return kept
+    except FileNotFoundError:
+        pass
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+        raise InputError(f"{path} holds no scores of a run ({error!r:.100}); remove it to train again") from error
     run = {"config": settings} | train_and_score(config, data)
     out.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(run, indent=1) + "\n")

@@ -1,10 +1,13 @@
 """The ablation trains what it says, compares fairly, and goes on where it stopped."""
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
 import pytest
+from corpus import assert_refuses
+from rich.console import Console
 from samples import DESCRIPTION, make_track
 
 from experiments import ablation
@@ -66,6 +69,14 @@ def test_a_kept_run_with_other_settings_is_trained_again(tiny, tmp_path, monkeyp
     ablation.main("somewhere", tmp_path, settings=("none",), seeds=(0,), test_split="S1+S5")
     assert trained == [8, 4, 4]  # of other tracks, it is another run
     assert json.loads((tmp_path / "none-0.json").read_text())["config"]["channels"] == 4
+
+
+def test_a_damaged_kept_run_is_refused(tiny, tmp_path, monkeypatch):
+    run = {"scores": [dict.fromkeys(ablation.METRICS, 1.0)] * 2, "record": {}, "seconds": 1.0}
+    monkeypatch.setattr(ablation, "train_and_score", lambda *_: run)
+    kept = functools.partial(ablation._kept, tmp_path, "none", tiny, None, Console(quiet=True))
+    kept()
+    assert_refuses(kept, tmp_path / "none-0.json")
 
 
 def test_an_unknown_setting_is_named(tmp_path, capsys):

@@ -1,10 +1,16 @@
 """Every format that detectors write gives the same tracks again, and is told by its content alone."""
 
 import contextlib
+import tempfile
+from pathlib import Path
 
+import corpus
 import detector_files as files
 import numpy as np
 import pytest
+from corpus import assert_refuses
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jaxpose.errors import InputError
 from jaxpose.keypoints.detections import Given
@@ -103,15 +109,31 @@ def test_bytes_and_nothing_are_refused(tmp_path):
         read(tmp_path / "gone.json", GIVEN)
 
 
-@pytest.mark.parametrize("name", ["annotations", "results", "mmpose", "mediapipe", "csv"])
-def test_a_text_file_damaged_anywhere_is_refused_or_read(name, tmp_path):
-    """No bytes of a stranger's file raise anything but `InputError`."""
+def to_damage(name, folder):
+    """A sound file of a format, and what reads it; of OpenPose's folder the file of one frame."""
     _, write, tracks, _ = FORMATS[name]
-    text = write(tmp_path / "file", tracks[:, :2]).read_text()
-    random = np.random.default_rng(0)
-    for _ in range(60):
-        start = random.integers(len(text))
-        junk = random.choice(['"', "null", "-1e999", "[]", "{}", "NaN", "9" * 30, ",", "true", ""])
-        (tmp_path / "file").write_text(text[:start] + junk + text[start + random.integers(1, 40) :])
+    whole = write(folder / "unnamed", tracks[:, :3])
+    return next(whole.iterdir()) if whole.is_dir() else whole, lambda: read(whole, GIVEN)
+
+
+KINDS = ["annotations", "results", "alphapose", "mmpose", "mediapipe", "openpose", "csv", "npz in the wild"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_damaged_file(name, tmp_path):
+    file, read_it = to_damage(name, tmp_path)
+    assert_refuses(read_it, file, named=str(tmp_path / "unnamed"))
+
+
+@pytest.mark.parametrize("name", KINDS)
+@given(draw=st.data())
+def test_an_edited_file_is_refused_or_read(name, draw):
+    """No bytes of a stranger's file raise anything but `InputError`, and what is read can be lifted."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, read_it = to_damage(name, Path(folder))
+        file.write_bytes(draw.draw(corpus.edits(file.read_bytes())))
         with contextlib.suppress(InputError):
-            read(tmp_path / "file", GIVEN)
+            for person in read_it()[1]:
+                assert person.keypoints.shape == (len(person.frames), person.layout.num_joints, 3)
+                assert not np.isinf(person.keypoints).any()
+                assert (np.diff(person.frames) > 0).all()
