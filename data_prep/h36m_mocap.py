@@ -16,6 +16,7 @@ import itertools
 import os
 import re
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -67,6 +68,7 @@ _FILE = re.compile(
 )
 _MOST_STEPS = 20_000  # of the loops over the parts of a CDF file: more than the longest recording has frames
 _MOST_NUMBERS = 96 * 10**6  # of a recording: a hundred times the longest
+_MOST_UNPACKED = 8 * _MOST_NUMBERS  # bytes of all compressed parts of a CDF file
 
 
 class File(NamedTuple):
@@ -219,7 +221,7 @@ def _poses(where: str, name: str, found: bytes) -> np.ndarray:
 
 def _cdf_variable(where: str, found: bytes) -> np.ndarray:
     """The variable `Pose` of a CDF file. cdflib reads files alone: one at a time, of a few MB, is a temporary file."""
-    with tempfile.NamedTemporaryFile(suffix=".cdf") as file, _counted_loops():
+    with tempfile.NamedTemporaryFile(suffix=".cdf") as file, _bounded():
         file.write(found)
         file.flush()
         try:
@@ -243,18 +245,34 @@ def _cdf_variable(where: str, found: bytes) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _counted_loops() -> Iterator[None]:
-    """Let cdflib loop no longer than a recording takes: it believes every count, and a crafted one takes hours."""
-    taken = itertools.count()
+def _bounded() -> Iterator[None]:
+    """Let cdflib loop and unpack no more than a recording takes: it believes every count, and crafted ones take hours.
 
-    def bounded(*arguments: int) -> Iterator[int]:
+    Both are looked up among the names of its module, where these stand before what it would call.
+    """
+    taken, room = itertools.count(), _MOST_UNPACKED
+
+    def loop(*arguments: int) -> Iterator[int]:
         for index in range(*arguments):
             if next(taken) > _MOST_STEPS:
                 raise ValueError(f"it declares more than {_MOST_STEPS} parts")
             yield index
 
-    cdflib.cdfread.range = bounded  # found in the module before the built-in one
+    def unpack(data: bytes) -> bytes:
+        nonlocal room
+        gzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        unpacked = gzip.decompress(data, room + 1)
+        room -= len(unpacked)
+        if room < 0:
+            raise ValueError(f"it unpacks to more than {_MOST_UNPACKED} bytes")
+        if not gzip.eof:
+            raise ValueError("a compressed part is cut short")
+        return unpacked
+
+    unbounded = cdflib.cdfread.gzip_inflate
+    cdflib.cdfread.range, cdflib.cdfread.gzip_inflate = loop, unpack
     try:
         yield
     finally:
         del cdflib.cdfread.range
+        cdflib.cdfread.gzip_inflate = unbounded

@@ -44,13 +44,13 @@ def motion(subject: str, name: str) -> np.ndarray:
     return (body + np.cumsum(random.normal(0, 5, (frames, 1, 3)), axis=0)).astype(np.float32)
 
 
-def cdf(folder: Path, values: np.ndarray, variable: str = "Pose", kind: int = 44) -> bytes:
-    """A CDF file with one record of one variable; kind 44 is float32, 4 is int32."""
+def cdf(folder: Path, values: np.ndarray, variable: str = "Pose", kind: int = 44, compress: int = 0) -> bytes:
+    """A CDF file with one record of one variable; kind 44 is float32, 4 is int32; compress is a level of gzip."""
     path = folder / "made.cdf"
     path.unlink(missing_ok=True)
     writer = cdfwrite.CDF(path)
     spec = {"Variable": variable, "Data_Type": kind, "Num_Elements": 1, "Rec_Vary": True,
-            "Dim_Sizes": list(values.shape[1:]), "Compress": 0}  # fmt: skip
+            "Dim_Sizes": list(values.shape[1:]), "Compress": compress}  # fmt: skip
     writer.write_var(spec, var_data=values)
     writer.close()
     return path.read_bytes()

@@ -384,6 +384,17 @@ def test_counts_in_a_cdf_file_are_not_believed(tmp_path):
             read(file)
 
 
+def test_a_cdf_file_unpacks_to_no_more_than_a_recording(tmp_path, monkeypatch):
+    file, read = save_cdf(tmp_path)
+    sound = read(file)
+    file.write_bytes(h36m_files.cdf(tmp_path, np.tile(1000 * motion().reshape(1, -1, 96), (1, 4, 1)), compress=9))
+    assert file.read_bytes().count(b"\x1f\x8b\x08") == 1  # it is compressed
+    np.testing.assert_array_equal(read(file)["S1"]["Walking"][:5], sound["S1"]["Walking"])
+    monkeypatch.setattr(h36m_mocap, "_MOST_UNPACKED", 1000)
+    with pytest.raises(InputError, match="unpacks to more than 1000 bytes"):
+        read(file)
+
+
 def test_small_files_are_read_with_suspicion(tmp_path):
     (tmp_path / "a.json").write_text('{"a": [1, NaN]}')
     assert files.read_json(tmp_path / "a.json")["a"][0] == 1
