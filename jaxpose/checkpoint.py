@@ -23,7 +23,7 @@ Which = Literal["last", "best"]
 """The last checkpoint, or the one with the smallest error on the validation split."""
 
 CHECKSUMS = "checksums.json"
-"""In every checkpoint: SHA-256 by file. It is written before the checkpoint appears under its name."""
+"""In every checkpoint: size and SHA-256 by file. It is written before the checkpoint appears under its name."""
 
 
 @contextlib.contextmanager
@@ -216,12 +216,12 @@ def _seal(folder: Path) -> None:
         for checkpoint in folder.glob("*.orbax-checkpoint-tmp"):
             # Orbax still adds the time to its note at the top; nothing is read from it.
             files = sorted(path for path in checkpoint.glob("*/**/*") if path.is_file())
-            sums = {path.relative_to(checkpoint).as_posix(): _digest(path) for path in files}
+            sums = {path.relative_to(checkpoint).as_posix(): [path.stat().st_size, _digest(path)] for path in files}
             whole = {"files": sums, "sha256": _digest_of(sums)}
             write_text(checkpoint / CHECKSUMS, json.dumps(whole, indent=1) + "\n")
 
 
-def _digest_of(sums: dict[str, str]) -> str:
+def _digest_of(sums: dict[str, list]) -> str:
     """Of the checksums themselves."""
     return hashlib.sha256(json.dumps(sums).encode()).hexdigest()
 
@@ -235,16 +235,18 @@ def _fault(folder: Path) -> str:
     """Which file of a checkpoint is missing or altered, in words; empty if none, or if it has no checksums to tell."""
     try:
         whole = read_json(folder / CHECKSUMS, most=_LARGEST_DESCRIPTION)
-        sums = dict(whole["files"])
+        sums = {name: [size, digest] for name, (size, digest) in whole["files"].items()}
         if whole["sha256"] != _digest_of(sums):
             return f"{folder / CHECKSUMS} is damaged"
     except FileNotFoundError:  # written by an older version
         return ""
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return f"{folder / CHECKSUMS} is damaged"
-    for path, digest in ((folder / name, digest) for name, digest in sums.items()):
+    for path, size, digest in ((folder / name, *of) for name, of in sums.items()):
         if not path.is_file():
             return f"{path} is missing"
+        if path.stat().st_size != size:  # before it is read: a damaged file may have any size
+            return f"{path} is damaged (it has {path.stat().st_size} bytes, not {size})"
         if _digest(path) != digest:
             return f"{path} is damaged (its SHA-256 is not that in {CHECKSUMS})"
     return ""
