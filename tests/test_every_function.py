@@ -31,7 +31,7 @@ import pytest
 from matplotlib.figure import Figure
 from samples import make_track
 
-from jaxpose import dataset, rig
+from jaxpose import dataset, devices, rig
 from jaxpose.cameras import Camera
 from jaxpose.errors import InputError
 from jaxpose.models import streaming
@@ -148,6 +148,10 @@ def frames_of(case: Case) -> dataset.Frames:
 
 def model_of(case: Case) -> TemporalModel:
     return TemporalModel(case.skeleton.num_joints, (3,), 4, causal=True)
+
+
+def data_mesh(_: Case) -> jax.sharding.Mesh:
+    return devices.data_mesh()
 
 
 def variables_of(case: Case) -> Any:
@@ -299,7 +303,18 @@ ROWS: dict[str, Row | str] = {
         use="jit",
     ),
     "dataset.epoch_order": STATIC,
-    "scoring.lift_tracks": "puts windows through the model: TemporalModel",
+    "scoring.lift_tracks": row(
+        use="",
+        arguments={
+            "model": model_of,
+            "variables": variables_of,
+            "data": frames_of,
+            "description": lambda c: dataset.Description("cases", False, c.skeleton, c.skeleton, 2, ("S1",)),
+            "mesh": data_mesh,
+        },
+        no_frames="join refuses it",
+        **TRACK,
+    ),
     "scoring.score": row(
         use="",
         arguments={
