@@ -1,14 +1,16 @@
 """Checkpoints of the training state, by Orbax: written in the background, each whole or not at all, with checksums."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import logging
 import math
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
@@ -59,7 +61,7 @@ def open_checkpoints(run: Path, *, keep: int = 2, after: int | None = None) -> I
             create_directories_asynchronously=False,  # a full disk then shows at once, not after a timeout
         ),
     )
-    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax would advise the user on stderr to save less often
+    _keep_quiet()
     with _refused(folder):
         folder.mkdir(parents=True, exist_ok=True)
         manager = ocp.CheckpointManager(folder, options=options, item_handlers=ocp.PyTreeCheckpointHandler())
@@ -120,6 +122,7 @@ def load(run: Path, like: Tree, which: Which = "last", *, optional: tuple[str, .
     Raises:
       InputError: there is no checkpoint, none that can be read, or it belongs to another architecture.
     """
+    _keep_quiet()
     folders = [(run / "checkpoints" / str(step)).absolute() for step in reversed(steps(run))]
     if not folders:
         raise InputError(f"{run} holds no checkpoint; train first")
@@ -256,6 +259,23 @@ def _sweep(folder: Path) -> None:
     """Remove what is half-written."""
     for leftover in folder.glob("*.orbax-checkpoint-tmp*"):
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+@functools.cache
+def _keep_quiet() -> None:
+    """Have Orbax print nothing: advice to save less often, the traces of what it also raises, and of its threads then.
+
+    Where a file cannot be read or written, threads of TensorStore's answer a loop that Orbax has closed by then.
+    """
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    show = sys.unraisablehook
+
+    def show_others(unraisable: Any) -> None:
+        if str(unraisable.exc_value) != "Event loop is closed":
+            show(unraisable)
+
+    sys.unraisablehook = show_others
 
 
 @contextlib.contextmanager

@@ -24,8 +24,11 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
             write(Path(folder, path.name))
-            with Path(folder, path.name).open("rb") as file:
-                os.fsync(file.fileno())  # else a power cut could leave the new name without its content
+            descriptor = os.open(Path(folder, path.name), os.O_RDONLY)  # of a file or a folder
+            try:
+                os.fsync(descriptor)  # else a power cut could leave the new name without its content
+            finally:
+                os.close(descriptor)
             os.replace(Path(folder, path.name), path)
     except OSError as error:
         reason = error.strerror or error

@@ -69,8 +69,8 @@ def eight():
     return cuda.compile_call(cuda.training_call(PAPER, cuda.card_mesh(cuda.CARDS["h100"], 8)))
 
 
-def paper_state():
-    recipe = loop.build_recipe(PAPER, cuda.HUMAN36M, cuda.TRAIN_FRAMES)
+def paper_state(config=PAPER):
+    recipe = loop.build_recipe(config, cuda.HUMAN36M, cuda.TRAIN_FRAMES)
     return loop.init.eval_shape(recipe, jax.random.key(0))
 
 
@@ -127,7 +127,7 @@ def test_nothing_of_evaluation_touches_the_host_or_float64(evaluation, card):
 def test_training_with_constraints_fits_the_card_and_touches_no_host():
     plan = cuda.compile_call(cuda.training_call(PRESETS["joint-aware"], cuda.card_mesh(cuda.CARDS["2080ti"])))
     assert plan.peak < cuda.USABLE * cuda.CARDS["2080ti"].memory
-    assert plan.donated == size(paper_state())
+    assert plan.donated == size(paper_state(PRESETS["joint-aware"]))
     assert not plan.host
     assert plan.calls <= {"__cublas$lt$matmul"}
     assert "f64" not in plan.dtypes

@@ -54,7 +54,7 @@ def test_filled_joints_were_seen_by_no_camera():
 
 
 def test_names_are_ascii_and_different(tmp_path):
-    odd = HUMANEVA_15.__class__("odd", ("a\tb", "Hüfte", "Häfte"), (-1, 0, 1))
+    odd = HUMANEVA_15.__class__("odd", ("a b", "Hüfte", "Häfte"), (-1, 0, 1))
     motion = Motion("1", np.zeros((2, 3, 3), np.float32), odd, 50.0)
     (tmp_path / "a.c3d").write_bytes(c3d(motion))
     labels = ezc3d.c3d(str(tmp_path / "a.c3d"))["parameters"]["POINT"]["LABELS"]["value"]

@@ -210,8 +210,6 @@ def test_every_setting_of_another_kind_is_refused(run, tmp_path):
     (run / "config.json").write_text(json.dumps(settings))
 
 
-# Once an array cannot be read, TensorStore's threads answer those that Orbax no longer waits for.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", ["_METADATA", "_sharding", "_CHECKPOINT_METADATA", "manifest.ocdbt", "d/*"])
 def test_a_damaged_checkpoint(run, tmp_path, name):
     copy = shutil.copytree(run, tmp_path / "run")

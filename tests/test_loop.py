@@ -92,7 +92,8 @@ def test_many_steps_in_one_call_are_the_steps_one_by_one():
     recipe, data, starts = problem()
     together, _ = trained(recipe, data, starts, until=6, steps_per_call=6)
     single, _ = trained(recipe, data, starts, until=6, steps_per_call=1)
-    chex.assert_trees_all_equal(together, single)
+    # The sums are those of the last record.
+    chex.assert_trees_all_equal(together.replace(sums={}), single.replace(sums={}))
 
 
 def test_batch_statistics_follow_the_momentum_of_the_step():
