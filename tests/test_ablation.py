@@ -14,6 +14,8 @@ from experiments import ablation
 from jaxpose.config import Config
 from jaxpose.losses import QUANTITIES
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
 
 @pytest.fixture
 def tiny(monkeypatch):

@@ -14,6 +14,8 @@ from jaxpose.config import Config
 from jaxpose.dataset import join
 from jaxpose.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
 
 def state_of(seed=0, **settings):
     config = Config(**{"filter_widths": (3,), "channels": 8, "batch_size": 4} | settings)

@@ -24,6 +24,7 @@ def start(command, *, local_devices, rank=0, ranks=1, job=0, x64=False):
         "JAX_PLATFORMS": "cpu",
         "JAX_NUM_CPU_DEVICES": str(local_devices),
         "JAX_ENABLE_X64": str(int(x64)),
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # as the fixture `compiled_soon`
         "PYTHONPATH": os.pathsep.join([str(WORKER.parent), str(WORKER.parent.parent)]),
     }
     if ranks > 1:

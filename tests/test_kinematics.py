@@ -13,6 +13,8 @@ from jaxpose import kinematics
 from jaxpose.rotations import quaternion_from_axis_angle, rotate
 from jaxpose.skeleton import COCO_17, H36M_17, H36M_32, HUMANEVA_15
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
 seeds = st.integers(0, 2**31 - 1)
 skeletons = pytest.mark.parametrize("skeleton", [H36M_17, H36M_32, COCO_17, HUMANEVA_15], ids=lambda s: s.name)
 
@@ -120,17 +122,18 @@ def test_gradients_are_finite_at_singular_points(skeleton, case):
         "collapsed": jnp.ones_like(line), "straight": line, "random": poses(9, skeleton), "tiny": 1e-15 * line
     }[case]  # fmt: skip
     for quantity in (kinematics.joint_angles, kinematics.bone_lengths):
-        chex.assert_tree_all_finite(jax.grad(lambda p, q=quantity: jnp.sum(q(p, skeleton) ** 2))(pose))
+        chex.assert_tree_all_finite(jax.jit(jax.grad(lambda p, q=quantity: jnp.sum(q(p, skeleton) ** 2)))(pose))
 
 
 def test_gradients_agree_with_finite_differences(x64):
     pose = jnp.asarray(poses(10, H36M_17), jnp.float64)
     rotations = jnp.asarray(local_rotations(11, H36M_17), jnp.float64)
-    chex.assert_numerical_grads(lambda p: kinematics.joint_angles(p, H36M_17), (pose,), order=1)
-    chex.assert_numerical_grads(lambda p: kinematics.bone_lengths(p, H36M_17), (pose,), order=1)
-    chex.assert_numerical_grads(
-        lambda r, o: kinematics.forward_kinematics(r, o, jnp.zeros(3), H36M_17), (rotations, pose), order=1
-    )
+    for function, arguments in (
+        (lambda p: kinematics.joint_angles(p, H36M_17), (pose,)),
+        (lambda p: kinematics.bone_lengths(p, H36M_17), (pose,)),
+        (lambda r, o: kinematics.forward_kinematics(r, o, jnp.zeros(3), H36M_17), (rotations, pose)),
+    ):
+        chex.assert_numerical_grads(jax.jit(function), arguments, order=1)
 
 
 def test_works_under_jit_vmap_and_any_leading_axes():

@@ -17,6 +17,8 @@ from jaxpose.errors import InputError
 from jaxpose.skeleton import H36M_17
 from jaxpose.step import train_step
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
 CONFIG = Config(filter_widths=(3, 3), channels=32, batch_size=16, epochs=40)
 
 
@@ -100,7 +102,8 @@ def test_batch_statistics_follow_the_momentum_of_the_step():
     recipe, data, starts = problem()
     state = loop.init(recipe, jax.random.key(0))
     keypoints, poses = take_windows(data, starts[:16], 1, recipe.model.context)
-    stepped, _ = train_step(state, keypoints, poses, recipe._replace(momentum=lambda step: 1.0))
+    step = jax.jit(train_step, static_argnames="recipe")
+    stepped, _ = step(state, keypoints, poses, recipe._replace(momentum=lambda step: 1.0))
     kernel = state.params["expand"]["kernel"]
     windows = np.asarray(keypoints, np.float64).reshape(16, 3, -1)
     outputs = windows @ np.asarray(kernel, np.float64).reshape(-1, 32)

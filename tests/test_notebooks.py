@@ -98,6 +98,7 @@ def test_runs_and_prints_what_is_committed(name, tmp_path):
     before = [printed(cell) for cell in code_cells(book)]
     # This tree, not an installed one; a new folder, so that nothing beside the notebook is needed; no user's settings.
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "IPYTHONDIR": str(tmp_path / "ipython")}
+    environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # as the fixture `compiled_soon`
     environment.pop("MPLBACKEND", None)
     client = nbclient.NotebookClient(book, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
     client.execute(env=environment)  # raises where a cell does

@@ -12,6 +12,9 @@ from jaxpose.rig import body
 from jaxpose.skeleton import H36M_17
 from jaxpose.synthetic import SUBJECTS
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+figure = jax.jit(rig.figure)
+
 
 def test_bodies_are_upright_symmetric_and_differ():
     bodies = np.stack([body(subject) for subject in SUBJECTS])
@@ -26,7 +29,7 @@ def test_positions_have_a_finite_gradient_in_the_body():
     angles = jnp.zeros((3, len(ANGLES)))
 
     def height(offsets):
-        return jnp.sum(rig.carry(rig.figure(angles, offsets), jnp.ones(3), jnp.zeros_like)[..., 2])
+        return jnp.sum(rig.carry(figure(angles, offsets), jnp.ones(3), jnp.zeros_like)[..., 2])
 
     gradient = jax.jit(jax.grad(height))(jnp.asarray(body("S1")))
     assert jnp.isfinite(gradient).all()
@@ -35,17 +38,17 @@ def test_positions_have_a_finite_gradient_in_the_body():
 
 def test_a_figure_without_angles_is_the_body_at_rest():
     offsets = body("S9")
-    figure = rig.figure(jnp.zeros((1, len(ANGLES))), offsets)[0, : H36M_17.num_joints]
+    at_rest = figure(jnp.zeros((1, len(ANGLES))), offsets)[0, : H36M_17.num_joints]
     expected = np.zeros_like(offsets)
     for joint, parent in enumerate(H36M_17.parents[1:], start=1):
         expected[joint] = expected[parent] + offsets[joint]
-    np.testing.assert_allclose(figure, expected, atol=1e-6)
+    np.testing.assert_allclose(at_rest, expected, atol=1e-6)
 
 
 def test_any_angles_leave_the_bones_as_long_as_they_are():
     offsets = body("S5")
     angles = np.random.default_rng(0).uniform(-90, 90, (50, len(ANGLES))).astype(np.float32)
-    lengths = bone_lengths(rig.figure(angles, offsets)[:, : H36M_17.num_joints], H36M_17)
+    lengths = bone_lengths(figure(angles, offsets)[:, : H36M_17.num_joints], H36M_17)
     expected = np.linalg.norm(offsets[1:], axis=-1)
     np.testing.assert_allclose(lengths, np.broadcast_to(expected, lengths.shape), atol=1e-5)
 
@@ -58,12 +61,12 @@ def test_any_angles_leave_the_bones_as_long_as_they_are():
 def test_positive_angles_lead_where_the_tables_say(angle, joint, axis):
     angles = np.zeros((2, len(ANGLES)), np.float32)
     angles[1, ANGLES.index(angle)] = 20
-    still, moved = rig.figure(angles, body("S1"))[:, H36M_17.index(joint), axis]
+    still, moved = figure(angles, body("S1"))[:, H36M_17.index(joint), axis]
     assert moved > still + 0.05
 
 
 def test_a_figure_is_carried_to_the_floor_from_any_height():
-    points = rig.figure(jnp.zeros((3, len(ANGLES))), body("S1"))
+    points = figure(jnp.zeros((3, len(ANGLES))), body("S1"))
     low, high = (rig.carry(points.at[..., 2].add(lift), jnp.zeros(3), jnp.zeros_like) for lift in (0, 2))
     np.testing.assert_allclose(low, high, atol=1e-5)
     assert (low[..., 2] > 0).all()

@@ -15,6 +15,8 @@ from experiments.benchmarks import work
 from jaxpose.models import temporal
 from jaxpose.models.temporal import TemporalModel
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
 STACKS = {
     "27": {"filter_widths": (3, 3, 3)},
     "causal": {"filter_widths": (3, 3, 3), "causal": True},
@@ -166,7 +168,7 @@ def test_gradients_are_finite_and_reach_every_weight(frames):
         )  # fmt: skip
         return jnp.sum(out**2)
 
-    gradients = jax.grad(loss)(variables["params"])
+    gradients = jax.jit(jax.grad(loss))(variables["params"])
     chex.assert_tree_all_finite(gradients)
     assert all(jnp.any(g != 0) for g in jax.tree.leaves(gradients))
 

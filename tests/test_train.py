@@ -21,6 +21,8 @@ from jaxpose.config import PRESETS
 from jaxpose.errors import InputError
 from jaxpose.runs import read_log
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
 SMALL = ["--filter-widths", "3", "3", "--channels", "16", "--batch-size", "16", "--epochs", "3", "--log-every", "4"]
 
 
