@@ -64,7 +64,7 @@ def unproject(pixels: jax.Array, depth: jax.Array, camera: Camera, *, iterations
       iterations: of the fixed point iteration.
 
     Returns:
-      (..., 3) metres in camera space.
+      (..., 3) metres in camera space; far outside any image, where the iteration diverges, NaN or infinity.
     """
     chex.assert_axis_dimension(pixels, -1, 2)
     focal, centre, _ = _split(camera.intrinsics)

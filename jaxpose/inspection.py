@@ -141,7 +141,7 @@ def parameter_norms(
     """
     poses, pull_back = jax.vjp(predict, params)
     chex.assert_equal_shape([poses, *gradients.values()])
-    stacked = jnp.stack(list(gradients.values()))
+    stacked = jnp.stack(list(gradients.values())).astype(poses.dtype)
     norms = jax.lax.map(lambda gradient: safe_norm(ravel_pytree(pull_back(gradient))[0]), stacked)
     return dict(zip(gradients, norms, strict=True))
 
