@@ -14,8 +14,10 @@ from jaxpose import train
 pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
 
 
-@pytest.mark.parametrize("steps", [500, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_nothing_grows(tmp_path, monkeypatch, steps):
+@pytest.mark.parametrize(
+    ("steps", "growth"), [(500, 0.02), pytest.param(10_000, 0.01, marks=pytest.mark.slow)], ids=["500", "10000"]
+)
+def test_nothing_grows(tmp_path, monkeypatch, steps, growth):
     """The least of the last fifth of a run, when nothing is under way, against the least of the second fifth.
 
     By then all that an epoch does, evaluating and saving too, has been done twice, and is done eight times more.
@@ -45,6 +47,6 @@ def test_nothing_grows(tmp_path, monkeypatch, steps):
     assert len(samples) == 50
     before, after = (np.min(samples[part], axis=0) for part in (slice(10, 20), slice(40, 50)))
     print(f"{steps} steps: resident {before[0] / 1e6:.1f} to {after[0] / 1e6:.1f} MB, files {before[1]} to {after[1]}")
-    assert after[0] < 1.01 * before[0]
+    assert after[0] < (1 + growth) * before[0]
     assert after[1] < before[1] + 6  # less than one for each epoch; a checkpoint that is being written has some open
     assert after[2] == before[2]
