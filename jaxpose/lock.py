@@ -13,7 +13,7 @@ import jax
 
 from jaxpose.devices import agreed
 from jaxpose.errors import InputError
-from jaxpose.files import write_text
+from jaxpose.files import read_json, write_text
 
 LOCK, OWNER = ".lock", ".owner.json"
 
@@ -55,7 +55,7 @@ def locked(run: Path) -> Iterator[None]:
 def _owner(run: Path) -> str:
     """Who holds the lock, in words."""
     try:
-        owner = json.loads((run / OWNER).read_text("utf-8"))
+        owner = read_json(run / OWNER)
         return f"process {owner['pid']} on {owner['host']} since {owner['since']}"
     except (OSError, ValueError, KeyError, TypeError):  # it has not said so yet
         return "another process"

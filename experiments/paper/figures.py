@@ -7,7 +7,6 @@ it differs from the others. Runs on Human3.6M's test set have the paper's rows b
 """
 
 import dataclasses
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from jaxpose import paper, results
 from jaxpose.config import Config
 from jaxpose.dataset import Description
 from jaxpose.errors import InputError, reported
-from jaxpose.files import write_whole
+from jaxpose.files import read_json, write_whole
 from jaxpose.protocol import PUBLISHED
 from jaxpose.runs import read_log, read_settings
 
@@ -59,7 +58,7 @@ def read(folder: Path) -> Run:
     config, description = read_settings(folder)
     path = folder / "results.json"
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = read_json(path)
         rows = {**found["actions"], AVERAGE: found["average"]}
         errors = {action: {metric: _number(row[metric]) for metric in METRICS} for action, row in rows.items()}
         scored = _number(found["frames"]), _number(found["fps"])
