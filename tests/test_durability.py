@@ -76,6 +76,10 @@ def log_size(run):
     return path.stat().st_size if path.exists() else 0
 
 
+def log_lines(run):
+    return (run / "metrics.jsonl").read_bytes().splitlines(keepends=True) if log_size(run) else []
+
+
 def grown(run, size):
     return log_size(run) != size
 
@@ -112,9 +116,11 @@ def test_killed_again_and_again_a_run_ends_as_the_run_that_was_never_stopped(sta
         while not (run / "results.json").exists() or (run / ".lock").exists():
             process = start(run, resume=(run / "config.json").exists())
             if done < kills:
+                before = log_lines(run)
                 done += kill(process, run, chance)
-                if chance.random() < 0.3 and log_size(run):  # as if the kill had cut the last line
-                    os.truncate(run / "metrics.jsonl", log_size(run) - chance.randrange(1, 20))
+                new = [line for line in log_lines(run)[-1:] if line not in before]
+                if new and chance.random() < 0.6:  # as if the kill had cut the line that was being written
+                    os.truncate(run / "metrics.jsonl", log_size(run) - chance.randrange(1, len(new[0])))
             else:
                 finish(process)
         assert digest(run) == digest(whole)
