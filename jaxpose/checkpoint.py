@@ -268,7 +268,7 @@ def _keep_quiet() -> None:
     Where a file cannot be read or written, threads of TensorStore's answer a loop that Orbax has closed by then.
     """
     for name in ("absl", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+        logging.getLogger(name).addFilter(lambda record: "orbax" not in f"{record.pathname} {record.getMessage()}")
     show = sys.unraisablehook
 
     def show_others(unraisable: Any) -> None:
