@@ -1,8 +1,8 @@
 """What is measured of every track: its mean errors, and how far its motion is from what a body can do.
 
 Everything that a report says of accuracy is an average of these numbers by track: over an action, a subject, a camera,
-or tracks drawn again by chance. They are sums over frames, taken a fixed number of frames at a time: one compiled
-program serves any data, and no array but the poses grows with them.
+or tracks drawn again by chance. They are sums over frames, taken a fixed number of frames at a time: the same
+programs serve any data, and no array but the poses grows with them.
 """
 
 import functools

@@ -31,7 +31,7 @@ began = time.perf_counter()
 from jaxpose import evaluate, measures, scoring
 from experiments.benchmarks.data_size import memory
 evaluate.main(sys.argv[1:])
-programs = scoring._lift_windows._cache_size(), measures._errors._cache_size()
+programs = scoring._lift_windows._cache_size(), measures._errors._cache_size() + measures._body._cache_size()
 print("%.1f s, %.0f MB at the peak; programs that lift: %d, that measure: %d" % (
     time.perf_counter() - began, memory("VmHWM") / 1e6, *programs))
 """

@@ -72,7 +72,7 @@ def measure(config: Config, turns: int, folder: Path) -> dict[str, list[float]]:
 def table(measured: dict[str, list[float]], minutes: float) -> Table:
     """Medians of the turns, and the share of training that saving takes."""
     plain, saving, blocked = (statistics.median(measured[name]) for name in ("plain", "saving", "blocked"))
-    view = Table("", "")
+    view = Table(show_header=False)
     view.add_row("a checkpoint", f"{measured['bytes'][0] / 1e6:,.0f} MB")
     view.add_row(f"{measured['steps'][0]:.0f} steps alone", f"{plain:.2f} s")
     view.add_row("the same, after a save", f"{saving:.2f} s")

@@ -1,14 +1,13 @@
 """What the readers of keypoint files have in common: rows in, one track a person out, bounded and checked."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxpose import files
 from jaxpose.errors import InputError
-from jaxpose.files import read_bytes
 from jaxpose.keypoints.tracking import associate
 from jaxpose.skeleton import Skeleton
 
@@ -62,7 +61,7 @@ def read_text(path: Path) -> str:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"{path} is longer than the {MOST_BYTES >> 20} MiB that are read; split the video")
-        return read_bytes(path, most=MOST_BYTES).decode("utf-8-sig")
+        return files.read_bytes(path, most=MOST_BYTES).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as text ({error}); copy or export it again") from error
 
@@ -74,8 +73,8 @@ def parse_json(path: Path, text: str) -> Any:
       InputError: it is not JSON.
     """
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return files.parse_json(text)
+    except ValueError as error:
         raise InputError(f"{path} is not JSON ({error}); export it again") from error
 
 
