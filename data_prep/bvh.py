@@ -20,15 +20,16 @@ import numpy as np
 import rich
 import tyro
 
-from data_prep import bvh_file, contract
-from data_prep.archives import LARGEST_BYTES
-from data_prep.bvh_file import Capture
-from data_prep.filming import film, place
-from jaxpose.calibration import H36M_CAMERAS
-from jaxpose.dataset import Description, Track
-from jaxpose.errors import InputError, reported
-from jaxpose.files import read_bytes, read_json
-from jaxpose.resampling import resample
+from data_prep.cameras.virtual import film, place
+from data_prep.formats import bvh
+from data_prep.formats.archives import LARGEST_BYTES
+from data_prep.formats.bvh import Capture
+from data_prep.writer import data_set
+from jaxpose.data.human36m import H36M_CAMERAS
+from jaxpose.data.resampling import resample
+from jaxpose.data.track import Description, Track
+from jaxpose.files.guarded_read import read_bytes, read_json
+from jaxpose.runtime.errors import InputError, cli_errors
 from jaxpose.skeleton import H36M_17
 
 JointMap = Mapping[str, Sequence[str]]  # by joint of H36M_17, the joints of a file whose mean it is
@@ -96,7 +97,7 @@ def world_17(capture: Capture, joints: JointMap, scale: float, up: str, name: st
     """The joints of Human3.6M in a capture.
 
     Args:
-      capture: of `bvh_file.read`.
+      capture: of `bvh.read`.
       joints: for each joint of `H36M_17`, those of the capture whose mean it is.
       scale: metres per unit of length of the capture.
       up: its axis that points up, "y" or "z".
@@ -115,7 +116,7 @@ def world_17(capture: Capture, joints: JointMap, scale: float, up: str, name: st
             raise InputError(
                 f"{name}: has no joint {missing[0]!r} for {joint!r}, only {', '.join(own)}; change the map"
             )
-    positions = scale * bvh_file.forward_kinematics(capture)
+    positions = scale * bvh.forward_kinematics(capture)
     mapped = [positions[:, [places[found] for found in joints[joint]]].mean(axis=1) for joint in H36M_17.joints]
     return np.stack(mapped, axis=1)[..., [2, 0, 1] if up == "y" else [0, 1, 2]]
 
@@ -172,14 +173,14 @@ def prepare(
         raise InputError(f"--seed is {seed}; it must be None, or from 0 to {2**32 - 1}")
     if not files:
         raise InputError("there are no files to prepare; name some")
-    contract.check_out(out)
+    data_set.check_out(out)
     if scale is None or not 0 < scale < float("inf"):
         raise InputError(_likely_scales(files[0], up))
     subjects: dict[str, list[Path]] = {}
     for file in files:
         subjects.setdefault(file.resolve().parent.name, []).append(file)
     noise = "without noise" if seed is None else f"with the noise of a detector, seed {seed}"
-    tallies = contract.write(
+    tallies = data_set.write(
         out,
         Description(title, synthetic=False, skeleton=H36M_17, layout=H36M_17, channels=2, splits=tuple(subjects)),
         functools.partial(tracks, Plan(subjects, read_map(joint_map), scale, up, fps, skip, seed)),
@@ -189,20 +190,20 @@ def prepare(
     )
     if lost := len(_CAMERAS) * len(files) - sum(tally.tracks for tally in tallies.values()):
         print(f"left out, views of people too near to the camera or too far outside its image: {lost}")
-    rich.print(contract.table(tallies))
+    rich.print(data_set.table(tallies))
     print(f"wrote {out}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The command."""
     jax.config.update("jax_platforms", "cpu")  # nothing here is worth taking a GPU away from a training
-    with reported():
+    with cli_errors():
         tyro.cli(prepare, args=argv, prog="python -m data_prep.bvh")
 
 
 def _read(path: Path) -> Capture:
     try:
-        return bvh_file.read(read_bytes(path, most=LARGEST_BYTES), str(path))
+        return bvh.read(read_bytes(path, most=LARGEST_BYTES), str(path))
     except (FileNotFoundError, ValueError) as error:
         raise InputError(f"{path}: {getattr(error, 'strerror', error)}; name BVH files") from None
 
@@ -210,7 +211,7 @@ def _read(path: Path) -> Capture:
 def _likely_scales(path: Path, up: str) -> str:
     """What to say of the unit of length, which the format leaves open."""
     capture = _read(path)
-    first = bvh_file.forward_kinematics(capture._replace(motion=capture.motion[:1]))[0, :, "xyz".index(up)]
+    first = bvh.forward_kinematics(capture._replace(motion=capture.motion[:1]))[0, :, "xyz".index(up)]
     height = first.max() - first.min()
     likely = ", ".join(f"{scale:.4g} for {unit} ({height * scale:.2f} m)" for unit, scale in _UNITS.items())
     return f"{path} is {height:.4g} units high in its first frame; give --scale, metres per unit: {likely}"

@@ -28,15 +28,15 @@ from rich.progress import track as progress
 from rich.table import Column, Table
 from rich.text import Text
 
-from data_prep.quality import QUANTITIES, Finding, camera_of, examine, unseen
-from jaxpose import prepared, results
+from data_prep.quality import CHECKS, Finding, camera_of, examine, unseen
 from jaxpose.cameras import camera_to_world, project
-from jaxpose.dataset import Description, Track, name
-from jaxpose.errors import InputError, reported
-from jaxpose.files import write_whole
-from jaxpose.plots import LEFT, MIDDLE, RIGHT, draw_pose, project_view
+from jaxpose.data import store
+from jaxpose.data.track import Description, Track, contract_violation, title_with_notice, track_name
+from jaxpose.files.atomic import atomic_write
 from jaxpose.rotations import rotate
+from jaxpose.runtime.errors import InputError, cli_errors
 from jaxpose.skeleton import Skeleton
+from jaxpose.visualization.figures import LEFT, MIDDLE, RIGHT, draw_pose, project_view
 
 MOST_DRAWN = 12  # tracks
 MOST_LISTED = 5  # lines of one kind
@@ -61,27 +61,27 @@ def report(tracks: Sequence[Track], description: Description) -> Report:
       description: of the data.
     """
     whole = [track for track in tracks if examinable(track, description)]
-    examined = {name(track): examine(track, description) for track in whole}
+    examined = {track_name(track): examine(track, description) for track in whole}
     return Report(
         frames=sum(len(track.keypoints_2d) for track in whole),
         seconds=sum(len(track.keypoints_2d) / track.fps for track in whole),
         rates=Counter(track.fps for track in whole),
         only_2d=sum(len(track.positions_3d) == 0 for track in whole),
-        findings={q: {track: found[q] for track, found in examined.items() if q in found} for q in QUANTITIES},
-        faults=[found for track in tracks if (found := prepared.fault(track, description))],
+        findings={q: {track: found[q] for track, found in examined.items() if q in found} for q in CHECKS},
+        faults=[found for track in tracks if (found := contract_violation(track, description))],
     )
 
 
 def examinable(track: Track, description: Description) -> bool:
     """Whether a track would keep the data contract if its gaps, which are NaN or infinite, were filled."""
     filled = {field: np.nan_to_num(getattr(track, field)) for field in ("positions_3d", "keypoints_2d")}
-    return not prepared.fault(track._replace(**filled), description)
+    return not contract_violation(track._replace(**filled), description)
 
 
 def suspects(found: Report, quantity: str) -> list[str]:
     """The tracks beyond the limit of a quantity, the worst first."""
     values = {track: finding.value for track, finding in found.findings[quantity].items()}
-    return sorted((t for t in values if values[t] > QUANTITIES[quantity].limit), key=values.__getitem__, reverse=True)
+    return sorted((t for t in values if values[t] > CHECKS[quantity].limit), key=values.__getitem__, reverse=True)
 
 
 def table(split: str, found: Report) -> Table:
@@ -97,10 +97,10 @@ def table(split: str, found: Report) -> Table:
             worst = max(known, key=lambda track: known[track].value)
             median = statistics.median(finding.value for finding in known.values())
             rows.add_row(
-                QUANTITIES[quantity].title,
+                CHECKS[quantity].title,
                 f"{median:.2f}",
                 f"{known[worst].value:.2f}",
-                f"{QUANTITIES[quantity].limit:g}",
+                f"{CHECKS[quantity].limit:g}",
                 str(len(suspects(found, quantity))),
                 Text(f"{worst} {known[worst].where}" if known[worst].where else ""),
             )
@@ -111,7 +111,7 @@ def complaints(found: Report) -> list[str]:
     """What is suspect or wrong, a line each, the first few of every kind; nothing if all is well."""
     lines = []
     for quantity, known in found.findings.items():
-        title, tracks = QUANTITIES[quantity].title, suspects(found, quantity)
+        title, tracks = CHECKS[quantity].title, suspects(found, quantity)
         lines += _first_few([f"suspect: {t}: {title}: {known[t].value:.2f}, {known[t].where}" for t in tracks])
     return lines + _first_few([f"breaks the contract: {fault}" for fault in found.faults])
 
@@ -130,7 +130,7 @@ def contact_sheet(tracks: Sequence[Track], description: Description, *, frames: 
     rows = -(-len(tracks) // 2)
     figure = Figure(figsize=(4 * frames, 2.6 * rows + 0.6), layout="constrained")
     figure.suptitle(
-        f"{results.source(description)}. Lines: 3D poses, projected; dots: 2D keypoints; right red, left blue. "
+        f"{title_with_notice(description)}. Lines: 3D poses, projected; dots: 2D keypoints; right red, left blue. "
         "Beside them the poses from the camera's right, over the floor of the world.",
         parse_math=False,
     )
@@ -142,7 +142,7 @@ def contact_sheet(tracks: Sequence[Track], description: Description, *, frames: 
         clip = _excerpt(track, frames)
         _draw_image(image, clip, description)
         _draw_side(side, clip, description.skeleton)
-        image.set_title(name(track), fontsize="medium", parse_math=False)
+        image.set_title(track_name(track), fontsize="medium", parse_math=False)
     return figure
 
 
@@ -160,13 +160,13 @@ def check(
     Returns:
       Whether all is well.
     """
-    description = prepared.describe(data)
+    description = store.read_description(data)
     out = out or Path(f"{os.path.abspath(data)}-check.png")
     if out.suffix != ".png":
         raise InputError(f"--out is {out}; it must end with .png")
     reports, drawn = {}, []
     for split in progress(description.splits, "subjects", console=Console(stderr=True)):
-        tracks = prepared.read_unchecked(data, split)[1]
+        tracks = store.read_tracks_unchecked(data, split)[1]
         reports[split] = report(tracks, description)
         whole = [track for track in tracks if examinable(track, description)]
         drawn += _spread(whole, -(-MOST_DRAWN // len(description.splits)))
@@ -179,7 +179,7 @@ def check(
         print(line)
     if drawn:
         figure = contact_sheet(_spread(drawn, MOST_DRAWN), description)
-        write_whole(out, lambda path: figure.savefig(path, dpi=100))
+        atomic_write(out, lambda path: figure.savefig(path, dpi=100))
         print(f"The contact sheet is {out}")
     return not lines
 
@@ -187,7 +187,7 @@ def check(
 def main(argv: Sequence[str] | None = None) -> None:
     """The command."""
     jax.config.update("jax_platforms", "cpu")  # nothing here is worth taking a GPU away from a training
-    with reported():
+    with cli_errors():
         well = tyro.cli(check, args=argv, prog="python -m data_prep.check", description=__doc__)
     if not well:
         sys.exit(1)

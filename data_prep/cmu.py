@@ -19,15 +19,17 @@ import numpy as np
 import rich
 import tyro
 
-from data_prep import amc, asf, contract
-from data_prep.archives import members
-from data_prep.filming import film, place
-from jaxpose.calibration import H36M_CAMERAS
+from data_prep.cameras.virtual import film, place
+from data_prep.formats import amc, asf
+from data_prep.formats.archives import members
+from data_prep.writer import data_set
 from jaxpose.cameras import Camera
-from jaxpose.dataset import Description, Track
-from jaxpose.errors import InputError, reported
-from jaxpose.resampling import resample
-from jaxpose.skeleton import CMU_31, H36M_17, conversion
+from jaxpose.data.human36m import H36M_CAMERAS
+from jaxpose.data.resampling import resample
+from jaxpose.data.track import Description, Track
+from jaxpose.keypoints.layouts import conversion
+from jaxpose.runtime.errors import InputError, cli_errors
+from jaxpose.skeleton import CMU_31, H36M_17
 
 CITATION = """@misc{cmu_mocap,
   title = {{CMU} Graphics Lab Motion Capture Database},
@@ -162,7 +164,7 @@ def convert(
         raise InputError(f"--fps is {fps}; it must be from 1 to 1000")
     if seed is not None and not 0 <= seed < 2**32:
         raise InputError(f"--seed is {seed}; it must be None, or from 0 to {2**32 - 1}")
-    contract.check_out(out)
+    data_set.check_out(out)
     found, remarks = find(source)
     chosen = choose(found, subjects, skip)
     description = Description(
@@ -174,7 +176,7 @@ def convert(
         splits=tuple(f"S{number}" for number in chosen),
     )
     noise = "without noise" if seed is None else f"with the noise of a detector, seed {seed}"
-    tallies = contract.write(
+    tallies = data_set.write(
         out,
         description,
         functools.partial(tracks, source, chosen, fps, seed),
@@ -186,14 +188,14 @@ def convert(
     )
     for remark in [*remarks, *_unseen(chosen, tallies)]:
         print(remark)
-    rich.print(contract.table(tallies))
+    rich.print(data_set.table(tallies))
     print(f"wrote {out}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The command."""
     jax.config.update("jax_platforms", "cpu")  # nothing here is worth taking a GPU away from a training
-    with reported():
+    with cli_errors():
         tyro.cli(convert, args=argv, prog="python -m data_prep.cmu")
 
 
@@ -211,7 +213,7 @@ def _listed(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, numbers))
 
 
-def _unseen(subjects: Mapping[int, Subject], tallies: Mapping[str, contract.Tally]) -> list[str]:
+def _unseen(subjects: Mapping[int, Subject], tallies: Mapping[str, data_set.Tally]) -> list[str]:
     """Remarks on views that `film` has left out."""
     views = {number: len(_rig(number)) * len(subject.trials) for number, subject in subjects.items()}
     lost = {number: views[number] - tallies[f"S{number}"].tracks for number in views}

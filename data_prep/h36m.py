@@ -3,7 +3,7 @@
     python -m data_prep.h36m --archives DIR --keypoints data_2d_h36m_cpn_ft_h36m_dbb.npz --out h36m
     python -m jaxpose.train baseline --data h36m
 
-`data_prep.h36m_mocap` says in which forms the poses are recognised. The keypoints are those of a detector, in the npz
+`human36m.mocap_files` says in which forms the poses are recognised. The keypoints are those of a detector, in the npz
 files that lifting programs exchange, or `gt`: the projected joints.
 """
 
@@ -19,22 +19,14 @@ import rich.console
 import rich.table
 import tyro
 
-from data_prep import contract, h36m_mocap
-from data_prep.h36m_builder import (
-    PROJECTED,
-    Config,
-    Human36m,
-    Plan,
-    check,
-    config_of,
-    source,
-    without,
-)
-from data_prep.h36m_mocap import Survey
-from data_prep.h36m_npz import Recording, called, read_keypoints
-from jaxpose import prepared
-from jaxpose.errors import InputError, reported
-from jaxpose.protocol import DAMAGED_S9, S11_DIRECTIONS
+from data_prep.human36m import mocap_files
+from data_prep.human36m.builder import PROJECTED, Config, Human36m, Plan, check, config_of, source, without
+from data_prep.human36m.mocap_files import Survey
+from data_prep.human36m.npz import Recording, read_keypoints, recording_name
+from data_prep.writer import data_set
+from jaxpose.data import store
+from jaxpose.data.human36m import DAMAGED_S9, S11_DIRECTIONS
+from jaxpose.runtime.errors import InputError, cli_errors
 
 
 def prepare(
@@ -70,9 +62,9 @@ def prepare(
     sources = [config_of(_file(name)) for name in keypoints]
     outs = [out / config.name if len(sources) > 1 else out for config in sources]
     for folder in outs:
-        contract.check_out(folder)
+        data_set.check_out(folder)
     with rich.console.Console(stderr=True).status("looking for poses"):
-        survey = h36m_mocap.survey(archives)
+        survey = mocap_files.survey(archives)
     left_out = [S11_DIRECTIONS] * (s11_directions == "none") + [*DAMAGED_S9] * without_damaged_s9
     files = without(survey.files, left_out)
     if dry_run:
@@ -91,21 +83,21 @@ def prepare(
             title=title or _title(survey, archives, config, name), remarks=remarks,
         )  # fmt: skip
         known = config.name if config in Human36m.BUILDER_CONFIGS else config
-        tallies = contract.write(
+        tallies = data_set.write(
             folder, made.description, made.tracks, text=made.text, citation=made.citation,
             inputs=[archives, *([name] if _file(name) else [])], jobs=jobs, beam=beam,
             builder=functools.partial(Human36m, config=known),
         )  # fmt: skip
         for remark in (*remarks, *_cuts(folder, _file(name))):
             print(remark)
-        rich.print(contract.table(tallies))
+        rich.print(data_set.table(tallies))
         print(f"wrote {folder}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The command."""
     jax.config.update("jax_platforms", "cpu")  # nothing here is worth taking a GPU away from a training
-    with reported():
+    with cli_errors():
         tyro.cli(prepare, args=argv, prog="python -m data_prep.h36m")
 
 
@@ -141,7 +133,7 @@ def _held(config: Config, keypoints: Path | None) -> str:
 
 def _left_out(survey: Survey, recordings: Sequence[Recording]) -> list[str]:
     """Remarks on what the options exclude."""
-    there = [called((s, a)) for s, a in recordings if a in survey.files.get(s, ())]
+    there = [recording_name((s, a)) for s, a in recordings if a in survey.files.get(s, ())]
     return (
         [f"left out, as published evaluations do: {', '.join(there)} (--s11-directions all keeps it)"] if there else []
     )
@@ -152,10 +144,10 @@ def _cuts(folder: Path, keypoints: Path | None) -> list[str]:
     if keypoints is None:
         return []
     views = read_keypoints(keypoints).views
-    written = {(track.subject, track.action): len(track.keypoints_2d) for track in prepared.read(folder, "all")[1]}
-    surplus = [called(recording) for recording in sorted(views) if recording not in written]
+    written = {(track.subject, track.action): len(track.keypoints_2d) for track in store.read_tracks(folder, "all")[1]}
+    surplus = [recording_name(recording) for recording in sorted(views) if recording not in written]
     excess = {r: most - written[r] for r in written if (most := max(map(len, views[r]))) > written[r]}
-    cuts = [f"{called(r)} by {excess[r]}" for r in sorted(excess, key=excess.__getitem__, reverse=True)]
+    cuts = [f"{recording_name(r)} by {excess[r]}" for r in sorted(excess, key=excess.__getitem__, reverse=True)]
     said = ("left out, keypoints without poses", surplus), ("keypoints cut to the frames that have poses", cuts)
     return [f"{what}: {_listed(names)}" for what, names in said if names]
 

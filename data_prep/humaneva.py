@@ -10,7 +10,7 @@ The files are those that VideoPose3D's `ConvertHumanEva.m` writes, one a recordi
 
 There are 60 frames a second. Frames whose motion capture is damaged are NaN: each run of frames between them is a
 track, "Walking 1 chunk0" and so on, with the numbers that VideoPose3D gives them, which counts the damaged runs too.
-The files hold no cameras: each is found from what it saw of its subject (see `data_prep.resection`).
+The files hold no cameras: each is found from what it saw of its subject (see `data_prep.cameras.resection`).
 """
 
 import functools
@@ -27,12 +27,13 @@ import rich
 import tyro
 from scipy.spatial.transform import Rotation
 
-from data_prep import contract, matlab
-from data_prep.archives import members
-from data_prep.resection import resect
+from data_prep.cameras.resection import resect
+from data_prep.formats import matlab
+from data_prep.formats.archives import members
+from data_prep.writer import data_set
 from jaxpose.cameras import Camera
-from jaxpose.dataset import Description, Track
-from jaxpose.errors import InputError, reported
+from jaxpose.data.track import Description, Track
+from jaxpose.runtime.errors import InputError, cli_errors
 from jaxpose.skeleton import HUMANEVA_15
 
 CITATION = """@article{sigal_humaneva_2010,
@@ -175,8 +176,8 @@ def convert(
       out: Folder to write the prepared data set to; it must not hold anything yet.
       jobs: Subjects to prepare at a time.
     """
-    contract.check_out(out)
-    tallies = contract.write(
+    data_set.check_out(out)
+    tallies = data_set.write(
         out,
         Description("HumanEva-I", False, HUMANEVA_15, HUMANEVA_15, 2, splits(source)),
         functools.partial(tracks, source),
@@ -185,14 +186,14 @@ def convert(
         inputs=[source],
         jobs=jobs,
     )
-    rich.print(contract.table(tallies))
+    rich.print(data_set.table(tallies))
     print(f"wrote {out}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The command."""
     jax.config.update("jax_platforms", "cpu")  # nothing here is worth taking a GPU away from a training
-    with reported():
+    with cli_errors():
         tyro.cli(convert, args=argv, prog="python -m data_prep.humaneva")
 
 

@@ -27,10 +27,11 @@ import numpy as np
 import rich
 import tyro
 
-from data_prep import archives, contract, matlab, skeletool
+from data_prep.formats import archives, matlab, skeletool
+from data_prep.writer import data_set
 from jaxpose.cameras import Camera
-from jaxpose.dataset import Description, Track
-from jaxpose.errors import InputError, reported
+from jaxpose.data.track import Description, Track
+from jaxpose.runtime.errors import InputError, cli_errors
 from jaxpose.skeleton import H36M_17
 
 CITATION = """@inproceedings{mehta_monocular_2017,
@@ -178,10 +179,10 @@ def convert(
       cameras: Numbers of the cameras to keep, of 0 to 13.
       jobs: Subjects to prepare at a time.
     """
-    contract.check_out(out)
+    data_set.check_out(out)
     files = find(folders)
     title = "MPI-INF-3DHP" + ", universal poses" * universal
-    tallies = contract.write(
+    tallies = data_set.write(
         out,
         Description(title, False, H36M_17, H36M_17, 2, tuple(files)),
         functools.partial(tracks, files, universal, cameras),
@@ -192,14 +193,14 @@ def convert(
         ],
         jobs=jobs,
     )
-    rich.print(contract.table(tallies))
+    rich.print(data_set.table(tallies))
     print(f"wrote {out}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The command."""
     jax.config.update("jax_platforms", "cpu")  # nothing here is worth taking a GPU away from a training
-    with reported():
+    with cli_errors():
         tyro.cli(convert, args=argv, prog="python -m data_prep.mpi_inf_3dhp")
 
 

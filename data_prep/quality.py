@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from jaxpose.cameras import Camera, project
-from jaxpose.dataset import Description, Track
+from jaxpose.data.track import Description, Track
 from jaxpose.kinematics import bone_lengths
 from jaxpose.skeleton import Skeleton
 
@@ -23,7 +23,7 @@ class Quantity(NamedTuple):
     limit: float  # a track beyond it is suspect
 
 
-QUANTITIES = {
+CHECKS = {
     "gaps": Quantity("gaps, % of frames", 0),
     "unseen": Quantity("unseen, % of keypoints", 5),
     "frozen": Quantity("frozen, % of keypoints", 5),

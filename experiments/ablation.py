@@ -22,15 +22,21 @@ import tyro
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from jaxpose import loop, plots, results, tables
-from jaxpose.config import PRESETS, Config
-from jaxpose.dataset import Description, Frames, Track, join, track_lengths, window_starts
-from jaxpose.devices import keep_compiled, replicate
-from jaxpose.errors import InputError, reported
-from jaxpose.files import read_json, write_text, write_whole
-from jaxpose.scoring import METRICS, lift_tracks, score
-from jaxpose.sources import load
-from jaxpose.tables import Table
+from jaxpose.data.load import load
+from jaxpose.data.track import Description, Track, title_with_notice, track_lengths
+from jaxpose.data.windows import PackedTracks, pack, window_starts
+from jaxpose.evaluation.averages import score
+from jaxpose.evaluation.predict_tracks import predict_tracks
+from jaxpose.evaluation.track_errors import METRICS
+from jaxpose.files.atomic import atomic_write, atomic_write_text
+from jaxpose.files.guarded_read import read_json
+from jaxpose.runtime import tables
+from jaxpose.runtime.devices import keep_compiled, replicate
+from jaxpose.runtime.errors import InputError, cli_errors
+from jaxpose.runtime.tables import Table
+from jaxpose.training import loop, setup
+from jaxpose.training.config import PRESETS, Config
+from jaxpose.visualization import figures
 
 BASE = Config(filter_widths=(3, 3, 3), channels=256, batch_size=512, epochs=8)
 TERMS = ("angle", "distance", "symmetry", "range_of_motion", "velocity", "acceleration", "angular_acceleration")
@@ -72,9 +78,9 @@ def train_and_score(config: Config, data: Data) -> dict[str, Any]:
     """
     began = time.monotonic()
     starts = window_starts(track_lengths(data.train), config.frames)
-    recipe = loop.build_recipe(config, data.description, len(starts))
-    frames, test, starts = (replicate(arrays, recipe.mesh) for arrays in (join(data.train), join(data.test), starts))
-    state = loop.init(recipe, jax.random.key(config.seed))
+    recipe = setup.build_recipe(config, data.description, len(starts))
+    frames, test, starts = (replicate(arrays, recipe.mesh) for arrays in (pack(data.train), pack(data.test), starts))
+    state = setup.init(recipe, jax.random.key(config.seed))
     until = config.epochs * recipe.steps_per_epoch
     scores: list[dict[str, float]] = []
     for state, record in loop.run(state, recipe, frames, starts, until=until, steps_per_call=recipe.steps_per_epoch):  # noqa: B020
@@ -83,8 +89,8 @@ def train_and_score(config: Config, data: Data) -> dict[str, Any]:
     return {"scores": scores, "record": record, "seconds": time.monotonic() - began}
 
 
-def _average(recipe: loop.Recipe, state: loop.State, test: Frames, data: Data) -> dict[str, float]:
-    predictions = lift_tracks(recipe.model, state.variables, test, data.description, recipe.mesh)
+def _average(recipe: loop.Recipe, state: loop.State, test: PackedTracks, data: Data) -> dict[str, float]:
+    predictions = predict_tracks(recipe.model, state.variables, test, data.description, recipe.mesh)
     return score(predictions, test.poses, data.test)["average"]
 
 
@@ -121,7 +127,7 @@ def draw(runs: Mapping[str, list[dict[str, Any]]], caption: str) -> Figure:
         base, _ = mean_and_spread(runs[BASELINE], metric)
         scores = np.reshape([mean_and_spread(runs[name], metric) for name in names], (-1, 2))
         changes, spreads = 100 * (scores / base - [1, 0]).T
-        axes.barh(names, changes, xerr=spreads, color=np.where(changes < 0, plots.LEFT, plots.RIGHT), ecolor="0.4")
+        axes.barh(names, changes, xerr=spreads, color=np.where(changes < 0, figures.LEFT, figures.RIGHT), ecolor="0.4")
         axes.axvline(0, color="0.3", linewidth=1)
         if metric in PAPER:
             axes.axvline(100 * PAPER[metric], color="0.3", linewidth=1, linestyle=":", label="the paper's margin")
@@ -149,7 +155,7 @@ def main(
       train_split: subjects, or parts of them, to train on.
       test_split: those to test on; parts of S1 and S5 for the choice of weights.
     """
-    with reported():
+    with cli_errors():
         if unknown := set(settings) - set(SETTINGS):
             raise InputError(f"there is no setting {min(unknown)!r}; choose from {', '.join(SETTINGS)}")
         keep_compiled()
@@ -162,12 +168,12 @@ def main(
                 config = dataclasses.replace(base, seed=seed, **SETTINGS[name])
                 runs.setdefault(name, []).append(_kept(out, name, config, splits, console))
         splits_and_seeds = f"trained on {train_split}, tested on {test_split}, seeds {', '.join(map(str, seeds))}"
-        caption = f"{results.source(description)}: {splits_and_seeds}"
+        caption = f"{title_with_notice(description)}: {splits_and_seeds}"
         table = Table(caption, HEAD, rows(runs))
         tables.show(console, table)
-        write_text(out / "ablation.md", tables.markdown(table))
-        write_text(out / "ablation.json", json.dumps(runs, indent=1) + "\n")
-        write_whole(out / "ablation.png", draw(runs, caption).savefig)
+        atomic_write_text(out / "ablation.md", tables.markdown(table))
+        atomic_write_text(out / "ablation.json", json.dumps(runs, indent=1) + "\n")
+        atomic_write(out / "ablation.png", draw(runs, caption).savefig)
 
 
 def _kept(out: Path, name: str, config: Config, data: Data, console: Console) -> dict[str, Any]:
@@ -189,7 +195,7 @@ def _kept(out: Path, name: str, config: Config, data: Data, console: Console) ->
         raise InputError(f"{path} holds no scores of a run ({error!r:.100}); remove it to train again") from error
     run = {"config": settings} | train_and_score(config, data)
     out.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(run, indent=1) + "\n")
+    atomic_write_text(path, json.dumps(run, indent=1) + "\n")
     mean, _ = mean_and_spread([run], "mpjpe")
     console.print(f"{name}, seed {config.seed}: MPJPE {mean:.1f} mm, {run['seconds']:.0f} s")
     return run

@@ -11,14 +11,15 @@ from typing import Literal
 import jax
 import tyro
 
-from jaxpose import results, synthetic
-from jaxpose.plots import contact_sheet
+from jaxpose.data.synthetic import generate
+from jaxpose.data.track import SYNTHETIC_NOTICE
 from jaxpose.skeleton import H36M_17
+from jaxpose.visualization.figures import contact_sheet
 
 
 def main(
     out: tyro.conf.Positional[Path],
-    subject: Literal[synthetic.SUBJECTS] = "S1",
+    subject: Literal[generate.SUBJECTS] = "S1",
     seed: int = 0,
     frames: int = 200,
 ) -> None:
@@ -30,12 +31,12 @@ def main(
       seed: of the motion.
       frames: of each clip; eight of them are drawn.
     """
-    keys = jax.random.split(jax.random.key(seed), len(synthetic.ACTIONS))
+    keys = jax.random.split(jax.random.key(seed), len(generate.ACTIONS))
     clips = {
-        action: jax.device_get(synthetic.motion(key, action, subject, frames=frames))
-        for key, action in zip(keys, synthetic.ACTIONS, strict=True)
+        action: jax.device_get(generate.motion(key, action, subject, frames=frames))
+        for key, action in zip(keys, generate.ACTIONS, strict=True)
     }
-    title = f"{subject}, seed {seed}. {results.SYNTHETIC}"
+    title = f"{subject}, seed {seed}. {SYNTHETIC_NOTICE}"
     contact_sheet(clips, H36M_17, title=title).savefig(out, dpi=100)
 
 

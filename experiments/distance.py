@@ -14,14 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxpose.cameras import Camera, project
-from jaxpose.dataset import Track, extent
-from jaxpose.errors import InputError, reported
+from jaxpose.data.track import Track, person_extent, title_with_notice
 from jaxpose.keypoints.detections import Detections
 from jaxpose.kinematics import root_relative
-from jaxpose.lifter import Lifter, load_fitting, open_run
-from jaxpose.lifting import lift_person
+from jaxpose.lifting.lift import lift_person
 from jaxpose.metrics import mpjpe
-from jaxpose.results import source
+from jaxpose.runs.trained import TrainedModel, load_fitting, open_run
+from jaxpose.runtime.errors import InputError, cli_errors
 
 METRES = (0, 2, 5, 10, 20)
 
@@ -36,7 +35,7 @@ class Command:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    with reported():
+    with cli_errors():
         command = tyro.cli(Command, args=arguments, prog="python -m experiments.distance", description=__doc__)
         lifter = open_run(command.run)
         description, tracks, split = load_fitting(lifter)
@@ -48,10 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for crop in (False, True):
             errors = [np.mean([error(lifter, track, metres, crop) for track in tracks[::3]]) for metres in METRES]
             view.add_row("cropped" if crop else "as it is", *(f"{1000 * value:.1f}" for value in errors))
-        Console().print(view, f"P1 in mm, tracks averaged equally. {source(description)}, {split}.")
+        Console().print(view, f"P1 in mm, tracks averaged equally. {title_with_notice(description)}, {split}.")
 
 
-def error(lifter: Lifter, track: Track, metres: float, crop: bool) -> float:
+def error(lifter: TrainedModel, track: Track, metres: float, crop: bool) -> float:
     """P1 of a track, in metres, when its subject has been moved away from the camera."""
     moved = moved_away(track, metres)
     keypoints = np.concatenate([moved, np.ones_like(moved[..., :1])], axis=-1)
@@ -66,7 +65,7 @@ def moved_away(track: Track, metres: float) -> np.ndarray:
     camera = Camera(track.orientation, track.translation, track.intrinsics, track.width, track.height)
     here = np.asarray(project(track.positions_3d, camera))
     there = np.asarray(project(track.positions_3d + np.float32([0, 0, metres]), camera))
-    return there + (track.keypoints_2d[..., :2] - here) * np.float32(extent(there) / extent(here))
+    return there + (track.keypoints_2d[..., :2] - here) * np.float32(person_extent(there) / person_extent(here))
 
 
 if __name__ == "__main__":

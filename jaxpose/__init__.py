@@ -1,21 +1,49 @@
-"""Lift 2D keypoint tracks to 3D human poses: temporal models, differentiable kinematics, the field's metrics.
+"""Lift 2D keypoint tracks to 3D human poses: temporal models, differentiable kinematics, losses and metrics in JAX.
 
-`import jaxpose` gives the pure parts, for notebooks; `jaxpose.lift` takes keypoints to poses with a trained run;
-`python -m jaxpose.train`, `jaxpose.evaluate` and `jaxpose.predict` are the commands. Metres, root-relative poses,
-joints on axis -2, coordinates on axis -1, time first.
+`import jaxpose` imports nothing else; `jaxpose.losses`, `jaxpose.metrics` and the others are imported when they are
+first used. `jaxpose.lift` takes keypoints to poses with a trained run. The commands are `jaxpose train`, `jaxpose
+evaluate`, `jaxpose predict`, …; `jaxpose --help` lists them.
+
+Conventions: metres, root-relative poses, time first, joints on axis -2, coordinates on axis -1.
 """
 
+import importlib
+import importlib.metadata
+import sys
 from typing import Any
 
-from jaxpose import cameras, kinematics, metrics, numerics, rotations, skeleton
+from jaxpose.runtime.moved import MovedModules
 
-__all__ = ["cameras", "kinematics", "lift", "metrics", "numerics", "rotations", "skeleton"]
+MODULES = (
+    "alignment",
+    "cameras",
+    "inverse_kinematics",
+    "kinematics",
+    "losses",
+    "metrics",
+    "numerics",
+    "rotations",
+    "skeleton",
+    "synthetic",
+)
+"""What a notebook imports; all pure functions."""
+
+__all__ = [*MODULES, "__version__", "lift"]
+
+sys.meta_path.append(MovedModules())
 
 
 def __getattr__(name: str) -> Any:
-    """`lift`, when it is asked for: it needs the trainer's libraries, which take seconds to import."""
+    """Import a module, or `lift`, when it is first asked for: JAX takes a second, the trainer's libraries more."""
+    if name == "__version__":
+        return importlib.metadata.version("jaxpose")
     if name == "lift":
-        from jaxpose.lifting import lift
-
-        return lift
+        return importlib.import_module("jaxpose.lifting.lift").lift
+    if name in MODULES:
+        return importlib.import_module(f"jaxpose.{name}")
     raise AttributeError(f"module 'jaxpose' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, for tab completion."""
+    return sorted({*globals(), *__all__})

@@ -13,14 +13,18 @@ import jax
 import jax.numpy as jnp
 import tyro
 
-from jaxpose import checkpoint, loop, prepared, published
-from jaxpose.config import Config
-from jaxpose.dataset import Description
-from jaxpose.errors import InputError, reported
-from jaxpose.optimizer import amsgrad, learning_rate_schedule
-from jaxpose.runs import read_log, read_settings, refuse_occupied, write_settings
+from jaxpose.data import store
+from jaxpose.data.load import SYNTHETIC
+from jaxpose.data.track import Description
+from jaxpose.models import videopose3d_weights
+from jaxpose.runs import checkpoint
+from jaxpose.runs.folder import read_settings, refuse_occupied, write_settings
+from jaxpose.runs.log import read_log
+from jaxpose.runtime.errors import InputError, cli_errors
 from jaxpose.skeleton import H36M_17
-from jaxpose.sources import SYNTHETIC
+from jaxpose.training import loop, setup
+from jaxpose.training.config import Config
+from jaxpose.training.optimizer import amsgrad, learning_rate_schedule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Command:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    with reported():
+    with cli_errors():
         command = tyro.cli(Command, args=arguments, prog="python -m jaxpose.convert", description=__doc__)
         if not os.path.isdir(command.source):
             options = {"causal": command.causal, "dense": command.dense, "data": command.data}
@@ -76,13 +80,13 @@ def import_run(
         something.
     """
     refuse_occupied(run)
-    weights = published.read_weights(file)
+    weights = videopose3d_weights.read_weights(file)
     try:
-        variables = published.params_from_torch(weights)
+        variables = videopose3d_weights.params_from_torch(weights)
         kernels = [layer["kernel"] for layer in variables["params"].values() if "kernel" in layer]
         (_, features, channels), outputs = kernels[0].shape, kernels[-1].shape[1]
         over_time = [kernel.shape[0] for kernel in kernels if kernel.ndim == 3]
-        widths, dense = published.filter_widths(over_time, dense)
+        widths, dense = videopose3d_weights.filter_widths(over_time, dense)
         config = Config(data=data, filter_widths=widths, channels=channels, causal=causal, dense=dense)
         description = _description(file.name, features, outputs // 3, data)
         steps = int(weights.get("expand_bn.num_batches_tracked", 0))
@@ -108,13 +112,13 @@ def export_run(run: Path, file: Path) -> None:
       InputError: there is no such run, or the file cannot be made.
     """
     config, description = read_settings(run)
-    model = loop.build_model(config, description)
-    shapes = loop.variable_shapes(model, description)
+    model = setup.build_model(config, description)
+    shapes = setup.variable_shapes(model, description)
     state = checkpoint.load(run, {"step": jax.ShapeDtypeStruct((), jnp.int32), **shapes})
-    weights, log = published.torch_from_params(state, steps=int(state["step"])), read_log(run)
+    weights, log = videopose3d_weights.torch_from_params(state, steps=int(state["step"])), read_log(run)
     epoch = int(log[-1].get("epoch", config.epochs)) if log else config.epochs
     learning_rate = config.learning_rate * config.learning_rate_decay**epoch
-    published.write_weights(file, weights, epoch=epoch, learning_rate=learning_rate)
+    videopose3d_weights.write_weights(file, weights, epoch=epoch, learning_rate=learning_rate)
 
 
 def _description(title: str, features: int, joints: int, data: str) -> Description:
@@ -123,7 +127,7 @@ def _description(title: str, features: int, joints: int, data: str) -> Descripti
         channels = features // H36M_17.num_joints
         description = Description(title, False, H36M_17, H36M_17, channels, (), fps=50.0)  # Human3.6M's rate
     else:
-        description = prepared.describe(Path(data))
+        description = store.read_description(Path(data))
     skeleton, layout, channels = description.skeleton, description.layout, description.channels
     remedy = "name the prepared data set that the weights are for with --data"
     if joints != skeleton.num_joints:
@@ -136,7 +140,7 @@ def _description(title: str, features: int, joints: int, data: str) -> Descripti
     return description
 
 
-def _state(config: Config, variables: published.Variables, step: jax.Array) -> loop.State:
+def _state(config: Config, variables: videopose3d_weights.Variables, step: jax.Array) -> loop.State:
     """A state from which training goes on: the learning rate as after `step` steps, no moments."""
     any_schedule = learning_rate_schedule(config.learning_rate, config.learning_rate_decay, 1)  # they all begin alike
     moments, schedule = amsgrad(any_schedule).init(variables["params"])

@@ -16,19 +16,21 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from jaxpose import evaluation, results, tables
-from jaxpose.checkpoint import Which
-from jaxpose.comparison import Evaluated
-from jaxpose.dataset import Description, Track, join, name, track_lengths
-from jaxpose.devices import keep_compiled
-from jaxpose.errors import InputError, reported
-from jaxpose.evaluation import Part
-from jaxpose.files import write_text, write_whole
-from jaxpose.lifter import load_fitting, open_run
-from jaxpose.measures import measure
-from jaxpose.protocol import PUBLISHED, Protocol, choose, cut
-from jaxpose.scoring import summarize
-from jaxpose.tables import Table
+from jaxpose.data.track import Description, Track, title_with_notice, track_lengths, track_name
+from jaxpose.data.windows import pack
+from jaxpose.evaluation import report_tables, results_file
+from jaxpose.evaluation.averages import summarize
+from jaxpose.evaluation.compare import Evaluated
+from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol, choose, cut
+from jaxpose.evaluation.report_tables import Part
+from jaxpose.evaluation.track_errors import measure_tracks
+from jaxpose.files.atomic import atomic_write, atomic_write_text
+from jaxpose.runs.checkpoint import Which
+from jaxpose.runs.trained import load_fitting, open_run
+from jaxpose.runtime import tables
+from jaxpose.runtime.devices import keep_compiled
+from jaxpose.runtime.errors import InputError, cli_errors
+from jaxpose.runtime.tables import Table
 
 Format = Literal["md", "tex", "csv", "json"]
 
@@ -53,12 +55,12 @@ class Command:
     """Write the predictions, by name of track, to this npz file."""
     checkpoint: Which = "last"
     """Of every run: the last, or the best on its validation split."""
-    protocol: tyro.conf.OmitArgPrefixes[tyro.conf.FlagCreatePairsOff[Protocol]] = PUBLISHED
+    protocol: tyro.conf.OmitArgPrefixes[tyro.conf.FlagCreatePairsOff[Protocol]] = VIDEOPOSE3D
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    with reported():
+    with cli_errors():
         command = tyro.cli(Command, args=arguments, prog="python -m jaxpose.evaluate", description=__doc__)
         keep_compiled()
         evaluate(command)
@@ -84,28 +86,28 @@ def evaluate(command: Command) -> None:
         lifter = open_run(run, command.checkpoint)
         data, split = data or lifter.config.data, split or lifter.config.test_split
         description, tracks, split = load_fitting(lifter, data, split)
-        where = where or evaluation.setting(description, split, tracks, command.protocol)
+        where = where or report_tables.setting(description, split, tracks, command.protocol)
         lifted, scored = cut(choose(tracks, command.protocol), command.protocol)
-        frames = join(lifted)
+        frames = pack(lifted)
         predictions = lifter.lift(frames, mirrored=command.protocol.mirror)
         if command.save:
             save(command.save, predictions, lifted, description)
         skeleton, targets = description.skeleton, np.asarray(frames.poses)
-        measures = measure(predictions, targets, scored, protocol=command.protocol, skeleton=skeleton)
+        measures = measure_tracks(predictions, targets, scored, protocol=command.protocol, skeleton=skeleton)
         runs.append(Evaluated(called, lifter.config, measures))
 
     console, written = Console(markup=False), [command.save] if command.save else []
-    found = evaluation.all_tables(runs, where, command.by)
-    for table in tables.say_once(found.values()):
+    found = report_tables.all_tables(runs, where, command.by)
+    for table in tables.deduplicate_notes(found.values()):
         tables.show(console, table)
         console.print()
-    if said := evaluation.notice(where):
+    if said := report_tables.notice(where):
         console.print(said, soft_wrap=True)
     if command.format:
-        written += write(folder, command.format, found, evaluation.facts(runs, where), said)
+        written += write(folder, command.format, found, report_tables.facts(runs, where), said)
     as_trained = command.data is None and command.split is None and command.checkpoint == "last"
-    if len(runs) == 1 and as_trained and command.protocol == PUBLISHED:
-        results.write(command.runs[0], summarize(runs[0].measures, PUBLISHED), description, split)
+    if len(runs) == 1 and as_trained and command.protocol == VIDEOPOSE3D:
+        results_file.write(command.runs[0], summarize(runs[0].measures, VIDEOPOSE3D), description, split)
         written += [command.runs[0] / "results.json", command.runs[0] / "results.md"]
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True, highlight=False)
@@ -149,11 +151,11 @@ def write(
     Raises:
       InputError: the folder cannot be made, or a file cannot be written.
     """
-    once = tables.say_once(found.values())
+    once = tables.deduplicate_notes(found.values())
     whole = {
         "md": lambda: ["# Evaluation\n", *map(tables.markdown, once), tables.markdown_text(said)],
         "tex": lambda: [*map(tables.latex, found.values()), tables.latex_text(said)],
-        "json": lambda: [results.plain_json(facts)],
+        "json": lambda: [results_file.plain_json(facts)],
     }
     texts = {}
     for form in dict.fromkeys(formats):
@@ -166,7 +168,7 @@ def write(
     except OSError as error:
         raise InputError(f"{folder} cannot be made ({error.strerror}); choose another folder with --out") from error
     for file, text in texts.items():
-        write_text(folder / file, text)
+        atomic_write_text(folder / file, text)
     return [folder / file for file in texts]
 
 
@@ -180,16 +182,16 @@ def save(path: Path, predictions: np.ndarray, tracks: Sequence[Track], descripti
       InputError: the file cannot be written.
     """
     ends = np.cumsum(track_lengths(tracks))
-    by_name = dict(zip(map(name, tracks), np.split(predictions, ends[:-1]), strict=True))
+    by_name = dict(zip(map(track_name, tracks), np.split(predictions, ends[:-1]), strict=True))
     about = {
         "tracks": np.asarray([*by_name]),
         "fps": np.asarray([track.fps for track in tracks]),
         "joints": np.asarray(description.skeleton.joints),
         "units": np.asarray("metres"),
         "space": np.asarray("camera: x right, y down, z forward; relative to the root, whose own prediction is kept"),
-        "data": np.asarray(results.source(description)),
+        "data": np.asarray(title_with_notice(description)),
     }
-    write_whole(path, lambda temporary: np.savez(temporary, **about, **by_name))
+    atomic_write(path, lambda temporary: np.savez(temporary, **about, **by_name))
 
 
 if __name__ == "__main__":

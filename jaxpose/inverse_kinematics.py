@@ -13,10 +13,10 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from jaxpose.alignment import best_rotation
 from jaxpose.kinematics import bone_lengths, bone_vectors
-from jaxpose.metrics import best_rotation
-from jaxpose.numerics import floating, safe_norm
-from jaxpose.rotations import quaternion_from_matrix, quaternion_multiply, quaternion_to_matrix, swing
+from jaxpose.numerics import as_floating, safe_norm
+from jaxpose.rotations import quaternion_from_matrix, quaternion_multiply, quaternion_to_matrix, rotation_between
 from jaxpose.skeleton import Skeleton
 
 _SHORTEST = 1e-4  # metres; bones shorter than that have no direction
@@ -41,7 +41,7 @@ def mean_lengths(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
 def symmetric_lengths(lengths: jax.Array, skeleton: Skeleton) -> jax.Array:
     """Bone lengths (..., B) with those of limbs that mirror each other averaged."""
     left, right = jnp.asarray(skeleton.bone_pairs, jnp.int32).reshape(-1, 2).T
-    lengths = floating(lengths)
+    lengths = as_floating(lengths)
     mean = (lengths[..., left] + lengths[..., right]) / 2
     return lengths.at[..., left].set(mean).at[..., right].set(mean)
 
@@ -116,7 +116,7 @@ def inverse_kinematics(positions: jax.Array, offsets: jax.Array, skeleton: Skele
     """
     chex.assert_axis_dimension(positions, -2, skeleton.num_joints)
     chex.assert_axis_dimension(offsets, -2, skeleton.num_joints)
-    spreads = _spreads(floating(positions), floating(offsets), skeleton)
+    spreads = _spreads(as_floating(positions), as_floating(offsets), skeleton)
     unturned = jnp.zeros((skeleton.num_joints + 1, *spreads.shape[1:-2], 4), spreads.dtype).at[..., 0].set(1)
 
     # A scan, not a loop over the joints: the loop's program takes a minute to compile.
@@ -157,4 +157,4 @@ def _turn(spread: jax.Array) -> jax.Array:
     square = jnp.sum(offset * offset, axis=-1)[..., None, None]
     rest = safe_norm(spread * square - line, axis=(-2, -1))
     flat = rest <= _FLATTEST * safe_norm(spread * square, axis=(-2, -1))
-    return jnp.where(flat[..., None], swing(offset, bone), quaternion_from_matrix(best_rotation(spread)))
+    return jnp.where(flat[..., None], rotation_between(offset, bone), quaternion_from_matrix(best_rotation(spread)))

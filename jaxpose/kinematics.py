@@ -47,7 +47,7 @@ def bone_lengths(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     return safe_norm(bone_vectors(positions, skeleton))
 
 
-def side_differences(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
+def symmetry_differences(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     """Length of each left limb less that of its right one: (..., J, 3) to (..., P), as in `skeleton.bone_pairs`."""
     left, right = jnp.asarray(skeleton.bone_pairs, jnp.int32).reshape(-1, 2).T
     lengths = bone_lengths(positions, skeleton)
@@ -70,7 +70,7 @@ def joint_angles(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     return safe_angle(start - vertex, end - vertex)
 
 
-def range_excess(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
+def range_of_motion_violation(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     """How far each joint angle lies outside its range of motion.
 
     Args:

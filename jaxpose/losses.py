@@ -22,8 +22,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxpose.cameras import Camera, project
-from jaxpose.kinematics import bone_lengths, finite_difference, joint_angles, range_excess, side_differences
-from jaxpose.numerics import floating, safe_divide, safe_norm
+from jaxpose.kinematics import (
+    bone_lengths,
+    finite_difference,
+    joint_angles,
+    range_of_motion_violation,
+    symmetry_differences,
+)
+from jaxpose.numerics import as_floating, safe_divide, safe_norm
 from jaxpose.skeleton import Skeleton
 
 
@@ -65,8 +71,8 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     {
         "angle": Quantity(joint_angles, _triples, unit=0.2),  # θ, radians
         "distance": Quantity(bone_lengths, _bones, unit=0.02),  # d, metres
-        "symmetry": Quantity(side_differences, _limb_pairs, unit=0.02),  # s, metres
-        "range_of_motion": Quantity(range_excess, _triples, unit=0.05),  # r, radians
+        "symmetry": Quantity(symmetry_differences, _limb_pairs, unit=0.02),  # s, metres
+        "range_of_motion": Quantity(range_of_motion_violation, _triples, unit=0.05),  # r, radians
         "velocity": Quantity(lambda x, _: finite_difference(x, 1), _joints, unit=0.008, order=1),  # ẋ, metres a frame
         "acceleration": Quantity(lambda x, _: finite_difference(x, 2), _joints, unit=0.008, order=2),  # ẍ
         "angular_acceleration": Quantity(
@@ -102,24 +108,24 @@ def term(name: str, predictions: jax.Array, targets: jax.Array, skeleton: Skelet
     chex.assert_shape([predictions, targets], (None, skeleton.num_joints, 3))
     chex.assert_equal_shape([predictions, targets])
     quantity = QUANTITIES[name]
-    predictions, targets = floating(predictions), floating(targets)
+    predictions, targets = as_floating(predictions), as_floating(targets)
     squares = ((quantity.of(predictions, skeleton) - quantity.of(targets, skeleton)) / quantity.unit) ** 2
     return jnp.sum(squares, axis=-1) if squares.ndim == 3 else squares
 
 
-PRICE = 1e-3
+LOSS_SCALE = 1e-3
 """Metres of MPJPE that a term's mean counts for at weight 1."""
 
 
-def bounded(squares: jax.Array) -> jax.Array:
+def pseudo_huber(squares: jax.Array) -> jax.Array:
     """2 (√(1 + q) - 1): q itself as long as the difference is well below a unit, twice the difference far beyond.
 
     So no gradient grows with the error, as that of MPJPE does not either.
     """
-    return 2 * (jnp.sqrt(1 + floating(squares)) - 1)
+    return 2 * (jnp.sqrt(1 + as_floating(squares)) - 1)
 
 
-def defined(name: str, visible: jax.Array, skeleton: Skeleton) -> jax.Array:
+def validity_mask(name: str, visible: jax.Array, skeleton: Skeleton) -> jax.Array:
     """Which of a term's values rest on visible joints alone: (T, J) bool to (T - k, E) bool, as `term` gives them."""
     quantity = QUANTITIES[name]
     chex.assert_shape(visible, (None, skeleton.num_joints))
@@ -154,15 +160,15 @@ def constraints(
     chex.assert_shape([predictions, targets], (None, None, skeleton.num_joints, 3))
     chex.assert_equal_shape([predictions, targets])
     visible = jnp.broadcast_to(visible, predictions.shape[:-1])
-    predictions, targets = floating(predictions), floating(targets)
+    predictions, targets = as_floating(predictions), as_floating(targets)
     # Zeros for joints that do not count, before anything is computed from them: a NaN would survive a mask later.
     predictions, targets = (jnp.where(visible[..., None], x, 0) for x in (predictions, targets))
     parts = {}
     for name in weights:
         squares = jax.vmap(lambda p, t, name=name: term(name, p, t, skeleton))(predictions, targets)
-        counted = jax.vmap(lambda v, name=name: defined(name, v, skeleton))(visible)
-        parts[name] = _mean(bounded(squares), counted)
-    return PRICE * sum(weight * parts[name] for name, weight in weights.items()), parts
+        counted = jax.vmap(lambda v, name=name: validity_mask(name, v, skeleton))(visible)
+        parts[name] = _mean(pseudo_huber(squares), counted)
+    return LOSS_SCALE * sum(weight * parts[name] for name, weight in weights.items()), parts
 
 
 def joint_aware(

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 
-def floating(x: jax.Array) -> jax.Array:
+def as_floating(x: jax.Array) -> jax.Array:
     """`x` as float32, or float64 if it is that: squares of whole numbers and of halves overflow."""
     x = jnp.asarray(x)
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
@@ -27,7 +27,7 @@ def safe_norm(x: jax.Array, *, axis: int | tuple[int, ...] = -1, keepdims: bool 
     Returns:
       (...) norms. Vectors whose squared length underflows (below about 1e-19 in float32) count as zero.
     """
-    x = floating(x)
+    x = as_floating(x)
     square = jnp.sum(x * x, axis=axis, keepdims=keepdims)
     zero = square <= jnp.finfo(square.dtype).tiny  # false for NaN, which passes through
     return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, square)))
@@ -35,7 +35,7 @@ def safe_norm(x: jax.Array, *, axis: int | tuple[int, ...] = -1, keepdims: bool 
 
 def safe_divide(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
     """Quotient that is zero, with zero gradient, where the denominator is zero (or subnormal)."""
-    numerator, denominator = floating(numerator), floating(denominator)
+    numerator, denominator = as_floating(numerator), as_floating(denominator)
     zero = jnp.abs(denominator) <= jnp.finfo(jnp.result_type(denominator, jnp.float32)).tiny
     return jnp.where(zero, 0, numerator / jnp.where(zero, 1, denominator))
 

@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from jaxpose import exports
-from jaxpose.checkpoint import Which
-from jaxpose.devices import keep_compiled
-from jaxpose.errors import InputError, reported
-from jaxpose.keypoints import formats
-from jaxpose.keypoints.detections import Detections, Given
-from jaxpose.lifter import Lifter, open_run
-from jaxpose.lifting import USUAL_FPS, lift_person, named_layout, training_fps
-from jaxpose.motion import LEVEL, Motion, upright
-from jaxpose.results import SYNTHETIC
+from jaxpose.data.track import SYNTHETIC_NOTICE
+from jaxpose.export import writers
+from jaxpose.export.motion import LEVEL_CAMERA, Motion, upright
+from jaxpose.keypoints import readers
+from jaxpose.keypoints.detections import Detections, Overrides
+from jaxpose.lifting.lift import USUAL_FPS, lift_person, named_layout, training_fps
 from jaxpose.rotations import quaternion_from_axis_angle, quaternion_multiply
+from jaxpose.runs.checkpoint import Which
+from jaxpose.runs.trained import TrainedModel, open_run
+from jaxpose.runtime.devices import keep_compiled
+from jaxpose.runtime.errors import InputError, cli_errors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Command:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    with reported():
+    with cli_errors():
         command = tyro.cli(Command, args=arguments, prog="python -m jaxpose.predict", description=__doc__)
         keep_compiled()
         predict(command)
@@ -72,25 +72,25 @@ def predict(command: Command) -> None:
     Raises:
       InputError: there is no such run, the keypoints cannot be used, or the file cannot be written.
     """
-    exports.check_path(command.out)
+    writers.check_path(command.out)
     if command.upright is not None and not abs(command.upright) <= 90:
         raise InputError(f"--upright {command.upright:g}: a camera looks down by -90 to 90 degrees")
     lifter = open_run(command.run, command.checkpoint)
     layout = None if command.layout is None else named_layout(command.layout, lifter)
-    kind, people = formats.read(command.keypoints, Given(layout, command.size, command.fps))
+    kind, people = readers.read(command.keypoints, Overrides(layout, command.size, command.fps))
     first = people[0]
     print(
         f"{kind}: {len(people)} {'track' if len(people) == 1 else 'tracks'} of {first.layout.name} keypoints in images "
         f"of {first.width} x {first.height} pixels at {first.fps:g} frames/s."
     )
     if lifter.description.synthetic:
-        _warn(f"the run was trained on {SYNTHETIC.replace(': these numbers say', ', which says')}")
+        _warn(f"the run was trained on {SYNTHETIC_NOTICE.replace(': these numbers say', ', which says')}")
     if lifter.description.fps is None:
         _warn(f"the run does not say at which frame rate it was trained; {USUAL_FPS:g} frames/s are assumed")
     motions = _lifted(_chosen(people, command.track), lifter, command)
     if command.upright is not None:
         motions = [upright(motion, camera_looking_down(command.upright)) for motion in motions]
-    for file in exports.write(command.out, motions):
+    for file in writers.write(command.out, motions):
         print(f"Written: {file}")
     print(_frame_of_reference(command, first.fps, lifter))
 
@@ -98,7 +98,7 @@ def predict(command: Command) -> None:
 def camera_looking_down(degrees: float) -> np.ndarray:
     """(4,) orientation of a camera that is not rolled and looks down by so many degrees, as `cameras.Camera` has it."""
     tilt = quaternion_from_axis_angle(np.float32([-math.radians(degrees), 0, 0]))
-    return np.asarray(quaternion_multiply(tilt, LEVEL))
+    return np.asarray(quaternion_multiply(tilt, LEVEL_CAMERA))
 
 
 def _chosen(people: list[Detections], names: tuple[str, ...]) -> list[Detections]:
@@ -113,7 +113,7 @@ def _chosen(people: list[Detections], names: tuple[str, ...]) -> list[Detections
     return [by_name[name] for name in dict.fromkeys(names)] or people
 
 
-def _lifted(people: list[Detections], lifter: Lifter, command: Command) -> list[Motion]:
+def _lifted(people: list[Detections], lifter: TrainedModel, command: Command) -> list[Motion]:
     """The motion of those who can be lifted; raises `InputError` if nobody can, or one who was asked for."""
     motions, faults, remarks = [], [], []
     for person in people:
@@ -132,7 +132,7 @@ def _lifted(people: list[Detections], lifter: Lifter, command: Command) -> list[
     return motions
 
 
-def _frame_of_reference(command: Command, fps: float, lifter: Lifter) -> str:
+def _frame_of_reference(command: Command, fps: float, lifter: TrainedModel) -> str:
     """What the poses are relative to, for people who read no manual."""
     space = "camera space"
     if command.upright is not None:

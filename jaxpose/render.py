@@ -15,15 +15,15 @@ import tyro
 from rich.console import Console
 from rich.progress import track as progress
 
-from jaxpose import results, video
-from jaxpose.clips import Clip, cut, make_clip
-from jaxpose.dataset import find_track
-from jaxpose.devices import keep_compiled
-from jaxpose.errors import InputError, reported
-from jaxpose.files import write_whole
-from jaxpose.film import Look, film, film_size, strip
-from jaxpose.lifter import load_fitting, open_run
+from jaxpose.data.track import find_track, title_with_notice
+from jaxpose.files.atomic import atomic_write
+from jaxpose.runs.trained import load_fitting, open_run
+from jaxpose.runtime.devices import keep_compiled
+from jaxpose.runtime.errors import InputError, cli_errors
 from jaxpose.skeleton import Skeleton
+from jaxpose.visualization import video
+from jaxpose.visualization.film import ViewOptions, film, film_size, strip
+from jaxpose.visualization.view import Clip, cut, make_clip
 
 COLUMNS = 8
 """Frames in a PNG, evenly spaced, if there are as many."""
@@ -64,7 +64,7 @@ class Command:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    with reported():
+    with cli_errors():
         command = tyro.cli(Command, args=arguments, prog="python -m jaxpose.render", description=__doc__)
         keep_compiled()
         render(command)
@@ -87,7 +87,9 @@ def render(command: Command) -> None:
     clip = make_clip(track, lifter.lift(lifter.join([track])))
     if command.frames is not None:
         clip = cut(clip, *command.frames)
-    look = Look(f"{results.source(description)}, {clip.name}", command.azimuth, command.elevation, command.size)
+    look = ViewOptions(
+        f"{title_with_notice(description)}, {clip.name}", command.azimuth, command.elevation, command.size
+    )
     write_film(command.out, clip, description.skeleton, description.layout, look, fps=command.fps, source=command.video)
     Console(markup=False).print(f"{command.out} shows {len(clip.prediction)} frames of {clip.name}", soft_wrap=True)
 
@@ -103,7 +105,7 @@ def write_film(
     clip: Clip,
     skeleton: Skeleton,
     layout: Skeleton,
-    look: Look,
+    look: ViewOptions,
     *,
     fps: float | None = None,
     source: Path | None = None,
@@ -137,15 +139,15 @@ def write_film(
         pictures = video.pictures(source, (clip.first + frames) / clip.fps, shown)
     if kind == ".png":
         figure = strip(clip, skeleton, layout, look, frames=frames, pictures=pictures)
-        write_whole(out, lambda path: figure.savefig(path, dpi=150))
+        atomic_write(out, lambda path: figure.savefig(path, dpi=150))
         return
     drawn = progress(
         film(clip, skeleton, layout, look, frames=frames, pictures=pictures), f"{out.name}", len(frames), transient=True
     )
     if kind == ".gif":
-        write_whole(out, lambda path: video.write_gif(path, drawn, fps))
+        atomic_write(out, lambda path: video.write_gif(path, drawn, fps))
     else:
-        write_whole(out, lambda path: video.write_mp4(path, drawn, size, fps))
+        atomic_write(out, lambda path: video.write_mp4(path, drawn, size, fps))
 
 
 def choose_frames(clip: Clip, kind: str, fps: float) -> np.ndarray:

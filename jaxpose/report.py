@@ -16,21 +16,24 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from jaxpose import evaluation, plots, results, tables
-from jaxpose.clips import Clip, around, joint_errors, make_clip, typical_pose
-from jaxpose.comparison import Evaluated
-from jaxpose.dataset import Description, Track, track_lengths
-from jaxpose.devices import keep_compiled
-from jaxpose.errors import reported
-from jaxpose.files import write_text
-from jaxpose.lifter import Lifter, load_fitting, open_run
-from jaxpose.measures import JOINTS, Measures, average, measure
-from jaxpose.page import page, picture
-from jaxpose.protocol import PUBLISHED
-from jaxpose.runs import read_log
+from jaxpose.data.track import SYNTHETIC_NOTICE, Description, Track, title_with_notice, track_lengths
+from jaxpose.evaluation import report_tables
+from jaxpose.evaluation.averages import average
+from jaxpose.evaluation.compare import Evaluated
+from jaxpose.evaluation.protocol import VIDEOPOSE3D
+from jaxpose.evaluation.track_errors import JOINTS, TrackErrors, measure_tracks
+from jaxpose.files.atomic import atomic_write_text
+from jaxpose.runs.log import read_log
+from jaxpose.runs.trained import TrainedModel, load_fitting, open_run
+from jaxpose.runtime import tables
+from jaxpose.runtime.devices import keep_compiled
+from jaxpose.runtime.errors import cli_errors
+from jaxpose.runtime.tables import Table
 from jaxpose.skeleton import Skeleton
-from jaxpose.tables import Table
-from jaxpose.viewer import player
+from jaxpose.visualization import figures
+from jaxpose.visualization.html_page import page, picture
+from jaxpose.visualization.player import player
+from jaxpose.visualization.view import Clip, around, joint_errors, make_clip, typical_pose
 
 LISTED, SHOWN = 5, 3
 """Tracks at either end that the table lists, and that the player shows."""
@@ -57,7 +60,7 @@ class Command:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    with reported():
+    with cli_errors():
         command = tyro.cli(Command, args=arguments, prog="python -m jaxpose.report", description=__doc__)
         keep_compiled()
         report(command)
@@ -76,7 +79,7 @@ def report(command: Command) -> None:
     with console.status(f"lifting {len(tracks)} tracks, {len(frames.track):,} frames"):
         predictions = lifter.lift(frames)
     with console.status("measuring and drawing"):
-        measures = measure(predictions, np.asarray(frames.poses), tracks, skeleton=description.skeleton)
+        measures = measure_tracks(predictions, np.asarray(frames.poses), tracks, skeleton=description.skeleton)
         lifted = np.split(predictions, np.cumsum(track_lengths(tracks))[:-1])
         clips = [make_clip(*pair) for pair in zip(tracks, lifted, strict=True)]
         courses = [joint_errors(clip.prediction, clip.truth).mean(axis=-1) for clip in clips]
@@ -87,7 +90,7 @@ def report(command: Command) -> None:
             )
             for label, index in choose(ranking).items()
         }
-        caption = f"{results.source(description)}, {split}"
+        caption = f"{title_with_notice(description)}, {split}"
         sections = {
             "Errors": [tables.page_part(table) for table in score_tables(lifter, measures, description, tracks, split)],
             "Training": [curves(lifter)],
@@ -96,10 +99,12 @@ def report(command: Command) -> None:
             "In 3D": [player(shown, description.skeleton, description.layout), f"<p>{FRAMES_NOTE}</p>"],
             "Settings": [settings(lifter)],
         }
-        notice = f'<p class="notice">{escape(results.SYNTHETIC)}</p>' if description.synthetic else ""
+        notice = f'<p class="notice">{escape(SYNTHETIC_NOTICE)}</p>' if description.synthetic else ""
         facts = f"{description.title}, {split}: {len(tracks)} tracks, {len(predictions):,} frames."
         title = f"Run {command.run.resolve().name}"
-        write_text(out, page(title, "\n".join([notice, f"<p>{escape(facts)}</p>", *body(sections)]), plotly=True))
+        atomic_write_text(
+            out, page(title, "\n".join([notice, f"<p>{escape(facts)}</p>", *body(sections)]), plotly=True)
+        )
     console.print(f"The report is {out}", soft_wrap=True)
 
 
@@ -114,13 +119,13 @@ def body(sections: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def score_tables(
-    lifter: Lifter, measures: Measures, description: Description, tracks: Sequence[Track], split: str
+    lifter: TrainedModel, measures: TrackErrors, description: Description, tracks: Sequence[Track], split: str
 ) -> list[Table]:
     """The tables that `evaluate` prints."""
-    where = evaluation.setting(description, split, tracks, PUBLISHED)
+    where = report_tables.setting(description, split, tracks, VIDEOPOSE3D)
     run = Evaluated(lifter.run.resolve().name, lifter.config, measures)
-    *found, last = tables.say_once(evaluation.all_tables([run], where, ("joint",)).values())
-    said = evaluation.notice(where)
+    *found, last = tables.deduplicate_notes(report_tables.all_tables([run], where, ("joint",)).values())
+    said = report_tables.notice(where)
     return [*found, last._replace(notes=[*last.notes, said] if said else last.notes)]
 
 
@@ -134,7 +139,9 @@ def choose(ranking: Sequence[int]) -> dict[str, int]:
     return {label: int(ranking[place]) for place, label in places.items()}
 
 
-def track_table(clips: Sequence[Clip], courses: Sequence[np.ndarray], measures: Measures, skeleton: Skeleton) -> Table:
+def track_table(
+    clips: Sequence[Clip], courses: Sequence[np.ndarray], measures: TrackErrors, skeleton: Skeleton
+) -> Table:
     """The tracks with the largest and the smallest errors, each with its worst joint and frame.
 
     Args:
@@ -157,27 +164,29 @@ def track_table(clips: Sequence[Clip], courses: Sequence[np.ndarray], measures: 
     return Table(f"Of {len(ranking)} tracks, the largest MPJPE first", head, rows, left=(1, 5))
 
 
-def joint_figure(clips: Sequence[Clip], measures: Measures, skeleton: Skeleton, caption: str) -> str:
+def joint_figure(clips: Sequence[Clip], measures: TrackErrors, skeleton: Skeleton, caption: str) -> str:
     """HTML of the error by joint, averaged as in the tables, on a typical pose of the data."""
     every = max(sum(len(clip.truth) for clip in clips) // _POSES, 1)
     pose = typical_pose(np.concatenate([clip.truth[::every] for clip in clips]), skeleton)
-    errors = average(measures, JOINTS["mpjpe"], over=PUBLISHED.average)
+    errors = average(measures, JOINTS["mpjpe"], over=VIDEOPOSE3D.average)
     words = ", ".join(f"{joint} {error:.0f} mm" for joint, error in zip(skeleton.joints, errors, strict=True))
-    figure = plots.joint_errors(pose, errors, skeleton, title=f"{caption}. Averaged as in the table.")
+    figure = figures.joint_errors(pose, errors, skeleton, title=f"{caption}. Averaged as in the table.")
     return picture(figure, f"Error by joint: {words}")
 
 
-def curves(lifter: Lifter) -> str:
+def curves(lifter: TrainedModel) -> str:
     """HTML of the training curves; a run that was converted has no log."""
     records = read_log(lifter.run)
     if not records:
         return "<p>The run has no log of its training.</p>"
     config = lifter.config
-    title = f"{results.source(lifter.description)}, trained on {config.train_split}, tested on {config.test_split}"
-    return picture(plots.training_curves(records, title=title), "Training loss, test error and learning rate by epoch")
+    title = f"{title_with_notice(lifter.description)}, trained on {config.train_split}, tested on {config.test_split}"
+    return picture(
+        figures.training_curves(records, title=title), "Training loss, test error and learning rate by epoch"
+    )
 
 
-def settings(lifter: Lifter) -> str:
+def settings(lifter: TrainedModel) -> str:
     """HTML of the settings, folded up."""
     text = escape(json.dumps(dataclasses.asdict(lifter.config), indent=2))
     return f"<details><summary>config.json</summary><pre>{text}</pre></details>"

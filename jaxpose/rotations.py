@@ -113,7 +113,7 @@ def quaternion_from_matrix(matrix: jax.Array) -> jax.Array:
     return jnp.where(q[..., :1] < 0, -q, q)
 
 
-def swing(source: jax.Array, target: jax.Array) -> jax.Array:
+def rotation_between(source: jax.Array, target: jax.Array) -> jax.Array:
     """The least rotation that turns one direction to another.
 
     Accurate for all angles: beyond 90° the source is first turned halfway round about the same axis. Directions that

@@ -9,8 +9,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 
 @dataclasses.dataclass(frozen=True)
 class Angle:
@@ -49,7 +47,7 @@ class Skeleton:
 
         require(count > 0, "no joints")
         for text in (self.name, *self.joints, *(angle.name for angle in self.angles)):
-            require(isinstance(text, str) and plain(text), f"{text!r:.50} is no plain name")
+            require(isinstance(text, str) and is_printable_line(text), f"{text!r:.50} is no plain name")
         require(whole(*self.parents, *paired), "a parent, left or right is not the index of a joint")
         require(len(set(self.joints)) == count, "two joints share a name")
         require(len(self.parents) == count, f"{count} joints but {len(self.parents)} parents")
@@ -108,7 +106,7 @@ class Skeleton:
             raise ValueError(f"a skeleton has another structure ({type(error).__name__}: {error})") from error
 
 
-def plain(text: str) -> bool:
+def is_printable_line(text: str) -> bool:
     """Whether a text can stand in any table, file or title: one line of at most 500 characters, none a control."""
     return len(text) <= 500 and text.isprintable()
 
@@ -117,32 +115,6 @@ def layout(name: str, num_joints: int, left: Sequence[int], right: Sequence[int]
     """Unconnected keypoints of which only the left/right pairs are known."""
     joints = tuple(f"keypoint_{index}" for index in range(num_joints))
     return Skeleton(name, joints, (-1,) * num_joints, tuple(left), tuple(right))
-
-
-def conversion(source: Skeleton, target: Skeleton) -> np.ndarray:
-    """Weights that turn joints of `source` into joints of `target`: target = weights @ source.
-
-    Args:
-      source: the skeleton at hand.
-      target: the skeleton wanted.
-
-    Returns:
-      (J_target, J_source) float32; every row sums to one, so translations pass through.
-
-    Raises:
-      ValueError: no map between the two is known.
-    """
-    weights = np.zeros((target.num_joints, source.num_joints), np.float32)
-    if source == target:
-        return np.eye(source.num_joints, dtype=np.float32)
-    if (source.name, target.name) not in _MAPS:
-        known = ", ".join(f"{a} -> {b}" for a, b in _MAPS)
-        raise ValueError(f"no map from skeleton {source.name!r} to {target.name!r}; known: {known}")
-    for row, mixture in enumerate(_MAPS[source.name, target.name]):
-        names = mixture.split("+")  # "a+b" is the midpoint of a and b, "a+a+b" a third of the way from a to b
-        for joint in names:
-            weights[row, source.index(joint)] += 1 / len(names)
-    return weights
 
 
 def _range_of_motion(names: Mapping[str, str], joints: Sequence[str]) -> tuple[Angle, ...]:
@@ -193,7 +165,7 @@ _H36M_32_JOINTS = (
     "R_Wrist_End", "RightWristSite",
 )  # fmt: skip
 
-_H36M_32_TO_17 = (
+H36M_32_TO_17 = (
     "Hips", "RightUpLeg", "RightLeg", "RightFoot", "LeftUpLeg", "LeftLeg", "LeftFoot",
     "Spine1", "Neck", "Head", "HeadSite",
     "LeftArm", "LeftForeArm", "LeftHand", "RightArm", "RightForeArm", "RightHand",
@@ -208,7 +180,7 @@ H36M_32 = Skeleton(
     ),
     left=(6, 7, 8, 9, 10, 16, 17, 18, 19, 20, 21, 22, 23),
     right=(1, 2, 3, 4, 5, 24, 25, 26, 27, 28, 29, 30, 31),
-    angles=_range_of_motion(dict(zip(_H36M_17_JOINTS, _H36M_32_TO_17, strict=True)), _H36M_32_JOINTS),
+    angles=_range_of_motion(dict(zip(_H36M_17_JOINTS, H36M_32_TO_17, strict=True)), _H36M_32_JOINTS),
 )  # fmt: skip
 """The 32 joints of Human3.6M's motion capture files; several coincide, so some bones have no length."""
 
@@ -273,36 +245,3 @@ CMU_31 = Skeleton(
     right=(6, 7, 8, 9, 10, 24, 25, 26, 27, 28, 29, 30),
 )  # fmt: skip
 """The CMU motion capture skeleton; each joint is the far end of the ASF bone of that name."""
-
-# Detectors have no spine, and not all have a pelvis, thorax or head: midpoints stand in for them (`layouts`).
-_MIDDLES = {
-    "pelvis": "left_hip+right_hip",
-    "spine": "left_hip+right_hip+left_shoulder+right_shoulder",
-    "thorax": "left_shoulder+right_shoulder",
-    "head": "left_eye+right_eye",
-}
-_DETECTED_TRUNKS = {
-    "coco_17": _MIDDLES,
-    "coco_18": _MIDDLES | {"spine": "left_hip+right_hip+neck+neck", "thorax": "neck"},
-    "halpe_26": {"pelvis": "hip", "spine": "hip+neck", "thorax": "neck", "head": "head"},
-    "body_25": _MIDDLES | {"pelvis": "mid_hip", "spine": "mid_hip+neck", "thorax": "neck"},
-    "mediapipe_33": _MIDDLES,
-}
-
-
-def _h36m_17(pelvis: str, spine: str, thorax: str, head: str) -> tuple[str, ...]:
-    """A detector's keypoints as Human3.6M's joints: its own limbs, and what stands in for the trunk."""
-    trunk = {"pelvis": pelvis, "spine": spine, "thorax": thorax, "neck": "nose", "head": head}
-    return tuple(trunk.get(joint, joint) for joint in _H36M_17_JOINTS)
-
-
-_MAPS: dict[tuple[str, str], tuple[str, ...]] = {
-    ("h36m_32", "h36m_17"): _H36M_32_TO_17,
-    ("cmu_31", "h36m_17"): (
-        "root", "rhipjoint", "rfemur", "rtibia", "lhipjoint", "lfemur", "ltibia",
-        "lowerback", "thorax", "upperneck", "head",
-        "lclavicle", "lhumerus", "lradius", "rclavicle", "rhumerus", "rradius",
-    ),
-    **{(name, "h36m_17"): _h36m_17(**trunk) for name, trunk in _DETECTED_TRUNKS.items()},
-    **{(name, "coco_17"): COCO_17.joints for name in ("coco_18", "halpe_26", "body_25", "mediapipe_33")},
-}  # fmt: skip

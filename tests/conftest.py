@@ -48,9 +48,9 @@ def cache_folder(monkeypatch, tmp_path):
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory):
     """A small prepared data set: subjects S1 and S9, two actions each."""
-    from samples import DESCRIPTION, make_track
+    from helpers.samples import DESCRIPTION, make_track
 
-    from data_prep import contract
+    from data_prep.writer import data_set
 
     folder = tmp_path_factory.mktemp("data") / "prepared"
     clips = (("Walking", 40), ("Sitting", 25))
@@ -58,24 +58,25 @@ def prepared(tmp_path_factory):
     def tracks(subject):
         return [make_track(subject=subject, action=action, frames=n, seed=n) for action, n in clips]
 
-    contract.write(folder, DESCRIPTION, tracks, text="made by the tests")
+    data_set.write(folder, DESCRIPTION, tracks, text="made by the tests")
     return folder
 
 
 @pytest.fixture(scope="session")
 def untrained(prepared, tmp_path_factory):
     """An untrained network for the prepared data, saved as a run leaves it; its test split is S9."""
-    from samples import DESCRIPTION
+    from helpers.samples import DESCRIPTION
 
-    from jaxpose import checkpoint, loop
-    from jaxpose.config import Config
-    from jaxpose.runs import write_settings
+    from jaxpose.runs import checkpoint
+    from jaxpose.runs.folder import write_settings
+    from jaxpose.training import setup
+    from jaxpose.training.config import Config
 
     run = tmp_path_factory.mktemp("runs") / "run"
     config = Config(data=str(prepared), filter_widths=(3,), channels=8, batch_size=8, test_split="S9")
     write_settings(run, config, DESCRIPTION)
     with checkpoint.open_checkpoints(run) as checkpoints:
-        checkpoint.save(checkpoints, 7, loop.init(loop.build_recipe(config, DESCRIPTION, 65), jax.random.key(3)))
+        checkpoint.save(checkpoints, 7, setup.init(setup.build_recipe(config, DESCRIPTION, 65), jax.random.key(3)))
     return run
 
 

@@ -18,13 +18,14 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from data_prep import amc, asf, cmu
-from data_prep.archives import members
-from data_prep.filming import film, place
-from jaxpose.calibration import H36M_CAMERAS
-from jaxpose.dataset import Track
-from jaxpose.files import write_text
-from jaxpose.resampling import resample
+from data_prep import cmu
+from data_prep.cameras.virtual import film, place
+from data_prep.formats import amc, asf
+from data_prep.formats.archives import members
+from jaxpose.data.human36m import H36M_CAMERAS
+from jaxpose.data.resampling import resample
+from jaxpose.data.track import Track
+from jaxpose.files.atomic import atomic_write_text
 from jaxpose.skeleton import CMU_31
 
 FPS = 50.0
@@ -55,7 +56,9 @@ def main(
     compiling = sum(first.values()) - seconds["all"]
     Console().print(table, f"and once {compiling:.1f} s to compile")
     if out:
-        write_text(out, json.dumps({"frames": total, "seconds": seconds, "compiling": compiling}, indent=2) + "\n")
+        atomic_write_text(
+            out, json.dumps({"frames": total, "seconds": seconds, "compiling": compiling}, indent=2) + "\n"
+        )
 
 
 def prepare(clips: list[Clip]) -> tuple[int, dict[str, float]]:

@@ -21,11 +21,13 @@ import numpy as np
 from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxpose import loop, scoring
-from jaxpose.config import Config
-from jaxpose.dataset import Description, Frames
-from jaxpose.models.layers import Precision
+from jaxpose.data.track import Description
+from jaxpose.data.windows import PackedTracks
+from jaxpose.evaluation import predict_tracks
+from jaxpose.models.ops import Precision
 from jaxpose.skeleton import H36M_17
+from jaxpose.training import loop, setup
+from jaxpose.training.config import Config
 
 Tree = TypeVar("Tree")
 
@@ -142,11 +144,11 @@ def card_mesh(card: Card, gpus: int = 1) -> Mesh:
     return Mesh(np.asarray(described.devices), ("data",))
 
 
-def motion(key: jax.Array, frames: int, tracks: int) -> Frames:
+def motion(key: jax.Array, frames: int, tracks: int) -> PackedTracks:
     """Random numbers in the shape of that many frames of Human3.6M, cut into tracks of equal length."""
     ends = (jnp.arange(1, tracks + 1) * (frames // tracks)).at[-1].set(frames)
     keypoints, poses = jax.random.split(key)
-    return Frames(
+    return PackedTracks(
         keypoints=jax.random.normal(keypoints, (frames, HUMAN36M.layout.num_joints, HUMAN36M.channels)),
         poses=jax.random.normal(poses, (frames, HUMAN36M.skeleton.num_joints, 3)),
         track=jnp.searchsorted(ends, jnp.arange(frames), side="right").astype(jnp.int32),
@@ -157,22 +159,24 @@ def motion(key: jax.Array, frames: int, tracks: int) -> Frames:
 
 def training_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
     """`loop.train_steps` as `python -m jaxpose.train` calls it, for all training frames of Human3.6M."""
-    recipe = loop.build_recipe(config, HUMAN36M, TRAIN_FRAMES // config.frames)._replace(mesh=mesh)
+    recipe = setup.build_recipe(config, HUMAN36M, TRAIN_FRAMES // config.frames)._replace(mesh=mesh)
     data = jax.eval_shape(lambda: motion(jax.random.key(0), TRAIN_FRAMES, TRAIN_TRACKS))
     starts, order, steps = (
         jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((recipe.windows,), (2 * recipe.windows,), ())
     )
-    arguments = (loop.init.eval_shape(recipe, jax.random.key(0)), data, starts, order, steps)
+    arguments = (setup.init.eval_shape(recipe, jax.random.key(0)), data, starts, order, steps)
     return loop.train_steps.trace(*on_every_device(arguments, mesh), recipe)
 
 
 def evaluation_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
-    """The largest call of `scoring.lift_tracks`, whatever the data."""
-    model = loop.build_model(config, HUMAN36M)
-    frames, windows = next(iter(scoring.WINDOWS.items()))
+    """The largest call of `predict_tracks.predict_tracks`, whatever the data."""
+    model = setup.build_model(config, HUMAN36M)
+    frames, windows = next(iter(predict_tracks.WINDOWS.items()))
     shape = (windows * mesh.size, frames + sum(model.context), HUMAN36M.layout.num_joints, HUMAN36M.channels)
-    arguments = on_every_device((loop.variable_shapes(model, HUMAN36M), jax.ShapeDtypeStruct(shape, jnp.float32)), mesh)
-    return scoring._lift_windows.trace(model, *arguments, HUMAN36M, mesh, mirrored=True)
+    arguments = on_every_device(
+        (setup.variable_shapes(model, HUMAN36M), jax.ShapeDtypeStruct(shape, jnp.float32)), mesh
+    )
+    return predict_tracks._predict_windows.trace(model, *arguments, HUMAN36M, mesh, mirrored=True)
 
 
 def on_every_device(tree: Tree, mesh: Mesh) -> Tree:

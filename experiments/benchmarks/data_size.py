@@ -25,16 +25,18 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from data_prep import contract
+from data_prep.writer import data_set
 from experiments.benchmarks.turns import Thunk, alternate
-from jaxpose import loop, plots
-from jaxpose.calibration import H36M_CAMERAS
-from jaxpose.config import PRESETS, Config
-from jaxpose.dataset import Description, Frames, Track, join
-from jaxpose.devices import data_mesh, replicate
-from jaxpose.files import write_text, write_whole
+from jaxpose.data.human36m import H36M_CAMERAS
+from jaxpose.data.load import load
+from jaxpose.data.track import Description, Track
+from jaxpose.data.windows import PackedTracks, pack
+from jaxpose.files.atomic import atomic_write, atomic_write_text
+from jaxpose.runtime.devices import data_mesh, replicate
 from jaxpose.skeleton import H36M_17
-from jaxpose.sources import load
+from jaxpose.training import loop, setup
+from jaxpose.training.config import PRESETS, Config
+from jaxpose.visualization import figures
 
 FRAMES = 1_560_000  # of the seven subjects of Human3.6M with ground truth, before all four cameras
 SHORTEST, LONGEST = 1000, 6000  # frames of a track
@@ -77,7 +79,7 @@ def write(folder: Path, frames: int) -> None:
         random = np.random.default_rng(DESCRIPTION.splits.index(subject))
         return (track for clip, length in enumerate(lengths) for track in film(random, subject, f"Clip {clip}", length))
 
-    contract.write(folder, DESCRIPTION, tracks, text="Invented motion, to measure with; made by a benchmark.")
+    data_set.write(folder, DESCRIPTION, tracks, text="Invented motion, to measure with; made by a benchmark.")
 
 
 def film(random: np.random.Generator, subject: str, action: str, frames: int) -> Iterator[Track]:
@@ -103,7 +105,7 @@ def loaded(folder: Path) -> Loading:
     before = memory("VmRSS")
     _, tracks = load(str(folder), "all")
     read = time.perf_counter()
-    data = jax.block_until_ready(replicate(join(tracks), mesh))
+    data = jax.block_until_ready(replicate(pack(tracks), mesh))
     joined = time.perf_counter()
     del tracks
     ctypes.CDLL(None).malloc_trim(0)  # what is free now, the C library would keep for the next that asks
@@ -125,7 +127,7 @@ def loaded_afresh(folder: Path) -> Loading:
     return Loading(int(data), float(read), float(join), int(memory), int(peak))
 
 
-def costs(data: Frames, sizes: list[int], turns: int, console: Console) -> list[Cost]:
+def costs(data: PackedTracks, sizes: list[int], turns: int, console: Console) -> list[Cost]:
     """Time every model on the first so many frames of the data."""
     parts = {size: replicate(first_frames(data, size), data_mesh()) for size in sizes}
     rows = []
@@ -137,19 +139,19 @@ def costs(data: Frames, sizes: list[int], turns: int, console: Console) -> list[
     return rows
 
 
-def first_frames(data: Frames, count: int) -> Frames:
+def first_frames(data: PackedTracks, count: int) -> PackedTracks:
     """The first frames of the data; of the last track that they reach, only the beginning."""
     tracks = int(data.track[count - 1]) + 1
     last = np.minimum(data.last[:tracks], count - 1)
-    return Frames(data.keypoints[:count], data.poses[:count], data.track[:count], data.first[:tracks], last)
+    return PackedTracks(data.keypoints[:count], data.poses[:count], data.track[:count], data.first[:tracks], last)
 
 
-def training(config: Config, steps: int, data: Frames) -> tuple[Thunk, Thunk]:
+def training(config: Config, steps: int, data: PackedTracks) -> tuple[Thunk, Thunk]:
     """What draws the order of an epoch, and what goes some steps on; every frame is a window."""
     windows = len(data.track)
-    recipe = loop.build_recipe(config, DESCRIPTION, windows)
+    recipe = setup.build_recipe(config, DESCRIPTION, windows)
     starts = replicate(np.arange(windows, dtype=np.int32), recipe.mesh)
-    state = loop.init(recipe, jax.random.key(config.seed))
+    state = setup.init(recipe, jax.random.key(config.seed))
     order = loop.order_of_epoch(state, recipe)
 
     def go_on() -> object:
@@ -180,7 +182,7 @@ def draw(rows: list[Cost]) -> Figure:
     """The time of a step by the size of the data, over the time with the smallest."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    for model, colour in zip(MODELS, (plots.LEFT, plots.RIGHT), strict=True):
+    for model, colour in zip(MODELS, (figures.LEFT, figures.RIGHT), strict=True):
         steps = {row.frames: statistics.median(row.step) for row in rows if row.model == model}
         relative = np.asarray([*steps.values()]) / steps[min(steps)]
         axes.plot([*steps], relative, "o-", color=colour, label=model)
@@ -203,15 +205,15 @@ def main(frames: int = FRAMES, turns: int = 7, out: Path | None = None, figure: 
         folder = Path(scratch) / "data"
         write(folder, frames)
         loading = loaded_afresh(folder)
-        data = join(load(str(folder), "all")[1])
+        data = pack(load(str(folder), "all")[1])
     sizes = [size for size in PARTS if size < len(data.track)] + [len(data.track)]
     rows = costs(data, sizes, turns, console)
     show(console, loading, rows)
     if out is not None:
         facts = {"jax": jax.__version__, "loading": loading._asdict(), "costs": [row._asdict() for row in rows]}
-        write_text(out, json.dumps(facts, indent=2) + "\n")
+        atomic_write_text(out, json.dumps(facts, indent=2) + "\n")
     if figure is not None:
-        write_whole(figure, draw(rows).savefig)
+        atomic_write(figure, draw(rows).savefig)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,14 @@ import jax
 import numpy as np
 import tyro
 
-from data_prep import contract
+from data_prep.writer import data_set
 from experiments.benchmarks.data_size import DESCRIPTION, LONGEST, SHORTEST, film
-from jaxpose import checkpoint, loop
-from jaxpose.config import Config
-from jaxpose.dataset import Track
-from jaxpose.paper import TEST_FRAMES
-from jaxpose.runs import write_settings
+from jaxpose.data.track import Track
+from jaxpose.evaluation.paper_tables import TEST_FRAMES
+from jaxpose.runs import checkpoint
+from jaxpose.runs.folder import write_settings
+from jaxpose.training import setup
+from jaxpose.training.config import Config
 
 SUBJECTS, CAMERAS, CLIPS = ("S9", "S11"), 4, 29
 CHILD = """
@@ -48,7 +49,7 @@ def write(folder: Path, frames: int) -> None:
         random = np.random.default_rng(SUBJECTS.index(subject))
         return (track for clip, length in enumerate(lengths) for track in film(random, subject, f"Clip{clip}", length))
 
-    contract.write(folder, DESCRIPTION._replace(splits=SUBJECTS), tracks, text="Invented motion; made by a benchmark.")
+    data_set.write(folder, DESCRIPTION._replace(splits=SUBJECTS), tracks, text="Invented motion; made by a benchmark.")
 
 
 def main(frames: int = TEST_FRAMES, channels: int = 64, filter_widths: tuple[int, ...] = (3, 3, 3, 3, 3)) -> None:
@@ -66,7 +67,7 @@ def main(frames: int = TEST_FRAMES, channels: int = 64, filter_widths: tuple[int
         write_settings(run, config, DESCRIPTION)
         with checkpoint.open_checkpoints(run) as checkpoints:
             checkpoint.save(
-                checkpoints, 0, loop.init(loop.build_recipe(config, DESCRIPTION, frames), jax.random.key(0))
+                checkpoints, 0, setup.init(setup.build_recipe(config, DESCRIPTION, frames), jax.random.key(0))
             )
         subprocess.run([sys.executable, "-c", CHILD, str(run), "--save", str(Path(scratch, "poses.npz"))], check=True)
 

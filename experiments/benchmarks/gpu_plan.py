@@ -24,14 +24,14 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.benchmarks import cuda
-from jaxpose import loop
-from jaxpose.config import PRESETS, Config
-from jaxpose.dataset import Frames
-from jaxpose.devices import replicate
-from jaxpose.errors import InputError, reported
-from jaxpose.files import write_text
-from jaxpose.models.layers import Precision
+from jaxpose.data.windows import PackedTracks
+from jaxpose.files.atomic import atomic_write_text
+from jaxpose.models.ops import Precision
 from jaxpose.models.temporal import multiply_adds
+from jaxpose.runtime.devices import replicate
+from jaxpose.runtime.errors import InputError, cli_errors
+from jaxpose.training import loop, setup
+from jaxpose.training.config import PRESETS, Config
 
 COMPUTED, MEASURED = "computed, not run", "measured"
 PAPER_EPOCH = 3600  # seconds on an RTX 2080 Ti: "each epoch takes approximately 1 hour to train"
@@ -72,7 +72,7 @@ class Command:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    with reported():
+    with cli_errors():
         command = tyro.cli(
             Command, args=arguments, prog="python -m experiments.benchmarks.gpu_plan", description=__doc__
         )
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 rows = [computed(card, config, command.gpus) for card in command.cards for config in configs]
         show(console, rows, command.preset)
         if command.out:
-            write_text(command.out, json.dumps([row._asdict() for row in rows], indent=2) + "\n")
+            atomic_write_text(command.out, json.dumps([row._asdict() for row in rows], indent=2) + "\n")
 
 
 def gpu_present() -> bool:
@@ -126,9 +126,9 @@ def measured(config: Config, steps: int, *, frames: int = cuda.TRAIN_FRAMES, rep
     Returns:
       The row; its FLOPs are the analytic ones, its epoch one of Human3.6M whatever `frames` is.
     """
-    recipe = loop.build_recipe(config, cuda.HUMAN36M, frames // config.frames)
+    recipe = setup.build_recipe(config, cuda.HUMAN36M, frames // config.frames)
     data, starts = replicate(_random_data(config, frames), recipe.mesh)
-    state = loop.init(recipe, jax.random.key(config.seed))
+    state = setup.init(recipe, jax.random.key(config.seed))
     order = loop.order_of_epoch(state, recipe)
     state, _ = loop.train_steps(state, data, starts, order, np.int32(1), recipe)  # compiles
     jax.block_until_ready(state)
@@ -146,7 +146,7 @@ def measured(config: Config, steps: int, *, frames: int = cuda.TRAIN_FRAMES, rep
     return Row(device.device_kind, count, config.precision, *fields, step, step * steps_per_epoch(config))
 
 
-def _random_data(config: Config, frames: int) -> tuple[Frames, jax.Array]:
+def _random_data(config: Config, frames: int) -> tuple[PackedTracks, jax.Array]:
     """Frames of as many tracks as Human3.6M has, and the starts of their windows."""
     tracks = min(cuda.TRAIN_TRACKS, frames)
     data = jax.jit(cuda.motion, static_argnums=(1, 2))(jax.random.key(config.seed), frames, tracks)
@@ -155,7 +155,7 @@ def _random_data(config: Config, frames: int) -> tuple[Frames, jax.Array]:
 
 def steps_per_epoch(config: Config) -> int:
     """Steps that show all training frames of Human3.6M, and their mirror images, once."""
-    return loop.build_recipe(config, cuda.HUMAN36M, cuda.TRAIN_FRAMES // config.frames).steps_per_epoch
+    return setup.build_recipe(config, cuda.HUMAN36M, cuda.TRAIN_FRAMES // config.frames).steps_per_epoch
 
 
 def show(console: Console, rows: Sequence[Row], preset: str) -> None:

@@ -21,12 +21,13 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.benchmarks.cuda import HUMAN36M, motion
-from jaxpose import checkpoint, loop
-from jaxpose.config import PRESETS, Config
-from jaxpose.dataset import window_starts
-from jaxpose.devices import replicate
-from jaxpose.files import write_text
-from jaxpose.step import State
+from jaxpose.data.windows import window_starts
+from jaxpose.files.atomic import atomic_write_text
+from jaxpose.runs import checkpoint
+from jaxpose.runtime.devices import replicate
+from jaxpose.training import loop, setup
+from jaxpose.training.config import PRESETS, Config
+from jaxpose.training.state import State
 
 
 def measure(config: Config, turns: int, folder: Path) -> dict[str, list[float]]:
@@ -37,9 +38,9 @@ def measure(config: Config, turns: int, folder: Path) -> dict[str, list[float]]:
     """
     data = motion(jax.random.key(1), 10_000, 10)
     starts = window_starts(np.asarray(data.last - data.first + 1), config.frames)
-    recipe = loop.build_recipe(config, HUMAN36M, len(starts))
+    recipe = setup.build_recipe(config, HUMAN36M, len(starts))
     data, starts = replicate((data, starts), recipe.mesh)
-    state = loop.init(recipe, jax.random.key(0))
+    state = setup.init(recipe, jax.random.key(0))
     order = loop.order_of_epoch(state, recipe)
 
     def step(state: State) -> State:
@@ -97,7 +98,7 @@ def main(preset: str = "baseline-2048", batch_size: int = 64, turns: int = 3, ou
         measured = measure(small, turns, Path(folder))
     Console().print(table(measured, config.save_minutes))
     if out is not None:
-        write_text(out, json.dumps({"jax": jax.__version__, "preset": preset} | measured, indent=2) + "\n")
+        atomic_write_text(out, json.dumps({"jax": jax.__version__, "preset": preset} | measured, indent=2) + "\n")
 
 
 if __name__ == "__main__":

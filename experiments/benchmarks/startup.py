@@ -23,7 +23,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from jaxpose.files import write_text
+from jaxpose.files.atomic import atomic_write_text
 
 PHASES = ("imports", "tracks read", "frames joined", "initial state", "epoch's order", "step compiled", "step done")
 """What the process has behind it at each time that it takes."""
@@ -31,7 +31,8 @@ PHASES = ("imports", "tracks read", "frames joined", "initial state", "epoch's o
 
 def started(began: float, arguments: list[str], out: str) -> None:
     """In a process that began then: start the command, write the seconds as JSON, and stop it after its first step."""
-    from jaxpose import loop, train
+    from jaxpose import train
+    from jaxpose.training import loop, setup
 
     seconds = {PHASES[0]: time.time() - began}
 
@@ -56,7 +57,7 @@ def started(began: float, arguments: list[str], out: str) -> None:
     jax.monitoring.register_event_duration_secs_listener(compiled)
     train.load = timed("tracks read", train.load)
     train.join = timed("frames joined", train.join)
-    loop.init = timed("initial state", loop.init)
+    setup.init = timed("initial state", setup.init)
     loop.order_of_epoch = timed("epoch's order", loop.order_of_epoch)
     loop.train_steps, step = last, loop.train_steps
     train.main(arguments)
@@ -105,7 +106,7 @@ def main(
     console = Console()
     console.print(table(**runs))
     if out is not None:
-        write_text(out, json.dumps({"jax": jax.__version__, "arguments": arguments} | runs, indent=2) + "\n")
+        atomic_write_text(out, json.dumps({"jax": jax.__version__, "arguments": arguments} | runs, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from jaxpose.files import write_text
-from jaxpose.models import layers, streaming, temporal
+from jaxpose.files.atomic import atomic_write_text
+from jaxpose.models import layers, ops, temporal, temporal_streaming
 from jaxpose.models.temporal import TemporalModel
 
 JOINTS, COORDINATES = 17, 2
@@ -71,7 +71,7 @@ def main(
     timings = [timing for batch in batches for timing in compare(ways(model, variables, batch), batch, rounds)]
     show(timings, sum(leaf.nbytes for leaf in jax.tree.leaves(variables)))
     if out:
-        write_text(out, json.dumps([timing._asdict() for timing in timings], indent=2) + "\n")
+        atomic_write_text(out, json.dumps([timing._asdict() for timing in timings], indent=2) + "\n")
 
 
 def ways(model: TemporalModel, variables: optax.Params, batch: int) -> list[Way]:
@@ -79,8 +79,8 @@ def ways(model: TemporalModel, variables: optax.Params, batch: int) -> list[Way]
     frames = math.prod(model.filter_widths)
     window = jax.random.normal(jax.random.key(1), (batch, frames, JOINTS, COORDINATES))
     newest = window[:, -1]
-    step = jax.jit(streaming.step, static_argnums=0, donate_argnums=2)
-    state = jax.jit(streaming.init, static_argnums=0)(model, variables, window[:, 0])
+    step = jax.jit(temporal_streaming.step, static_argnums=0, donate_argnums=2)
+    state = jax.jit(temporal_streaming.init, static_argnums=0)(model, variables, window[:, 0])
     for frame in range(frames):
         state, poses = step(model, variables, state, window[:, frame])
     minimal = jax.jit(lambda variables, window: model.apply(variables, window)[:, 0])
@@ -95,7 +95,7 @@ def ways(model: TemporalModel, variables: optax.Params, batch: int) -> list[Way]
 
     features = JOINTS * COORDINATES
     return [
-        Way("streamed frame", streaming.multiply_adds(model, features), stream),
+        Way("streamed frame", temporal_streaming.multiply_adds(model, features), stream),
         Way("minimal window", temporal.multiply_adds(model, features, 1), lambda: minimal(variables, window)),
         Way("dilated network", rerun_multiply_adds(model, features), lambda: whole(variables, window)),
     ]
@@ -144,12 +144,12 @@ def rerun_multiply_adds(model: TemporalModel, features: int) -> int:
     return total + frames * model.channels * 3 * model.num_joints
 
 
-def readings(model: TemporalModel) -> tuple[layers.Reading, ...]:
+def readings(model: TemporalModel) -> tuple[ops.Reading, ...]:
     """How each layer reads its input."""
-    return temporal.plan(model.filter_widths, 1, causal=model.causal, dense=model.dense)
+    return temporal.receptive_plan(model.filter_widths, 1, causal=model.causal, dense=model.dense)
 
 
-def span(reading: layers.Reading) -> int:
+def span(reading: ops.Reading) -> int:
     """Frames that a layer's output is shorter than its input."""
     return (reading.width - 1) * reading.dilation
 

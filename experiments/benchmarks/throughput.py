@@ -26,13 +26,16 @@ from rich.table import Table
 
 from experiments.benchmarks.turns import Thunk, alternate
 from experiments.parity.torch_model import TemporalNet
-from jaxpose import loop, plots, scoring
-from jaxpose.config import Config
-from jaxpose.dataset import Description, Frames, take_windows, window_starts
-from jaxpose.devices import replicate
-from jaxpose.files import write_text, write_whole
+from jaxpose.data.track import Description
+from jaxpose.data.windows import PackedTracks, take_windows, window_starts
+from jaxpose.evaluation import predict_tracks
+from jaxpose.files.atomic import atomic_write, atomic_write_text
 from jaxpose.models.temporal import multiply_adds
+from jaxpose.runtime.devices import replicate
 from jaxpose.skeleton import H36M_17
+from jaxpose.training import loop, setup
+from jaxpose.training.config import Config
+from jaxpose.visualization import figures
 
 FEATURES, JOINTS = 34, 17
 TRACKS, FRAMES = 16, 1000
@@ -61,12 +64,12 @@ class Row:
         return 2 * self.work / statistics.median(getattr(self, library))
 
 
-def noise() -> Frames:
+def noise() -> PackedTracks:
     """Data of no meaning and usual size."""
     random = np.random.default_rng(0)
     count = TRACKS * FRAMES
     first = np.arange(0, count, FRAMES, dtype=np.int32)
-    return Frames(
+    return PackedTracks(
         random.normal(size=(count, JOINTS, 2)).astype(np.float32),
         random.normal(size=(count, JOINTS, 3)).astype(np.float32),
         np.repeat(np.arange(TRACKS, dtype=np.int32), FRAMES),
@@ -78,9 +81,9 @@ def noise() -> Frames:
 def jax_training(config: Config, steps: int, *, whole: bool) -> Thunk:
     """`steps` training steps, on one batch or as the trainer runs them: batches, mirroring and records."""
     starts = window_starts([FRAMES] * TRACKS, config.frames)
-    recipe = loop.build_recipe(config, DESCRIPTION, len(starts))
+    recipe = setup.build_recipe(config, DESCRIPTION, len(starts))
     data, starts = replicate(noise(), recipe.mesh), replicate(starts, recipe.mesh)
-    state = loop.init(recipe, jax.random.key(0))
+    state = setup.init(recipe, jax.random.key(0))
     batch = take_windows(data, starts[: config.batch_size], config.frames, recipe.model.context)
 
     @functools.partial(jax.jit, donate_argnums=0)
@@ -134,15 +137,15 @@ def torch_training(config: Config, steps: int, *, whole: bool) -> Thunk:
 
 def evaluation(config: Config) -> tuple[Thunk, Thunk]:
     """Whole tracks, averaged with their mirror images, by either library."""
-    recipe = loop.build_recipe(config, DESCRIPTION, 1)
+    recipe = setup.build_recipe(config, DESCRIPTION, 1)
     data = replicate(noise(), recipe.mesh)
-    variables = loop.init(recipe, jax.random.key(0)).variables
+    variables = setup.init(recipe, jax.random.key(0)).variables
     net = TemporalNet(FEATURES, JOINTS, config.filter_widths, config.channels).eval()
     pad, swapped = int(np.prod(config.filter_widths)) // 2, list(H36M_17.mirrored)
     tracks = torch.from_numpy(noise().keypoints.reshape(TRACKS, FRAMES, JOINTS, 2))
 
     def by_jax() -> object:
-        return scoring.lift_tracks(recipe.model, variables, data, DESCRIPTION, recipe.mesh)
+        return predict_tracks.predict_tracks(recipe.model, variables, data, DESCRIPTION, recipe.mesh)
 
     @torch.no_grad()
     def by_torch() -> None:
@@ -168,12 +171,12 @@ def measure(turns: int, console: Console) -> list[Row]:
     small = Config(filter_widths=(3, 3, 3), channels=256, batch_size=512)
 
     def training(config: Config, steps: int, *, whole: bool = False) -> tuple[int, Thunk, Thunk]:
-        model = loop.build_model(config, DESCRIPTION)
+        model = setup.build_model(config, DESCRIPTION)
         work = steps * config.batch_size * multiply_adds(model, FEATURES, 1, training=True)
         return work, jax_training(config, steps, whole=whole), torch_training(config, steps, whole=whole)
 
     def evaluating(config: Config) -> tuple[int, Thunk, Thunk]:
-        model = loop.build_model(config, DESCRIPTION)
+        model = setup.build_model(config, DESCRIPTION)
         return 2 * TRACKS * multiply_adds(model, FEATURES, FRAMES), *evaluation(config)
 
     groups: list[Callable[[], dict[str, tuple[int, Thunk, Thunk]]]] = [
@@ -212,7 +215,7 @@ def draw(rows: list[Row]) -> Figure:
     """How many times faster than PyTorch, per row."""
     figure = Figure(figsize=(8, 0.6 * len(rows) + 1), layout="constrained")
     axes = figure.subplots()
-    bars = axes.barh([row.name for row in rows], [row.ratio for row in rows], color=plots.LEFT)
+    bars = axes.barh([row.name for row in rows], [row.ratio for row in rows], color=figures.LEFT)
     axes.bar_label(bars, [f"{row.ratio:.2f}×" for row in rows], padding=3)
     axes.axvline(1, color="0.3", linewidth=1)
     axes.invert_yaxis()
@@ -236,9 +239,9 @@ def main(turns: int = 7, out: Path | None = None, figure: Path | None = None) ->
     console.print(table(rows))
     if out is not None:
         facts = {"threads": os.cpu_count(), "jax": jax.__version__, "torch": torch.__version__}
-        write_text(out, json.dumps(facts | {"rows": [dataclasses.asdict(row) for row in rows]}, indent=2) + "\n")
+        atomic_write_text(out, json.dumps(facts | {"rows": [dataclasses.asdict(row) for row in rows]}, indent=2) + "\n")
     if figure is not None:
-        write_whole(figure, draw(rows).savefig)
+        atomic_write(figure, draw(rows).savefig)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaxpose import loop
-from jaxpose.files import write_text
+from jaxpose.files.atomic import atomic_write_text
 from jaxpose.models import temporal
 from jaxpose.models.temporal import TemporalModel
+from jaxpose.training import setup
 
 JOINTS, COORDINATES = 17, 2
 FRAMES = (1, 3, 9, 27, 81, 243, 1000)  # K; the last is a whole track
@@ -78,7 +78,7 @@ def main(
         ]
     show(console, rows, model)
     if out:
-        write_text(out, json.dumps([row._asdict() for row in rows], indent=2) + "\n")
+        atomic_write_text(out, json.dumps([row._asdict() for row in rows], indent=2) + "\n")
 
 
 def equal_batch(model: TemporalModel, frames: int, batch: int) -> int:
@@ -120,7 +120,7 @@ def compiled(model: TemporalModel, batch: int, frames: int, *, training: bool) -
         predictions, updated = model.apply(
             variables, keypoints, train=True, mutable=["batch_stats"], rngs={"dropout": key}
         )
-        return loop.position_loss(predictions, poses), updated
+        return setup.position_loss(predictions, poses), updated
 
     gradient = jax.jit(jax.grad(loss, has_aux=True))
     return gradient.lower(variables["params"], variables["batch_stats"], key, keypoints, poses).compile()
@@ -155,7 +155,7 @@ def live_activations(model: TemporalModel, frames: int, *, training: bool) -> in
 
 def held(model: TemporalModel, frames: int) -> list[int]:
     """How many frames of a window each convolution over time computes."""
-    readings = temporal.plan(model.filter_widths, frames, causal=model.causal, dense=model.dense)
+    readings = temporal.receptive_plan(model.filter_widths, frames, causal=model.causal, dense=model.dense)
     return [reading.output.clusters * reading.output.length for reading in readings]
 
 

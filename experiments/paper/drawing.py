@@ -10,14 +10,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxpose import plots
+from jaxpose.visualization import figures
 
 WIDEST = 100.0  # inches of a figure, whatever the number of actions
 
 
 def colours(count: int) -> list[Any]:
     """A colour for each run: those of the project's figures while they suffice."""
-    few = (plots.LEFT, plots.RIGHT, plots.PULL, "#b7950b", "#7d3c98")
+    few = (figures.LEFT, figures.RIGHT, figures.PULL, "#b7950b", "#7d3c98")
     return list(few[:count] if count <= len(few) else matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, count)))
 
 

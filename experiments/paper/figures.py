@@ -18,15 +18,17 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from experiments.paper import drawing
-from jaxpose import paper, results
-from jaxpose.config import Config
-from jaxpose.dataset import Description
-from jaxpose.errors import InputError, reported
-from jaxpose.files import read_json, write_whole
-from jaxpose.protocol import PUBLISHED
-from jaxpose.runs import read_log, read_settings
+from jaxpose.data.track import SYNTHETIC_NOTICE, Description
+from jaxpose.evaluation import paper_tables, results_file
+from jaxpose.evaluation.protocol import VIDEOPOSE3D
+from jaxpose.files.atomic import atomic_write
+from jaxpose.files.guarded_read import read_json
+from jaxpose.runs.folder import read_settings
+from jaxpose.runs.log import read_log
+from jaxpose.runtime.errors import InputError, cli_errors
+from jaxpose.training.config import Config
 
-METRICS = tuple(results.HEADINGS)
+METRICS = tuple(results_file.HEADINGS)
 UNITS = {"mpjve": "mm/frame", "mpjae": "mm/frame²"}  # of the others, mm
 AVERAGE = "average"
 OF_CONSTRAINTS = ("ramp", "clips", "clip_frames")  # settings
@@ -144,28 +146,28 @@ def _phrases(configs: Sequence[Config], field: str) -> list[str]:
 def incomparable(run: Run) -> str:
     """Why the paper's rows must not stand beside a run; empty if they may. Results are always of `PUBLISHED`."""
     actions = run.errors.keys() - {AVERAGE}
-    there = paper.Scored(run.config.test_split.split("+"), actions, run.frames, (run.fps,))
-    return paper.incomparable(run.description, there, PUBLISHED)
+    there = paper_tables.Scored(run.config.test_split.split("+"), actions, run.frames, (run.fps,))
+    return paper_tables.incomparable(run.description, there, VIDEOPOSE3D)
 
 
 def printed(metric: str) -> tuple[dict[str, list[float]], list[str]]:
     """The paper's rows of a metric by name, fifteen actions and the average, and what is to be said of them."""
-    number, rows, notes = paper.BY_ACTION[metric], {}, []
-    for row in paper.load(number):
+    number, rows, notes = paper_tables.BY_ACTION[metric], {}, []
+    for row in paper_tables.load(number):
         name = row.method.replace(" ", "")  # Pavllo '19, in one table
         if name in PRINTED:
             rows[name] = [float(cell) for cell in row.cells.values()]
-            if mark := paper.mark(row):
-                notes.append(f"{name} in the paper (mean {paper.mean(row):.2f}): {paper.MARKS[mark]}.")
-            if note := paper.NOTES.get((number, row.method)):
+            if mark := paper_tables.mark(row):
+                notes.append(f"{name} in the paper (mean {paper_tables.mean(row):.2f}): {paper_tables.MARKS[mark]}.")
+            if note := paper_tables.NOTES.get((number, row.method)):
                 notes.append(f"{name} in the paper: {note}.")
-    return rows, [*notes, paper.INPUT_NOTE]
+    return rows, [*notes, paper_tables.INPUT_NOTE]
 
 
 def draw(runs: Sequence[Run]) -> Iterator[tuple[str, Figure]]:
     """Every figure with its name."""
     labels, differences = label([run.config for run in runs], [f"run {run.folder}" for run in runs])
-    captions = dict.fromkeys(results.caption(run.description, run.config.test_split) for run in runs)
+    captions = dict.fromkeys(results_file.caption(run.description, run.config.test_split) for run in runs)
     title = " ".join([*captions, differences]).strip()
     if logs := {name: run.log for name, run in zip(labels, runs, strict=True) if run.log}:
         yield "curves", drawing.curves(logs, title=title)
@@ -174,11 +176,11 @@ def draw(runs: Sequence[Run]) -> Iterator[tuple[str, Figure]]:
     for metric in METRICS:
         rows, notes = ({}, [f"Not comparable with the paper's rows: {reason}."]) if reason else printed(metric)
         if rows:
-            groups = (*paper.ACTIONS, AVERAGE)
+            groups = (*paper_tables.ACTIONS, AVERAGE)
         shades = [PRINTED[name] for name in rows] + drawing.colours(len(runs))
         rows = {f"{name}, as the paper prints it": row for name, row in rows.items()}
         rows |= {name: [run.errors[group][metric] for group in groups] for name, run in zip(labels, runs, strict=True)}
-        measure = f"{results.HEADINGS[metric]}, {UNITS.get(metric, 'mm')}"
+        measure = f"{results_file.HEADINGS[metric]}, {UNITS.get(metric, 'mm')}"
         yield (
             metric,
             drawing.bars(
@@ -199,7 +201,7 @@ class Command:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    with reported():
+    with cli_errors():
         command = tyro.cli(Command, args=arguments, prog="python -m experiments.paper.figures", description=__doc__)
         runs = [read(folder) for folder in command.runs]
         check(runs)
@@ -211,10 +213,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with matplotlib.rc_context({"pdf.fonttype": 42}):  # TrueType, which publishers ask for
             for name, figure in figures.items():
                 for kind in ("png", "pdf"):
-                    write_whole(command.out / f"{name}.{kind}", figure.savefig)
+                    atomic_write(command.out / f"{name}.{kind}", figure.savefig)
         console = Console()
         if runs[0].description.synthetic:
-            console.print(results.SYNTHETIC, style="bold yellow")
+            console.print(SYNTHETIC_NOTICE, style="bold yellow")
         elif reason := next(filter(None, map(incomparable, runs)), ""):
             console.print(f"Not comparable with the paper's rows: {reason}.", soft_wrap=True)
         console.print(f"{', '.join(figures)}: PNG and PDF in {command.out}", soft_wrap=True)

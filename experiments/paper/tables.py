@@ -2,7 +2,7 @@
 
     python -m experiments.paper.tables [5 6 7 7b 8 9 10] [--markdown]
 
-The rows and what is to be said about them are `jaxpose.paper`'s.
+The rows and what is to be said about them are `jaxpose.evaluation.paper_tables`'s.
 """
 
 import dataclasses
@@ -12,15 +12,16 @@ from typing import Literal
 import tyro
 from rich.console import Console
 
-from jaxpose import paper, tables
-from jaxpose.errors import reported
+from jaxpose.evaluation import paper_tables
+from jaxpose.runtime import tables
+from jaxpose.runtime.errors import cli_errors
 
 
 @dataclasses.dataclass(frozen=True)
 class Command:
     """What the command line says."""
 
-    numbers: tyro.conf.Positional[tuple[Literal[paper.NUMBERS], ...]] = paper.NUMBERS
+    numbers: tyro.conf.Positional[tuple[Literal[paper_tables.NUMBERS], ...]] = paper_tables.NUMBERS
     """Which tables; 7b is the one without a title after Table 7."""
     markdown: bool = False
     """Print Markdown."""
@@ -28,13 +29,13 @@ class Command:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    with reported():
+    with cli_errors():
         command = tyro.cli(Command, args=arguments, prog="python -m experiments.paper.tables", description=__doc__)
         for number in command.numbers:
             if command.markdown:
-                print(tables.markdown(paper.table(number)))
+                print(tables.markdown(paper_tables.table(number)))
             else:
-                tables.show(Console(), paper.table(number))
+                tables.show(Console(), paper_tables.table(number))
                 print()
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxpose.config import Config
+from jaxpose.training.config import Config
 
 STEPS = 50
 """Training steps."""

@@ -29,12 +29,13 @@ from experiments.parity.cases import (
     make_sample,
     windows,
 )
-from jaxpose import loop
-from jaxpose.config import Config
-from jaxpose.dataset import Description, Frames, take_windows
-from jaxpose.files import write_text
-from jaxpose.published import params_from_torch, torch_from_params
+from jaxpose.data.track import Description
+from jaxpose.data.windows import PackedTracks, take_windows
+from jaxpose.files.atomic import atomic_write_text
+from jaxpose.models.videopose3d_weights import params_from_torch, torch_from_params
 from jaxpose.skeleton import layout
+from jaxpose.training import loop, setup
+from jaxpose.training.config import Config
 
 
 def main(channels: int = 8, seed: int = 0, out: Path | None = None) -> None:
@@ -53,7 +54,7 @@ def main(channels: int = 8, seed: int = 0, out: Path | None = None) -> None:
         table.add_row(quantity, *(f"{row[quantity]:.1e}" for row in rows.values()))
     Console().print(table)
     if out is not None:
-        write_text(out, json.dumps(rows, indent=2) + "\n")
+        atomic_write_text(out, json.dumps(rows, indent=2) + "\n")
 
 
 def differences(config: Config, sample: Sample, seed: int) -> dict[str, float]:
@@ -83,7 +84,7 @@ def build_recipe(config: Config, sample: Sample) -> loop.Recipe:
     """jaxpose's recipe for the keypoints and joints of the sample."""
     frames, keypoints, channels = sample.keypoints.shape
     skeletons = layout("joints", sample.poses.shape[1], (), ()), layout("keypoints", keypoints, (), ())
-    recipe = loop.build_recipe(config, Description("sample", True, *skeletons, channels, ()), frames)
+    recipe = setup.build_recipe(config, Description("sample", True, *skeletons, channels, ()), frames)
     assert recipe.steps_per_epoch == STEPS_PER_EPOCH
     return recipe
 
@@ -104,7 +105,7 @@ def train(recipe: loop.Recipe, sample: Sample, weights: dict[str, np.ndarray], p
     with jax.enable_x64(precision == "float64"):
         cast = functools.partial(jnp.asarray, dtype=precision)
         one, last = jnp.zeros(1, jnp.int32), len(sample.poses) - 1
-        data = Frames(cast(sample.keypoints), cast(sample.poses), jnp.repeat(one, last + 1), one, one + last)
+        data = PackedTracks(cast(sample.keypoints), cast(sample.poses), jnp.repeat(one, last + 1), one, one + last)
         params, batch_stats = jax.tree.map(cast, tuple(params_from_torch(weights).values()))
         opt_state = recipe.optimizer.init(params)
         state = loop.State(jnp.int32(0), params, batch_stats, opt_state, jax.random.key(0))
@@ -113,7 +114,9 @@ def train(recipe: loop.Recipe, sample: Sample, weights: dict[str, np.ndarray], p
 
 
 @functools.partial(jax.jit, static_argnames="recipe")
-def _train(state: loop.State, data: Frames, batches: jax.Array, recipe: loop.Recipe) -> tuple[loop.State, jax.Array]:
+def _train(
+    state: loop.State, data: PackedTracks, batches: jax.Array, recipe: loop.Recipe
+) -> tuple[loop.State, jax.Array]:
     """A training step for each of the batches (STEPS, B); the state after them, and their losses (STEPS,)."""
 
     def step(state: loop.State, frames: jax.Array) -> tuple[loop.State, jax.Array]:

@@ -12,7 +12,7 @@ import numpy as np
 import tyro
 
 from experiments.parity.cases import WINDOWS, Predicted, Sample, Trained, cases, make_sample
-from jaxpose.files import write_whole
+from jaxpose.files.atomic import atomic_write
 
 GOLDENS = Path(__file__).parents[2] / "tests" / "goldens" / "parity.npz"
 TRAINED = ("3,3,3", "3,3,3 causal", "1,3,5", "3,3,3,3,3")
@@ -49,7 +49,7 @@ def main(out: Path = GOLDENS, seed: int = 0) -> None:
             content[f"{name}/trained"] = _flat(trained.weights)
     content["shapes"] = np.array(json.dumps(shapes).encode())
     out.parent.mkdir(exist_ok=True)
-    write_whole(out, lambda temporary: np.savez_compressed(temporary, **content))
+    atomic_write(out, lambda temporary: np.savez_compressed(temporary, **content))
 
 
 def load(path: Path = GOLDENS) -> tuple[Sample, dict[str, Golden]]:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from experiments.parity.cases import STEPS_PER_EPOCH, WINDOWS, Predicted, Sample, Trained, windows
-from jaxpose.config import Config
+from jaxpose.training.config import Config
 
 
 class TemporalNet(nn.Module):

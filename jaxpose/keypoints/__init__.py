@@ -1,1 +1,1 @@
-"""2D keypoints from the files that detectors and other programs write: `formats.read` takes them all."""
+"""2D keypoints from the files that detectors and other programs write: `readers.read` takes them all."""

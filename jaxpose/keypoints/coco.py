@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxpose.errors import InputError
 from jaxpose.keypoints.detections import Rows, field, numbers, person_id, triples
-from jaxpose.layouts import HALPE_26
+from jaxpose.keypoints.layouts import HALPE_26
+from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, Skeleton
 
 BODIES = {17: COCO_17, 26: HALPE_26, 133: COCO_17, 136: HALPE_26}

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxpose import files
-from jaxpose.errors import InputError
+from jaxpose.files import guarded_read
 from jaxpose.keypoints.tracking import associate
+from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import Skeleton
 
 MOST_BYTES = 512 * 2**20
@@ -32,7 +32,7 @@ class Rows(NamedTuple):
     video: str = ""  # its name, where a file holds several
 
 
-class Given(NamedTuple):
+class Overrides(NamedTuple):
     """What the user says about a file; it precedes what the file says about itself."""
 
     layout: Skeleton | None = None
@@ -61,7 +61,7 @@ def read_text(path: Path) -> str:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"{path} is longer than the {MOST_BYTES >> 20} MiB that are read; split the video")
-        return files.read_bytes(path, most=MOST_BYTES).decode("utf-8-sig")
+        return guarded_read.read_bytes(path, most=MOST_BYTES).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as text ({error}); copy or export it again") from error
 
@@ -73,7 +73,7 @@ def parse_json(path: Path, text: str) -> Any:
       InputError: it is not JSON.
     """
     try:
-        return files.parse_json(text)
+        return guarded_read.parse_json(text)
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error}); export it again") from error
 
@@ -139,7 +139,7 @@ def triples(path: Path, flat: np.ndarray) -> np.ndarray:
     return flat.reshape(len(flat), -1, 3)
 
 
-def by_track(path: Path, rows: Rows, given: Given) -> list[Detections]:
+def by_track(path: Path, rows: Rows, given: Overrides) -> list[Detections]:
     """One track for each person.
 
     Args:
@@ -191,7 +191,7 @@ def by_track(path: Path, rows: Rows, given: Given) -> list[Detections]:
     return tracks
 
 
-def _completed(path: Path, rows: Rows, given: Given) -> tuple[Skeleton, tuple[int, int], float]:
+def _completed(path: Path, rows: Rows, given: Overrides) -> tuple[Skeleton, tuple[int, int], float]:
     """Layout, image size and frame rate: as given, or else as the file says."""
     layout, size, fps = (
         mine if mine is not None else its for mine, its in zip(given, (rows.layout, rows.size, rows.fps), strict=True)

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxpose.errors import InputError
 from jaxpose.keypoints.detections import Rows, field, numbers
-from jaxpose.layouts import MEDIAPIPE_33
+from jaxpose.keypoints.layouts import MEDIAPIPE_33
+from jaxpose.runtime.errors import InputError
 
 
 def read(path: Path, document: dict[str, Any] | list[Any]) -> Rows:

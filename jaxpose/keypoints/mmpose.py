@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxpose.errors import InputError
 from jaxpose.keypoints.coco import body
 from jaxpose.keypoints.detections import Rows, field, numbers, person_id
-from jaxpose.layouts import HALPE_26
+from jaxpose.keypoints.layouts import HALPE_26
+from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, H36M_17, Skeleton
 
 

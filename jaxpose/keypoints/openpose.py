@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxpose.errors import InputError
 from jaxpose.keypoints.coco import frame_number
 from jaxpose.keypoints.detections import (
     MOST_BYTES,
@@ -22,7 +21,8 @@ from jaxpose.keypoints.detections import (
     read_text,
     triples,
 )
-from jaxpose.layouts import BODY_25, COCO_18, HALPE_26
+from jaxpose.keypoints.layouts import BODY_25, COCO_18, HALPE_26
+from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17
 
 _LAYOUTS = {layout.num_joints: layout for layout in (COCO_17, COCO_18, BODY_25, HALPE_26)}

@@ -22,12 +22,13 @@ import chex
 import flax.linen as nn
 import jax
 
-from jaxpose.models.layers import BatchNorm, Convolution, Frames, Pointwise, Precision, Reading, drop, read
-from jaxpose.numerics import floating
+from jaxpose.models.layers import BatchNorm, Convolution, Pointwise
+from jaxpose.models.ops import FrameSet, Precision, Reading, dropout, read_tap
+from jaxpose.numerics import as_floating
 
 
 @functools.lru_cache
-def plan(filter_widths: tuple[int, ...], frames: int, *, causal: bool, dense: bool) -> tuple[Reading, ...]:
+def receptive_plan(filter_widths: tuple[int, ...], frames: int, *, causal: bool, dense: bool) -> tuple[Reading, ...]:
     """What each convolution over time reads, first layer first, so that the last one gives `frames` frames.
 
     Args:
@@ -40,16 +41,16 @@ def plan(filter_widths: tuple[int, ...], frames: int, *, causal: bool, dense: bo
       One `Reading` per filter width. The input of the first is `frames` + receptive field - 1 consecutive frames.
     """
     readings = []
-    output = Frames(1, frames, frames)
+    output = FrameSet(1, frames, frames)
     for layer in reversed(range(len(filter_widths))):
         width, dilation = filter_widths[layer], math.prod(filter_widths[:layer])
         if dense:
             width, dilation = (width - 1) * dilation + 1, 1
         if dilation > output.length:
-            input = Frames(output.clusters * width, dilation, output.length)
+            input = FrameSet(output.clusters * width, dilation, output.length)
         else:
             run = (output.clusters - 1) * output.spacing + (width - 1) * dilation + output.length
-            input = Frames(1, run, run)
+            input = FrameSet(1, run, run)
         readings.append(Reading(width, dilation, width - 1 if causal else width // 2, input, output))
         output = input
     return tuple(reversed(readings))
@@ -97,7 +98,7 @@ class TemporalModel(nn.Module):
           ValueError: N is less than the receptive field.
         """
         chex.assert_rank(keypoints, 4)
-        keypoints = floating(keypoints)
+        keypoints = as_floating(keypoints)
         batch, available = keypoints.shape[:2]
         frames = available - sum(self.context)
         if frames < 1:
@@ -105,14 +106,14 @@ class TemporalModel(nn.Module):
 
         def activate(x: jax.Array, name: str) -> jax.Array:
             x = nn.relu(BatchNorm(name=name)(x, train=train, momentum=momentum))
-            return drop(self.make_rng("dropout"), x, self.dropout) if train and self.dropout else x
+            return dropout(self.make_rng("dropout"), x, self.dropout) if train and self.dropout else x
 
         x = keypoints.reshape(batch, available, math.prod(keypoints.shape[2:]))
-        readings = plan(self.filter_widths, frames, causal=self.causal, dense=self.dense)
+        readings = receptive_plan(self.filter_widths, frames, causal=self.causal, dense=self.dense)
         x = Convolution(self.channels, self.coordinate_precision, name="expand")(x, readings[0])
         x = activate(x, "expand_norm")
         for block, reading in enumerate(readings[1:], start=1):
-            residual = read(x, reading, reading.residual)
+            residual = read_tap(x, reading, reading.residual)
             x = Convolution(self.channels, self.precision, name=f"dilated_{block}")(x, reading)
             x = activate(x, f"dilated_norm_{block}")
             x = Pointwise(self.channels, self.precision, name=f"pointwise_{block}")(x)
@@ -136,13 +137,13 @@ def multiply_adds(model: TemporalModel, features: int, frames: int, *, training:
       optimiser, which grow with the channels and not with their square, are left out.
     """
     channels = model.channels
-    expand, *blocks = plan(model.filter_widths, frames, causal=model.causal, dense=model.dense)
+    expand, *blocks = receptive_plan(model.filter_widths, frames, causal=model.causal, dense=model.dense)
     first = _positions(expand.output) * expand.width * features * channels
     rest = sum(_positions(block.output) * (block.width + 1) * channels**2 for block in blocks)
     rest += frames * channels * 3 * model.num_joints
     return 2 * first + 3 * rest if training else first + rest
 
 
-def _positions(frames: Frames) -> int:
+def _positions(frames: FrameSet) -> int:
     """How many frames are held."""
     return frames.clusters * frames.length

@@ -1,0 +1,1 @@
+"""Cameras that were there, and cameras that were not."""

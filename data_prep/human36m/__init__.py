@@ -1,0 +1,1 @@
+"""Human3.6M in every form that people keep it in."""

@@ -1,0 +1,260 @@
+"""Built-in data: synthetic motion of seven people and fifteen actions, and a model of a 2D detector.
+
+A clip plays a script of postures (`scripts`) with seeded choices of order, tempo, amplitude, side, heading
+and place. Joint angles move from posture to posture with minimum jerk (Flash & Hogan, J. Neuroscience, 1985); the
+gait cycle, gestures and sway are added; forward kinematics gives the body. What touches the floor carries it: the
+lowest points stand on z = 0 and do not slide, so that height and walking speed follow from the angles alone.
+
+World space is metric with z up. The people are made of anthropometric tables and rules: a number that comes from
+these data says nothing about real people, and whatever prints one says so (`results_file.SYNTHETIC`).
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxpose.cameras import Camera, project, world_to_camera
+from jaxpose.data.human36m import H36M_CAMERAS
+from jaxpose.data.synthetic import scripts as actions
+from jaxpose.data.synthetic.body import body, ground_contact, pose_body
+from jaxpose.data.synthetic.detector_noise import add_detector_noise
+from jaxpose.data.track import Track
+from jaxpose.kinematics import mirror
+from jaxpose.numerics import safe_norm
+from jaxpose.skeleton import H36M_17
+
+ACTIONS: tuple[str, ...] = tuple(actions.ACTIONS)
+"""The fifteen actions of Human3.6M."""
+
+SUBJECTS: tuple[str, ...] = tuple(H36M_CAMERAS)
+"""Seven synthetic people, each before the cameras of the Human3.6M subject of that name."""
+
+CENTRE = (0.2, 0.5)
+"""Where on the floor the Human3.6M cameras look, in metres."""
+
+_REACH = 1.5  # metres around it where every camera sees a whole person
+
+
+class _Scripts(NamedTuple):
+    """Scripts as arrays: S of them, with at most P postures; or one, without the first axis."""
+
+    postures: np.ndarray  # (S, P, 2, D) degrees: angles and swing
+    count: np.ndarray  # (S,) of postures
+    ordered: np.ndarray  # (S,)
+    move: np.ndarray  # (S,) seconds
+    hold: np.ndarray  # (S,) seconds
+    rhythm: np.ndarray  # (S,) per second
+
+
+def _tabulate(scripts: Sequence[actions.Script]) -> _Scripts:
+    count = np.asarray([len(script.postures) for script in scripts])
+    postures = np.zeros((len(scripts), count.max(), 2, len(actions.ANGLES)), np.float32)
+    for index, script in enumerate(scripts):
+        postures[index, : count[index]] = [actions.posture(description) for description in script.postures]
+    ordered = np.asarray([script.ordered for script in scripts])
+    times = np.asarray([(script.move, script.hold, script.rhythm) for script in scripts], np.float32)
+    return _Scripts(postures, count, ordered, *times.T)
+
+
+_SCRIPTS = _tabulate([script for variants in actions.ACTIONS.values() for script in variants])
+
+_VARIANTS = np.asarray([len(variants) for variants in actions.ACTIONS.values()])
+
+_FIRST_VARIANT = np.cumsum(_VARIANTS) - _VARIANTS
+
+_GAIT, _GAIT_GAIN = actions.gait_series(), actions.gait_gain()
+
+_WALKING = actions.ANGLES.index("legs_gait")
+
+_BY_POSTURE, _BY_CLIP, _SWAY = actions.by_column(actions.VARIATION, (0, 0, 0))
+
+_LOWEST, _HIGHEST = actions.by_column(actions.LIMITS, (-180, 180))
+
+_TEMPO = (0.85, 1.2)  # how long the quickest and the slowest person take for what takes one second on average
+
+_HOLD = (0.6, 1.4)  # shortest and longest hold, relative to the average
+
+
+def motion(key: jax.Array, action: str, subject: str, *, frames: int, fps: float = 50.0) -> jax.Array:
+    """One clip of one person.
+
+    Args:
+      key: of all randomness; the same key gives the same choices for any action and subject.
+      action: one of `ACTIONS`.
+      subject: one of `SUBJECTS`.
+      frames: T, static.
+      fps: frames a second, static.
+
+    Returns:
+      (T, 17, 3) float32 positions in the world, metres, z up, floor at 0; joints as in `H36M_17`. All actions and
+      subjects share one compiled program for each `frames` and `fps`.
+    """
+    play, perform = jax.random.split(key)  # two programs: XLA takes a fifth less memory to compile them than one
+    return _perform(perform, _play(play, ACTIONS.index(action), frames, fps), body(subject))
+
+
+@functools.partial(jax.jit, static_argnames=("frames", "fps"))
+def _play(key: jax.Array, action: jax.Array, frames: int, fps: float) -> jax.Array:
+    """Angles (T, D) in degrees of one of the action's scripts."""
+    variant, order, tempo, vary, swing, sway, gait = jax.random.split(key, 7)
+    first, count = jnp.asarray(_FIRST_VARIANT)[action], jnp.asarray(_VARIANTS)[action]
+    chosen = first + _pick(jax.random.uniform(variant), count)
+    script = jax.tree.map(lambda table: jnp.asarray(table)[chosen], _SCRIPTS)
+    time = jnp.arange(frames, dtype=jnp.float32) / fps
+    fewest_seconds = _TEMPO[0] * np.min(_SCRIPTS.move + _HOLD[0] * _SCRIPTS.hold)
+    progress = _progress(tempo, script, time, moves=math.ceil(frames / fps / fewest_seconds) + 1)
+    poses, swings = jnp.unstack(_sequence(order, script, progress.shape[1] + 1), axis=1)
+    column = poses.shape[1:]
+    variation = jax.random.normal(vary, (1 + len(poses), *column), jnp.float32)
+    poses += _BY_CLIP * variation[0] + _BY_POSTURE * variation[1:]
+    angles = _blend(progress, poses)
+    phase = jax.random.uniform(swing, column, jnp.float32)
+    angles += _blend(progress, swings) * jnp.sin(2 * jnp.pi * (script.rhythm * time[:, None] + phase))
+    angles += _SWAY * _smooth_noise(sway, time, column[0])
+    angles += _walk(gait, angles, time)
+    return jnp.clip(angles, _LOWEST, _HIGHEST)
+
+
+@jax.jit
+def _perform(key: jax.Array, angles: jax.Array, offsets: jax.Array) -> jax.Array:
+    """Positions (T, 17, 3) in the world of a body that moves by these angles (T, D)."""
+    draws = jax.random.uniform(key, (7,), jnp.float32)
+    positions = ground_contact(pose_body(angles, offsets), angles[:, _WALKING], _oval(draws[:4]))
+    left_handed = draws[4] < 0.5
+    return _place(draws[5:], jnp.where(left_handed, mirror(positions, H36M_17), positions))
+
+
+def _pick(draw: jax.Array, count: jax.Array) -> jax.Array:
+    """One of `count` by a number in [0, 1). `jax.random.randint` takes three times as long to compile."""
+    return jnp.floor(draw * count).astype(jnp.int32)
+
+
+def _sequence(key: jax.Array, script: _Scripts, length: int) -> jax.Array:
+    """Postures (length, 2, D) in the order they are taken: never the same twice in a row."""
+    draws = jax.random.uniform(key, (1 + length,), jnp.float32)
+    jumps = 1 + _pick(draws[1:], script.count - 1)
+    visits = _pick(draws[0], script.count) + jnp.cumsum(jnp.where(script.ordered, 1, jumps))
+    return script.postures[visits % script.count]
+
+
+def _progress(key: jax.Array, script: _Scripts, time: jax.Array, moves: int) -> jax.Array:
+    """How far each move is done at each time: (T, moves) from 0 to 1 along minimum-jerk curves."""
+    draws = jax.random.uniform(key, (2 + moves,), jnp.float32)
+    tempo, phase, hold = _between(_TEMPO, draws[0]), draws[1], _between(_HOLD, draws[2:])
+    move = tempo * script.move
+    period = move + tempo * script.hold * hold
+    start = jnp.cumsum(period) - period[0] * (1 + phase)
+    done = jnp.clip((time[:, None] - start) / move, 0, 1)
+    return done**3 * (10 - 15 * done + 6 * done**2)
+
+
+def _between(limits: tuple[float, float], draws: jax.Array) -> jax.Array:
+    return limits[0] + (limits[1] - limits[0]) * draws
+
+
+def _blend(progress: jax.Array, poses: jax.Array) -> jax.Array:
+    """Values (T, D) on the way through the poses (N + 1, D) after the progress (T, N) of the moves between them."""
+    return poses[0] + jnp.matmul(progress, jnp.diff(poses, axis=0), precision="highest")
+
+
+def _smooth_noise(key: jax.Array, time: jax.Array, columns: int) -> jax.Array:
+    """Independent noise (T, columns) of standard deviation 1 between 0.1 and 0.8 Hz, where people sway and breathe."""
+    waves = 5
+    pitch, phase = jax.random.uniform(key, (2, waves, columns), jnp.float32)
+    turns = (0.1 + 0.7 * pitch) * time[:, None, None] + phase
+    return jnp.sum(jnp.sin(2 * jnp.pi * turns), axis=1) * math.sqrt(2 / waves)
+
+
+def _walk(key: jax.Array, angles: jax.Array, time: jax.Array) -> jax.Array:
+    """What the gait cycle adds to the angles (T, D), as far as their gains allow."""
+    phase, cadence, vigour = jax.random.uniform(key, (3,), jnp.float32)
+    strides = phase + (0.8 + 0.15 * cadence) * time
+    turns = 2 * jnp.pi * strides[:, None] * np.arange(1, actions.HARMONICS + 1, dtype=np.float32)
+    waves = jnp.concatenate([jnp.ones_like(turns[:, :1]), jnp.cos(turns), jnp.sin(turns)], axis=1)
+    gain = jnp.matmul(angles, _GAIT_GAIN, precision="highest") * (0.85 + 0.2 * vigour)
+    return gain * jnp.matmul(waves, _GAIT, precision="highest")
+
+
+def _oval(draws: jax.Array) -> Callable[[jax.Array], jax.Array]:
+    """A closed path by 4 numbers in [0, 1): heading in radians, either way, as a function of distance in metres."""
+    heading, phase, side, radius = draws
+    radius = 0.7 + 0.2 * radius
+
+    def path(distance: jax.Array) -> jax.Array:
+        turn = distance / radius * jnp.where(side < 0.5, -1, 1)
+        return 2 * jnp.pi * heading + turn + 0.3 * (jnp.sin(2 * (turn + jnp.pi * phase)) - jnp.sin(2 * jnp.pi * phase))
+
+    return path
+
+
+def _place(draws: jax.Array, positions: jax.Array) -> jax.Array:
+    """Shift positions (T, J, 3) along the floor to where the cameras see all of them, by 2 numbers in [0, 1)."""
+    floor = positions[..., :2]
+    middle = (jnp.min(floor, axis=(0, 1)) + jnp.max(floor, axis=(0, 1))) / 2
+    room = jnp.maximum(_REACH - jnp.max(safe_norm(floor - middle)), 0)
+    distance, direction = draws
+    direction *= 2 * jnp.pi
+    shift = room * jnp.sqrt(distance) * jnp.stack([jnp.cos(direction), jnp.sin(direction)])
+    return positions + jnp.pad(np.asarray(CENTRE, np.float32) + shift - middle, (0, 1))
+
+
+def tracks(seed: int, subjects: Sequence[str] = SUBJECTS, *, frames: int = 200, fps: float = 50.0) -> list[Track]:
+    """Every action of the subjects before their four cameras, with noisy key points.
+
+    Args:
+      seed: of everything; a clip depends on it, its subject and its action alone, not on what else is asked for.
+      subjects: some of `SUBJECTS`.
+      frames: of each clip.
+      fps: frames a second.
+
+    Returns:
+      15 actions × 4 cameras for each subject, in that order.
+    """
+    return [track for subject in subjects for track in _tracks_of(seed, subject, frames, fps)]
+
+
+def _tracks_of(seed: int, subject: str, frames: int, fps: float) -> Iterator[Track]:
+    cameras = H36M_CAMERAS[subject]
+    rig = Camera(*(np.stack(values) for values in zip(*cameras.values(), strict=True)))
+    angles, perform, see = _play_each(jax.random.key(seed), SUBJECTS.index(subject), frames, fps)
+    world = _perform_each(perform, angles, body(subject))
+    positions, keypoints = jax.device_get(_film(see, world, rig))
+    for action, of_action in enumerate(ACTIONS):
+        for index, (name, camera) in enumerate(cameras.items()):
+            yield Track(
+                subject, of_action, name, fps, positions[action, index], keypoints[action, index],
+                camera.intrinsics, camera.orientation, camera.translation, camera.width, camera.height,
+            )  # fmt: skip
+
+
+# These run once for each subject: LLVM's last optimisations would take longer than they save.
+_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})
+
+
+@functools.partial(_jit, static_argnames=("frames", "fps"))
+def _play_each(key: jax.Array, subject: jax.Array, frames: int, fps: float) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Of each action: angles (A, T, D) in degrees, and the key (A,) of how they are performed; the key of the views."""
+    move, see = jax.random.split(jax.random.fold_in(key, subject))
+    play, perform = jax.vmap(jax.random.split, out_axes=1)(jax.random.split(move, len(ACTIONS)))
+    angles = jax.vmap(lambda key, action: _play(key, action, frames, fps))(play, jnp.arange(len(ACTIONS)))
+    return angles, perform, see
+
+
+_perform_each = _jit(jax.vmap(_perform, in_axes=(0, 0, None)))
+
+
+@_jit
+def _film(key: jax.Array, world: jax.Array, cameras: Camera) -> tuple[jax.Array, jax.Array]:
+    """Positions (A, C, T, 17, 3) in camera space and noisy key points (A, C, T, 17, 2) of clips (A, T, 17, 3)."""
+
+    def view(key: jax.Array, world: jax.Array, camera: Camera) -> tuple[jax.Array, jax.Array]:
+        positions = world_to_camera(world, camera)
+        return positions, add_detector_noise(key, project(positions, camera))
+
+    keys = jax.random.split(key, (len(world), len(cameras.width)))
+    return jax.vmap(jax.vmap(view, in_axes=(0, None, 0)), in_axes=(0, 0, None))(keys, world, cameras)

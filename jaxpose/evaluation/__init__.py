@@ -1,0 +1,1 @@
+"""Predictions of whole tracks, their errors as published protocols average them, and tables."""

@@ -1,0 +1,45 @@
+"""Write a motion as TRC, tracks of markers as OpenSim reads them: a marker for every joint, y up, millimetres.
+
+Format: Motion Analysis "Track Row Column", as OpenSim's documentation has it ("Marker (.trc) Files"). Filled joints
+cannot be told apart here.
+"""
+
+from jaxpose.export.motion import Motion, safe_names, y_up
+
+
+def trc(motion: Motion) -> bytes:
+    """The motion as a TRC file, positions to a micrometre.
+
+    Args:
+      motion: of at least one frame. In camera space, the camera is taken for level.
+
+    Returns:
+      The file. Time and frames are those of the video, frames counted from one.
+    """
+    positions = 1000 * y_up(motion)
+    frames, joints, _ = positions.shape
+    rate, start = f"{motion.fps:.6g}", motion.start + 1
+    facts = {
+        "DataRate": rate,
+        "CameraRate": rate,
+        "NumFrames": frames,
+        "NumMarkers": joints,
+        "Units": "mm",
+        "OrigDataRate": rate,
+        "OrigDataStartFrame": start,
+        "OrigNumFrames": frames,
+    }
+    markers = safe_names(motion.skeleton.joints)
+    header = [
+        ["PathFileType", "4", "(X/Y/Z)", f"{safe_names([motion.name])[0]}.trc"],
+        facts,
+        map(str, facts.values()),
+        ["Frame#", "Time", *(cell for marker in markers for cell in (marker, "", ""))],
+        ["", "", *(f"{axis}{marker}" for marker in range(1, joints + 1) for axis in "XYZ")],
+        [],
+    ]
+    rows = [
+        [str(start + frame), f"{(motion.start + frame) / motion.fps:.6f}", *(f"{number:.3f}" for number in numbers)]
+        for frame, numbers in enumerate(positions.reshape(frames, -1).tolist())
+    ]
+    return "".join("\t".join(line) + "\n" for line in (*header, *rows)).encode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""Errors and signals of commands, devices and compiled programs, tables of text."""

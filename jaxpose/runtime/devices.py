@@ -1,0 +1,94 @@
+"""JAX's runtime: the processes and devices that work together, and the programs that it compiles for them.
+
+One program runs on any number of devices: parameters and data on each, the windows of a batch divided among them.
+JAX's compiler divides the work and adds the exchanges between devices; nothing here talks to another device itself.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TypeVar
+
+import jax
+import numpy as np
+from jax.experimental.multihost_utils import process_allgather
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+Tree = TypeVar("Tree")
+
+
+def join_cluster() -> None:
+    """Find the other processes of a Slurm step or an Open MPI job; alone, do nothing. Before anything else of JAX."""
+    if max(int(os.environ.get(size, 1)) for size in ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")) > 1:
+        jax.distributed.initialize()
+
+
+def keep_compiled() -> None:
+    """Let JAX keep compiled programs on disk: a second run of the same settings loads them.
+
+    They lie in `jaxpose` in the user's cache folder ($XDG_CACHE_HOME, ~/.cache): those last used, at most 64 MB. What
+    the user has told JAX stays: another folder (JAX_COMPILATION_CACHE_DIR), or none (JAX_ENABLE_COMPILATION_CACHE=0).
+    Where nothing can be written, every run compiles.
+    """
+    decided = jax.config.jax_compilation_cache_dir is not None or not jax.config.jax_enable_compilation_cache
+    if decided or jax.__version_info__ < (0, 10, 2):  # older ones print false alarms when a CPU loads a program
+        return
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "jaxpose").expanduser()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # who can write programs here can make this user run them
+        tempfile.TemporaryFile(dir=folder).close()
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    # JAX looks at every kept program whenever it adds one: keep few, and none that is compiled at once.
+    jax.config.update("jax_compilation_cache_max_size", 64 * 2**20)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def describe_devices() -> str:
+    """What JAX computes on, in words: a GPU where JAX finds one."""
+    devices = jax.devices()
+    cpu = devices[0].platform == "cpu"
+    if len(devices) == 1:
+        return f"{os.cpu_count()} CPU cores" if cpu else devices[0].device_kind
+    return f"{len(devices)} × {'CPU' if cpu else devices[0].device_kind} in {jax.process_count()} processes"
+
+
+def data_mesh() -> Mesh:
+    """All devices of all processes in a row, the axis "data"."""
+    return Mesh(np.asarray(jax.devices()), ("data",))
+
+
+def replicate(tree: Tree, mesh: Mesh) -> Tree:
+    """The arrays of a tree on every device; each process has the same ones to begin with."""
+    everywhere = NamedSharding(mesh, PartitionSpec())
+
+    def put(array: jax.Array) -> jax.Array:
+        if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(put(jax.random.key_data(array)), impl=jax.random.key_impl(array))
+        values = np.asarray(array)
+        return jax.make_array_from_callback(values.shape, everywhere, lambda index: values[index])
+
+    return jax.tree.map(put, tree)
+
+
+def addressable(tree: Tree) -> Tree:
+    """The arrays of a tree, which are on every device, on one device of this process alone."""
+    return jax.tree.map(lambda array: array.addressable_data(0), tree)
+
+
+def max_over_processes(*numbers: int) -> tuple[int, ...]:
+    """The largest of each number among the processes, so that all decide alike; they all have to ask."""
+    if jax.process_count() == 1:
+        return numbers
+    return tuple(int(number) for number in process_allgather(np.asarray(numbers)).max(axis=0))
+
+
+def shard_in_jit(array: jax.Array, mesh: Mesh) -> jax.Array:
+    """Inside a compiled function: divide the first axis among the devices, and with it all that is made from it."""
+    return jax.lax.with_sharding_constraint(array, NamedSharding(mesh, PartitionSpec("data")))
+
+
+def replicate_in_jit(array: jax.Array, mesh: Mesh) -> jax.Array:
+    """Inside a compiled function: the whole array on every device again."""
+    return jax.lax.with_sharding_constraint(array, NamedSharding(mesh, PartitionSpec()))

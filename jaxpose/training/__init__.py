@@ -1,0 +1,1 @@
+"""Settings, optimiser, state, step and loop of training; which loss term pulls which joint."""

@@ -1,0 +1,1 @@
+"""Figures, films, a 3D player and HTML pages."""

@@ -1,0 +1,126 @@
+"""A lifted track as people look at it: turned upright, its prediction and its truth beside what the camera saw."""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from jaxpose.data.track import Track, track_name
+from jaxpose.kinematics import root_relative
+from jaxpose.rotations import quaternion_to_matrix
+from jaxpose.runtime.errors import InputError
+from jaxpose.skeleton import Skeleton
+
+_matrix = jax.jit(quaternion_to_matrix)
+
+
+class Clip(NamedTuple):
+    """Consecutive frames of one track.
+
+    Poses are root-relative and stand as in the world, turned about the vertical until the camera looks along y:
+    x is right and y away from the camera, z is up from the floor.
+    """
+
+    name: str
+    fps: float  # frames a second
+    first: int  # the frame of the track that this begins with
+    total: int  # frames of the track
+    keypoints: np.ndarray  # (T, K, 2) pixels
+    width: int  # of the image, pixels
+    height: int  # of the image, pixels
+    prediction: np.ndarray  # (T, J, 3) metres
+    truth: np.ndarray | None  # (T, J, 3) metres, where it is known
+
+
+def make_clip(track: Track, prediction: np.ndarray) -> Clip:
+    """Set a track up to be looked at.
+
+    Args:
+      track: at least one frame; where its truth is not known, it has no frames of positions_3d.
+      prediction: (T, J, 3) metres, camera space, of every frame.
+
+    Returns:
+      The clip of all frames. Prediction and truth are moved alike, so that what lies between them is their error.
+    """
+    upright = _upright(track.orientation)
+    prediction = np.asarray(prediction) @ upright.T
+    truth = np.asarray(root_relative(track.positions_3d)) @ upright.T if len(track.positions_3d) else None
+    lowest = (prediction if truth is None else truth)[..., 2].min(axis=-1)
+    floor = np.asarray([0, 0, np.quantile(lowest, 0.01)], np.float32)  # not the least: one frame may be an outlier
+    return Clip(
+        track_name(track),
+        track.fps,
+        0,
+        len(prediction),
+        track.keypoints_2d[..., :2],
+        track.width,
+        track.height,
+        prediction - floor,
+        None if truth is None else truth - floor,
+    )
+
+
+def cut(clip: Clip, first: int, last: int) -> Clip:
+    """The frames from the first to the last, both included, counted from 0.
+
+    Raises:
+      InputError: the clip does not have them.
+    """
+    total = len(clip.prediction)
+    if not 0 <= first <= last < total:
+        raise InputError(
+            f"--frames is {first} {last}; {clip.name} has frames 0 to {total - 1}, name the first and the last"
+        )
+    chosen = slice(first, last + 1)
+    truth = None if clip.truth is None else clip.truth[chosen]
+    return clip._replace(
+        first=clip.first + first, keypoints=clip.keypoints[chosen], prediction=clip.prediction[chosen], truth=truth
+    )
+
+
+def around(clip: Clip, frame: int, frames: int) -> Clip:
+    """At most that many frames of a clip, with `frame` in their middle as far as there are any."""
+    first = max(min(frame - frames // 2, len(clip.prediction) - frames), 0)
+    return cut(clip, first, min(first + frames, len(clip.prediction)) - 1)
+
+
+def crop(clip: Clip) -> np.ndarray:
+    """The square of the image that holds all keypoints of a clip: [[left, right], [top, bottom]] in pixels."""
+    points = clip.keypoints.reshape(-1, 2)
+    low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
+    reach = 0.6 * max((high - low).max(), 1)  # from the middle to the edge: a tenth of it is margin
+    return (low + high)[:, None] / 2 + np.asarray([-reach, reach])
+
+
+def typical_pose(poses: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """The pose that is nearest to the mean of all, seen from the front.
+
+    Args:
+      poses: (T, J, 3) metres, z up.
+      skeleton: its left and right joints say where the front is.
+
+    Returns:
+      (J, 3) metres, turned about the vertical until its left side is at +x: it faces who stands at -y.
+    """
+    to_left = (poses[:, skeleton.left] - poses[:, skeleton.right]).sum(axis=1)
+    turned = np.einsum("tab,tjb->tja", _turn(-np.arctan2(to_left[:, 1], to_left[:, 0])), poses)
+    return turned[np.argmin(np.square(turned - turned.mean(axis=0)).sum(axis=(1, 2)))]
+
+
+def joint_errors(predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Euclidean distances, (..., J, 3) twice to (..., J)."""
+    return np.sqrt(np.square(np.asarray(predictions) - np.asarray(targets)).sum(axis=-1))
+
+
+def _upright(orientation: np.ndarray) -> np.ndarray:
+    """(3, 3) from camera space to right, away from the camera and up, for a camera's orientation in the world."""
+    to_world = np.asarray(_matrix(np.asarray(orientation)))
+    x, y, _ = to_world[:, 2]  # where the camera looks
+    return (_turn(np.pi / 2 - np.arctan2(y, x)) @ to_world).astype(np.float32)  # from there to +y
+
+
+def _turn(angle: np.ndarray) -> np.ndarray:
+    """(..., 3, 3) rotations about z by angles (...) in radians."""
+    cosine, sine, zero = np.cos(angle), np.sin(angle), np.zeros_like(angle)
+    rows = [[cosine, -sine, zero], [sine, cosine, zero], [zero, zero, zero + 1]]
+    return np.moveaxis(np.asarray(rows), (0, 1), (-2, -1))

@@ -1,0 +1,109 @@
+"""A file of the published code becomes a run, a run becomes such a file, and what does not fit is refused."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+from helpers.samples import DESCRIPTION, published_weights
+
+from jaxpose import convert, evaluate
+from jaxpose.models import videopose3d_weights
+from jaxpose.runs import checkpoint
+from jaxpose.runs.folder import read_settings
+from jaxpose.runtime.errors import InputError
+from jaxpose.training import setup
+from jaxpose.training.config import Config
+
+
+@pytest.fixture
+def stored(monkeypatch, tmp_path):
+    """Pretend that a file holds some weights: a way around PyTorch."""
+
+    def store(weights):
+        monkeypatch.setattr(videopose3d_weights, "read_weights", lambda file: weights)
+        return str(tmp_path / "pretrained.bin")
+
+    return store
+
+
+def test_an_imported_run_is_evaluated(stored, prepared, tmp_path, capsys):
+    weights = published_weights()
+    convert.main([stored(weights), "--out", str(tmp_path / "run"), "--causal"])
+    assert "Filter widths 3,3, dilated, causal; 8 channels" in capsys.readouterr().out
+    config, description = read_settings(tmp_path / "run")
+    assert (config.filter_widths, config.channels, config.causal, config.dense) == ((3, 3), 8, True, False)
+    assert (description.title, description.skeleton.name, description.channels) == ("pretrained.bin", "h36m_17", 2)
+    assert description.fps == 50  # Human3.6M's
+    evaluate.main([str(tmp_path / "run"), "--data", str(prepared), "--split", "S9"])
+    assert "Sitting" in capsys.readouterr().out
+
+
+def test_the_joints_come_from_the_data(stored, prepared, tmp_path):
+    convert.main([stored(published_weights()), "--out", str(tmp_path / "run"), "--data", str(prepared)])
+    config, description = read_settings(tmp_path / "run")
+    assert (config.data, description.title) == (str(prepared), "sample motion")
+
+
+def test_the_schedules_go_on_where_they_stopped(stored, tmp_path):
+    convert.import_run(Path(stored(published_weights())), tmp_path / "run")
+    fresh = setup.init(setup.build_recipe(*read_settings(tmp_path / "run"), 1), jax.random.key(0))
+    state = checkpoint.load(tmp_path / "run", fresh, optional=("sums",))
+    assert int(state.step) == 7
+    moments, schedule = state.opt_state
+    assert (int(moments.count), int(schedule.count)) == (0, 7)
+
+
+def test_any_number_of_devices_imports(stored, tmp_path, monkeypatch):
+    """Nothing is trained: that 7 devices could not share a batch of 1024 does not matter."""
+    monkeypatch.setattr(setup, "data_mesh", lambda: SimpleNamespace(size=7))
+    with pytest.raises(InputError, match="must be a multiple of the 7 devices"):
+        setup.build_recipe(Config(), DESCRIPTION, 1)
+    config = convert.import_run(Path(stored(published_weights())), tmp_path / "run")
+    assert config.batch_size == 1024
+
+
+@pytest.mark.parametrize(
+    ("weights", "fault"),
+    [
+        (published_weights(joints=15), "shrink.weight is for 15 joints, but skeleton h36m_17 has 17; name the"),
+        (published_weights(features=30), "takes 30 numbers a frame, but layout h36m_17 has 17 keypoints of 2"),
+        (published_weights(features=17), "takes 17 numbers a frame"),
+        ({}, "expand_conv.weight is missing"),
+        (published_weights() | {"expand_bn.num_batches_tracked": np.array(-1)}, "num_batches_tracked is -1"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(stored, prepared, tmp_path, refusal, weights, fault):
+    file = stored(weights)
+    for data in ([], ["--data", str(prepared)]):
+        line = refusal(convert.main, [file, "--out", str(tmp_path / "run"), *data])
+        assert line.startswith(f"error: {file}: ")
+        assert fault in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_occupied_run_is_refused(stored, tmp_path, refusal):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes").touch()
+    assert "already exists" in refusal(convert.main, [stored(published_weights()), "--out", str(tmp_path / "run")])
+
+
+def test_a_file_becomes_a_run_and_a_file_again(tmp_path, capsys, refusal):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed; it reads and writes the files")
+    weights, files, run = published_weights((3, 7)), [tmp_path / "one.bin", tmp_path / "two.bin"], tmp_path / "run"
+    videopose3d_weights.write_weights(files[0], weights, epoch=1, learning_rate=1.0)
+    convert.main([str(files[0]), "--out", str(run)])
+    convert.main([str(run), "--out", str(files[1])])
+    assert "dense, symmetric" in capsys.readouterr().out
+    assert json.loads((run / "config.json").read_text())["filter_widths"] == [3, 3]
+    found = videopose3d_weights.read_weights(files[1])
+    assert found.keys() == weights.keys()
+    assert all(np.array_equal(found[name], weights[name]) for name in weights)
+    content = torch.load(files[1], weights_only=True)
+    assert (content["epoch"], content["lr"]) == (80, pytest.approx(0.001 * 0.95**80))
+    assert "two.bin already exists" in refusal(convert.main, [str(run), "--out", str(files[1])])
+    assert "bin cannot be written" in refusal(convert.main, [str(run), "--out", str(tmp_path / "no" / "file.bin")])
+    assert "leave out all but --out" in refusal(convert.main, [str(run), "--out", str(files[1]), "--causal"])
+    assert "holds no run" in refusal(convert.main, [str(tmp_path), "--out", str(tmp_path / "three.bin")])

@@ -1,0 +1,141 @@
+"""The command gives the run's own results again, and refuses data that the run does not fit."""
+
+import csv
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from helpers.samples import DESCRIPTION, make_track
+
+from data_prep.writer import data_set
+from jaxpose import evaluate, train
+from jaxpose.data.track import track_name
+from jaxpose.runs.trained import load_fitting, open_run
+from jaxpose.skeleton import COCO_17, H36M_17
+
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
+
+@pytest.fixture(scope="module")
+def run(prepared, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "run"
+    small = ["--filter-widths", "3", "3", "--channels", "8", "--steps", "3", "--batch-size", "8"]
+    train.main([*small, "--data", str(prepared), "--train-split", "S1", "--test-split", "S9", "--out", str(run)])
+    return run
+
+
+def test_gives_the_results_of_training_again(run, capsys):
+    before = (run / "results.json").read_text()
+    (run / "results.json").unlink()
+    evaluate.main([str(run)])
+    assert (run / "results.json").read_text() == before
+    assert "Sitting" in capsys.readouterr().out
+
+
+def test_another_split_is_printed_and_not_written(run, capsys):
+    before = (run / "results.json").read_text()
+    evaluate.main([str(run), "--split", "S1"])
+    assert "sample motion, S1." in capsys.readouterr().out
+    assert (run / "results.json").read_text() == before
+
+
+def test_other_data_of_the_same_joints(run, capsys):
+    evaluate.main([str(run), "--data", "synthetic", "--split", "S9"])
+    assert "SYNTHETIC" in capsys.readouterr().out
+
+
+def test_everything_is_written_where_it_is_said(run, tmp_path, capsys):
+    shutil.copytree(run, copied := tmp_path / "copied")
+    evaluate.main([str(copied), "--by", "subject", "camera", "--format", "md", "tex", "csv", "json", "--chunk", "9"])
+    printed = capsys.readouterr().out
+    files = {path.name for path in (copied / "evaluation").iterdir()}
+    stems = ("actions", "constraints", "subjects", "cameras")
+    assert files == {f"evaluation.{form}" for form in ("md", "tex", "json")} | {f"{stem}.csv" for stem in stems}
+    assert {line.removeprefix("wrote ") for line in printed.splitlines() if line.startswith("wrote ")} == {
+        str(copied / "evaluation" / file) for file in files
+    }
+    assert "not comparable: the subjects are S9, not S9 and S11" in printed
+    facts = json.loads((copied / "evaluation" / "evaluation.json").read_text())
+    assert facts["switches"]["chunk"] == 9
+    average = facts["runs"]["copied"]["average"]["mpjpe"]
+    rows = {row[0]: row for row in csv.reader((copied / "evaluation" / "actions.csv").read_text().splitlines())}
+    assert rows["average"][1] == f"{average:.1f}"
+    assert f"| **{average:.1f}** |" in (copied / "evaluation" / "evaluation.md").read_text()
+    assert f"\\textbf{{{average:.1f}}}" in (copied / "evaluation" / "evaluation.tex").read_text()
+    assert printed.count("Intervals hold") == 1
+    assert (copied / "results.json").read_text() == (run / "results.json").read_text()
+
+
+def test_runs_are_compared_with_the_first(run, tmp_path, capsys):
+    shutil.copytree(run, tmp_path / "again")
+    evaluate.main([str(run), str(tmp_path / "again"), "--by", "--out", str(tmp_path / "both"), "--format", "json"])
+    assert capsys.readouterr().out.index("Comparison: sample motion, S9.") < 10
+    facts = json.loads((tmp_path / "both" / "evaluation.json").read_text())
+    unknown = {"difference": 0, "interval": [None, None], "exceeds": False}  # each action has one track
+    assert facts["differences"]["again"]["mpjpe"] == unknown
+
+
+def test_predictions_are_saved_by_name_of_track(run, tmp_path, monkeypatch):
+    evaluate.main([str(run), "--save", str(tmp_path / "poses.npz"), "--by"])
+    lifter = open_run(run)
+    _, tracks, _ = load_fitting(lifter)
+    lifted = lifter.lift(lifter.join(tracks))
+    with np.load(tmp_path / "poses.npz") as saved:  # which refuses to unpickle
+        assert saved["tracks"].tolist() == [track_name(track) for track in tracks]
+        assert (saved["units"], saved["joints"].tolist()) == ("metres", [*H36M_17.joints])
+        assert saved["space"].item().startswith("camera: x right, y down, z forward; relative to the root")
+        begin = 0
+        for track in tracks:
+            poses = saved[track_name(track)]
+            np.testing.assert_array_equal(poses, lifted[begin : begin + len(track.keypoints_2d)])
+            begin += len(poses)
+        assert begin == len(lifted)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "no run is named; give the folder of at least one"),
+        (["RUN", "--out", "there"], "--out names a folder, but nothing is written there; say what with --format"),
+        (["RUN", "RUN"], "a run is named twice; name each once"),
+        (["RUN", "OTHER", "--format", "md"], "several runs are compared; name the folder for the files with --out"),
+        (["RUN", "OTHER", "--save", "a.npz"], "--save writes whole tracks of one run; name one run"),
+        (["RUN", "--chunk", "9", "--save", "a.npz"], "--save writes whole tracks of one run; .* leave out --chunk"),
+        (["RUN", "--save", "a.npy"], "--save is a.npy; it must end with .npz"),
+        (["RUN", "--every", "0"], "--every is 0; it must be at least 1"),
+        (["RUN", "--save", "nowhere/a.npz"], "nowhere/a.npz cannot be written"),
+        (["RUN", "--format", "md", "--out", "RUN/config.json"], "RUN/config.json cannot be made"),
+    ],
+)
+def test_contradictions_are_refused(run, arguments, message, refusal):
+    line = refusal(evaluate.main, [argument.replace("RUN", str(run)) for argument in arguments])
+    assert re.search(message.replace("RUN", re.escape(str(run))), line)
+
+
+def test_other_joints_are_refused(run, tmp_path, capsys, refusal):
+    other = DESCRIPTION._replace(layout=COCO_17, splits=("S9",))
+    data_set.write(tmp_path / "coco", other, lambda split: [make_track(subject=split)], text="COCO")
+    capsys.readouterr()
+    line = refusal(evaluate.main, [str(run), "--data", str(tmp_path / "coco"), "--split", "S9"])
+    assert line.endswith(f"has layout coco_17, but {run} was trained on h36m_17")
+
+
+def test_no_run_and_no_checkpoint_are_refused(run, tmp_path, refusal):
+    assert "holds no run" in refusal(evaluate.main, [str(tmp_path)])
+    shutil.copytree(run, tmp_path / "empty", ignore=shutil.ignore_patterns("checkpoints"))
+    assert "holds no checkpoint; train first" in refusal(evaluate.main, [str(tmp_path / "empty")])
+    assert not (tmp_path / "empty" / "checkpoints").exists()
+    assert "has no best checkpoint; train with --validation-split" in refusal(
+        evaluate.main, [str(run), "--checkpoint", "best"]
+    )
+
+
+def test_a_changed_architecture_is_refused(run, tmp_path, refusal):
+    changed = tmp_path / "changed"
+    shutil.copytree(run, changed)
+    config = json.loads((changed / "config.json").read_text())
+    (changed / "config.json").write_text(json.dumps(config | {"filter_widths": [3, 5]}))
+    line = refusal(evaluate.main, [str(changed)])
+    assert "params/dilated_1/kernel is (3, 8, 8) in the checkpoint, (5, 8, 8) in the model" in line

@@ -1,0 +1,176 @@
+"""The command: files in, motion out, everything that the user should know on stderr."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from helpers import detector_files as files
+from helpers.samples import DESCRIPTION, make_track
+
+from jaxpose import predict
+from jaxpose.cameras import Camera, world_to_camera
+from jaxpose.export.motion import Motion, upright
+from jaxpose.keypoints.layouts import BODY_25
+from jaxpose.runs import checkpoint
+from jaxpose.runs.folder import write_settings
+from jaxpose.runs.trained import open_run
+from jaxpose.skeleton import H36M_17
+from jaxpose.training import setup
+from jaxpose.training.config import Config
+
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """An untrained network, saved as a run leaves it."""
+    run = tmp_path_factory.mktemp("runs") / "run"
+    config = Config(filter_widths=(3,), channels=8, batch_size=8)
+    write_settings(run, config, DESCRIPTION._replace(fps=50.0, extent=0.5))
+    with checkpoint.open_checkpoints(run) as checkpoints:
+        recipe = setup.build_recipe(config, DESCRIPTION, 65)
+        checkpoint.save(checkpoints, 7, setup.init(recipe, jax.random.key(3)))
+    return run
+
+
+@pytest.fixture(scope="module")
+def track():
+    return make_track(frames=40)
+
+
+@pytest.fixture(scope="module")
+def expected(run, track):
+    """What evaluation predicts for the track."""
+    lifter = open_run(run)
+    return lifter.lift(lifter.join([track]))
+
+
+def load(path):
+    with np.load(path) as archive:
+        return dict(archive)
+
+
+def with_confidence(keypoints):
+    return np.concatenate([keypoints, np.full_like(keypoints[..., :1], 0.9)], axis=-1)[None]
+
+
+WRITERS = {
+    "npz": lambda path, k: files.exchanged(path, {"dance": [k[0, ..., :2]]}, "h36m", False),
+    "results": files.results,
+    "mmpose": lambda path, k: files.mmpose(path, k, files.MMPOSE_H36M),
+    "csv": lambda path, k: files.table(path, k, H36M_17.joints),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_file_gives_what_evaluation_predicts(name, run, track, expected, tmp_path, capsys):
+    """Bit for bit: text files hold all digits of the numbers."""
+    path = WRITERS[name](tmp_path / "file", with_confidence(track.keypoints_2d))
+    facts = ["--size", "1000", "1000", "--fps", "50", "--layout", "h36m_17"]
+    predict.main([str(run), str(path), "--out", str(tmp_path / "out.npz"), *facts])
+    written = load(tmp_path / "out.npz")
+    np.testing.assert_array_equal(written["positions_0"], expected)
+    assert not written["filled_0"].any()
+    out, err = capsys.readouterr()
+    assert "1 track of h36m_17 keypoints in images of 1000 x 1000 pixels at 50 frames/s" in out
+    assert "Poses: camera space; about the root, the way through the room is not estimated." in out
+    assert not err
+
+
+@pytest.fixture
+def crowd(tmp_path):
+    """Three people of OpenPose: one whole, one with a gap, one without legs."""
+    tracks = files.people(count=3, frames=4, joints=25)
+    tracks[1, 1:3, :, 2] = 0
+    tracks[2, :, [BODY_25.index("left_ankle"), BODY_25.index("left_knee")], 2] = 0
+    return files.openpose(tmp_path / "json", tracks, ids=[4, 7, 9])
+
+
+FACTS = ("--size", "1000", "800", "--fps", "25")
+
+
+def test_people_are_lifted_as_far_as_they_are_seen(run, crowd, tmp_path, capsys):
+    predict.main([str(run), str(crowd), "--out", str(tmp_path / "out.npz"), *FACTS])
+    written = load(tmp_path / "out.npz")
+    assert sorted(written["names"]) == ["4", "7"]
+    gap = int(np.flatnonzero(written["names"] == "7")[0])
+    np.testing.assert_array_equal(written[f"filled_{gap}"], np.repeat([[False], [True], [True], [False]], 17, axis=1))
+    out, err = capsys.readouterr()
+    assert "Lifted at the run's 50 frames/s and resampled." in out
+    assert "warning: left out: track 9: left_knee, left_ankle never seen; a pose cannot be lifted without" in err
+    assert "warning: track 7: 50.0% of the keypoints were not seen and are interpolated" in err
+
+
+def test_one_who_is_asked_for_is_lifted_or_refused(run, crowd, tmp_path, refusal):
+    out = ["--out", str(tmp_path / "out.npz"), *FACTS]
+    predict.main([str(run), str(crowd), *out, "--track", "4"])
+    assert list(load(tmp_path / "out.npz")["names"]) == ["4"]
+    assert "track 9: left_knee, left_ankle never seen" in refusal(
+        predict.main, [str(run), str(crowd), *out, "--track", "9"]
+    )
+    line = refusal(predict.main, [str(run), str(crowd), *out, "--track", "5"])
+    assert line == "error: --track 5: there is no such track; there are 3, the longest are 4, 7, 9"
+
+
+def test_nobody_who_can_be_lifted_is_an_error(run, tmp_path, refusal):
+    path = files.results(tmp_path / "r.json", files.people())
+    line = refusal(
+        predict.main, [str(run), str(path), "--out", str(tmp_path / "o.npz"), *FACTS, "--min-confidence", "2"]
+    )
+    assert "track 1: pelvis, right_hip" in line
+    assert "never seen with a confidence above 2" in line
+    assert not (tmp_path / "o.npz").exists()
+
+
+@pytest.mark.parametrize("pitch", [0, 20])
+def test_a_tilted_camera_is_set_upright(pitch):
+    """What a camera that looks down sees of people on a floor is people on a floor again."""
+    people = np.random.default_rng(0).uniform([-1, -1, 0], [1, 1, 2], (6, 17, 3)).astype(np.float32)
+    people[..., 2] -= people[..., 2].min()
+    orientation = predict.camera_looking_down(pitch)
+    seen = np.asarray(world_to_camera(people, Camera(orientation, np.float32([0, 0, 1.5]), None, 9, 9)))
+    found = upright(Motion("ann", seen, H36M_17, 50.0), orientation)
+    np.testing.assert_allclose(found.positions, people, atol=1e-5)
+    ahead = np.asarray(world_to_camera(np.float32([0, np.cos(np.radians(pitch)), -np.sin(np.radians(pitch))]),
+                                       Camera(orientation, np.zeros(3, np.float32), None, 9, 9)))  # fmt: skip
+    np.testing.assert_allclose(ahead, [0, 0, 1], atol=1e-6)
+
+
+def test_upright_poses_are_labelled(run, track, expected, tmp_path, capsys):
+    path = files.results(tmp_path / "r.json", with_confidence(track.keypoints_2d))
+    facts = ["--size", "1000", "1000", "--fps", "50", "--layout", "h36m"]
+    predict.main([str(run), str(path), "--out", str(tmp_path / "o.json"), *facts, "--upright", "0"])
+    written = json.loads((tmp_path / "o.json").read_text())
+    assert (written["space"], written["axes"]) == ("world", "right-handed, z up")
+    positions = np.array(written["people"][0]["positions"])
+    np.testing.assert_allclose(
+        positions - positions[:, :1], (expected - expected[:, :1])[..., [0, 2, 1]] * [1, 1, -1], atol=2e-4
+    )
+    assert positions[..., 2].min() == 0
+    assert (
+        "Poses: upright, of a camera that looks down by 0°, the lowest joint of a track on the floor"
+        in capsys.readouterr().out
+    )
+
+
+def test_what_a_run_does_not_say_is_warned_of(run, tmp_path, capsys):
+    synthetic = tmp_path / "run"
+    write_settings(synthetic, Config(filter_widths=(3,), channels=8), DESCRIPTION._replace(synthetic=True))
+    (synthetic / "checkpoints").symlink_to(run / "checkpoints")
+    path = files.results(tmp_path / "r.json", files.people(count=1, frames=2))
+    predict.main([str(synthetic), str(path), "--out", str(tmp_path / "o.npz"), *FACTS])
+    err = capsys.readouterr().err
+    assert "the run was trained on SYNTHETIC motion, which says nothing about real people." in err
+    assert "does not say at which frame rate it was trained; 50 frames/s are assumed" in err
+
+
+def test_what_is_missing_is_asked_for(run, tmp_path, refusal):
+    path = files.results(tmp_path / "r.json", files.people())
+    out = ["--out", str(tmp_path / "o.npz")]
+    assert "give --size WIDTH HEIGHT" in refusal(predict.main, [str(run), str(path), *out])
+    assert "give --fps" in refusal(predict.main, [str(run), str(path), *out, "--size", "1000", "800"])
+    assert "there is no layout 'mpii'" in refusal(predict.main, [str(run), str(path), *out, *FACTS, "--layout", "mpii"])
+    assert "holds no run" in refusal(predict.main, [str(tmp_path), str(path), *out])
+    assert "looks down by -90 to 90" in refusal(predict.main, [str(run), str(path), *out, *FACTS, "--upright", "nan"])
+    assert "not written as .xyz" in refusal(predict.main, [str(run), str(path), "--out", str(tmp_path / "o.xyz")])

@@ -1,0 +1,153 @@
+"""The page about a run: what is on it, and, in a browser, that its player plays."""
+
+import io
+import json
+import shutil
+
+import numpy as np
+import pytest
+from helpers.browser import CHROMIUM, browser
+from helpers.pages import Page
+from PIL import Image
+
+from jaxpose import report
+from jaxpose.metrics import mpjpe
+from jaxpose.runs.log import append_log
+from jaxpose.runs.trained import load_fitting, open_run
+
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
+
+@pytest.fixture(scope="module")
+def run(untrained, tmp_path_factory):
+    """A run with a log, and its report."""
+    run = tmp_path_factory.mktemp("reported") / "<b>run"
+    shutil.copytree(untrained, run)
+    for step in (1, 2):
+        record = {"step": step, "epoch": step / 2, "learning_rate": 1e-3, "loss": 0.1 / step, "test_mpjpe": 0.2 / step}
+        append_log(run, record)
+    report.main([str(run)])
+    return run
+
+
+@pytest.fixture(scope="module")
+def text(run):
+    return (run / "report.html").read_text("utf-8")
+
+
+def test_the_page_says_what_was_measured(run, text):
+    page = Page(text)
+    lifter = open_run(run)
+    _, tracks, _ = load_fitting(lifter)
+    frames = lifter.join(tracks)
+    errors = 1000 * np.asarray(mpjpe(lifter.lift(frames), frames.poses))
+    for track, its in zip(tracks, np.split(errors, [40]), strict=True):
+        assert track.action in page.words
+        assert f"{its.mean():.1f}" in page.words
+        assert f"{its.argmax()} ({its.max():.0f} mm)" in page.words
+    assert "sample motion, S9: 2 tracks, 65 frames." in page.words
+    assert "Run <b>run" in page.words
+    assert "SYNTHETIC" not in text.split("plotly.js")[-1]
+
+
+def test_the_page_asks_the_network_for_nothing(text):
+    assert all(link.startswith(("#", "data:image/svg+xml;base64,")) for link in Page(text).links)
+    assert len(text) < 8_000_000
+
+
+def test_synthetic_motion_is_said_to_be(run, tmp_path, capsys, monkeypatch):
+    def as_synthetic(*arguments):
+        description, *rest = load_fitting(*arguments)
+        return description._replace(synthetic=True), *rest
+
+    monkeypatch.setattr(report, "load_fitting", as_synthetic)
+    report.main([str(run), "--out", str(tmp_path / "synthetic.html")])
+    page = Page((tmp_path / "synthetic.html").read_text("utf-8"))
+    assert "SYNTHETIC motion: these numbers say nothing about real people." in page.words
+    assert f"The report is {tmp_path / 'synthetic.html'}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("count", "labels"), [
+    (1, ["worst 1"]),
+    (4, ["worst 1", "worst 2", "worst 3", "best 1"]),
+    (9, ["worst 1", "worst 2", "worst 3", "median", "best 3", "best 2", "best 1"]),
+])  # fmt: skip
+def test_no_track_is_shown_twice(count, labels):
+    chosen = report.choose(np.arange(count))
+    assert list(chosen) == labels
+    assert len(set(chosen.values())) == len(labels)
+    assert chosen[labels[-1]] == count - 1
+
+
+def test_no_run_is_refused(tmp_path, refusal):
+    assert "holds no run" in refusal(report.main, [str(tmp_path)])
+
+
+def element(name):
+    return f"document.getElementById('{name}')"
+
+
+def press(tab, name, key):
+    tab.run(f"{element(name)}.dispatchEvent(new KeyboardEvent('keydown', {{ key: '{key}', bubbles: true }}))")
+    return tab.run(f"{element('readout')}.textContent")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_the_player_plays(run, text, tmp_path):
+    with browser(tmp_path / "profile") as tab:
+        tab.open((run / "report.html").as_uri(), width=800, height=600)
+        assert tab.run(f"{element('readout')}.textContent").startswith("frame 0 of ")
+
+        # What it shows is the error that the run has.
+        packed = json.loads(tab.run(f"{element('player-data')}.textContent"))["tracks"][0]
+        frames = packed["frames"]
+        assert press(tab, "player", "ArrowRight").startswith(f"frame 1 of {frames}, 0.02 s, error ")
+        assert press(tab, "player", "ArrowLeft").startswith(f"frame 0 of {frames}")
+        assert press(tab, "player", "ArrowLeft").startswith(f"frame {frames - 1} of {frames}")
+        before = tab.run(f"{element('scene')}.data[0].x")
+
+        tab.run(f"{element('speed')}.value = 0.25")
+        tab.run(f"{element('play')}.click()")
+        tab.wait(f"!{element('readout')}.textContent.startsWith('frame {frames - 1} ')")
+        assert tab.run(f"{element('scene')}.data[0].x") != before
+        assert tab.run(f"{element('play')}.textContent") == "Pause"
+        shown = tab.run(f"{element('readout')}.textContent")
+        tab.wait(f"{element('readout')}.textContent != '{shown}'")
+        shown = press(tab, "slider", " ")
+        assert tab.run(f"{element('play')}.textContent") == "Play"
+        assert tab.run(f"new Promise(done => setTimeout(() => done({element('readout')}.textContent), 200))") == shown
+
+        # The truth stands on the prediction or beside it; colours are errors or sides.
+        beside = f"({element('scene')}.data[1].x[0] - {element('scene')}.data[0].x[0])"
+        near = tab.run(beside)
+        assert isinstance(tab.run(f"{element('scene')}.data[0].line.color[0]"), float)
+        tab.run(f"{element('overlay')}.click(), {element('coloured')}.click()")
+        assert tab.run(beside) > near + 0.5
+        assert tab.run(f"{element('scene')}.data[0].line.color[0]").startswith("#")
+
+        # A turn by mouse stays while frames are drawn, and another track can be chosen.
+        tab.run(f"{element('scene')}.scrollIntoView()")
+        box = tab.run(f"{element('scene')}.getBoundingClientRect().toJSON()")
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        eye = f"{element('scene')}._fullLayout.scene._scene.getCamera().eye"
+        mouse = {"button": "left", "buttons": 1, "clickCount": 1}
+        start = tab.run(eye)["x"]
+        tab.call("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, **mouse)
+        for step in (1, 2):
+            before = tab.run(eye)["x"]
+            tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=x + 20 * step, y=y, **mouse)
+            tab.wait(f"Math.abs({eye}.x - {before}) > 0.05")
+            press(tab, "player", "ArrowRight")
+        tab.run("new Promise(requestAnimationFrame)")
+        assert abs(tab.run(eye)["x"] - start) > 0.1
+        tab.call("Input.dispatchMouseEvent", type="mouseReleased", x=x + 40, y=y, **mouse)
+        tab.run(f"{element('choice')}.selectedIndex = 1, {element('choice')}.dispatchEvent(new Event('change'))")
+        assert tab.run(f"{element('readout')}.textContent").startswith("frame 0 of ")
+
+        with Image.open(io.BytesIO(tab.screenshot())) as image:
+            pixels = np.asarray(image.convert("RGB"), int)
+        assert (np.ptp(pixels, axis=-1) > 60).sum() > 500  # the coloured bones are there
+        assert not tab.errors
+        assert {address for address in tab.requests if not address.startswith(("data:", "blob:"))} == {
+            (run / "report.html").as_uri()
+        }

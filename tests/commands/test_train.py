@@ -1,0 +1,268 @@
+"""The command: a run leaves everything it promises, resumes exactly, and refuses bad input in one line."""
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers.event_files import events, logged, scalars
+from helpers.samples import DESCRIPTION, make_track
+
+from data_prep.writer import data_set
+from jaxpose import evaluate, train
+from jaxpose.runs import checkpoint
+from jaxpose.runs.log import read_log
+from jaxpose.runtime.devices import describe_devices
+from jaxpose.runtime.errors import InputError
+from jaxpose.training.config import PRESETS
+
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
+SMALL = ["--filter-widths", "3", "3", "--channels", "16", "--batch-size", "16", "--epochs", "3", "--log-every", "4"]
+
+
+VALIDATED = ["--test-split", "S9[50%:]", "--validation-split", "S9[:50%]"]
+
+
+def arguments(prepared, out, *more):
+    data = ["--data", str(prepared), "--train-split", "S1", "--test-split", "S9"]
+    return [*SMALL, *data, "--out", str(out), *more]
+
+
+@pytest.fixture(scope="module")
+def run(prepared, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    train.main(arguments(prepared, run, *VALIDATED))
+    return run
+
+
+def test_a_run_leaves_what_it_promises(run):
+    assert sorted(path.name for path in run.iterdir()) == [
+        "checkpoints", "config.json", "curves.png", "data.json", "metrics.jsonl", "results.json", "results.md",
+        "tensorboard",
+    ]  # fmt: skip
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    scores = json.loads((run / "results.json").read_text())
+    assert set(scores["average"]) == {"mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "mpjae"}
+    assert set(scores["actions"]) == {"Sitting"}
+    assert json.loads((run / "config.json").read_text())["channels"] == 16
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert records[-1]["epoch"] == 3
+    assert sum("test_mpjpe" in record for record in records) == 3
+    assert scalars(run) == logged(run)
+    assert [value.tag for value in events(run)[-1].summary.value] == ["curves"]
+
+
+def test_what_it_prints(prepared, tmp_path, capsys):
+    train.main(arguments(prepared, tmp_path / "run", "--epochs", "1"))
+    out = capsys.readouterr().out
+    assert out.startswith("Training on ")
+    for expected in (
+        "To train: sample motion, S1, 2 tracks", "epoch 1: loss", "frames/s", "lr 1.0e-03", "MPJPE (P1)", "Sitting",
+        "average", "The run is in",
+    ):  # fmt: skip
+        assert expected in out
+    assert "SYNTHETIC" not in out
+
+
+@pytest.mark.parametrize("steps", [3, 7])
+def test_a_resumed_run_ends_as_the_run_that_never_stopped(prepared, run, tmp_path, monkeypatch, steps):
+    part = tmp_path / "part"
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "tensorboardX", None)  # on which nothing depends
+        train.main(arguments(prepared, part, *VALIDATED, "--steps", str(steps)))
+    assert not (part / "tensorboard").exists()
+    config = json.loads((part / "config.json").read_text())
+    assert config["steps"] == steps
+    train.main(["--resume", str(part), "--steps", "None", "--change"])
+    assert json.loads((part / "config.json").read_text())["steps"] is None
+    for file in ("results.json", "metrics.jsonl"):
+        assert (part / file).read_bytes() == (run / file).read_bytes()
+    assert scalars(part) == logged(part) == scalars(run)
+
+
+def test_a_second_run_compiles_no_training_step_and_gives_the_same_bits(prepared, tmp_path):
+    """JAX leaves a note of the time beside a compiled program whenever it loads it."""
+    user = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "1", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    runs, notes = (tmp_path / "first", tmp_path / "second"), []
+    for run in runs:
+        command = [sys.executable, "-m", "jaxpose.train", *arguments(prepared, run, "--steps", "1")]
+        assert not subprocess.run(command, check=True, capture_output=True, env=user).stderr
+        (note,) = (tmp_path / "cache" / "jaxpose").glob("jit_train_steps-*-atime")
+        notes.append(note.read_bytes())
+    assert notes[0] != notes[1]
+    for file in ("metrics.jsonl", "results.json"):
+        assert (runs[0] / file).read_bytes() == (runs[1] / file).read_bytes()
+
+
+def test_a_cache_folder_that_cannot_be_written_stops_no_run(prepared, tmp_path, cache_folder):
+    cache_folder.write_text("a file is in its place")
+    train.main(arguments(prepared, tmp_path / "run", "--steps", "1"))
+    assert (tmp_path / "run" / "results.json").is_file()
+
+
+def test_settings_are_flat_and_the_presets_their_defaults():
+    command, preset = train.parse(["baseline", "--channels", "8", "--filter-widths", "3", "5", "--seed", "7"])
+    assert preset == "baseline"
+    assert command.config == dataclasses.replace(PRESETS["baseline"], channels=8, filter_widths=(3, 5), seed=7)
+    assert train.parse([]) == (train.Command(PRESETS["quick"]), "quick")
+    assert train.parse(["--causal"])[0].config.causal
+
+
+def test_help_names_presets_and_settings(capsys):
+    with pytest.raises(SystemExit) as stop:
+        train.parse(["--help"])
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    for word in (*PRESETS, "--filter-widths", "--train-split", "--resume"):
+        assert word in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["enormous"], "there is no preset 'enormous'; choose one of quick, baseline, baseline-2048, joint-aware"),
+        (["--filter-widths", "4"], "--filter-widths is (4,); it must be odd numbers above zero"),
+        (["--data", "/nowhere"], "/nowhere is not a prepared data set (no such folder)"),
+        (["--train-split", "S2"], "the built-in data has no split 'S2'"),
+        (["--resume", "/nowhere"], "/nowhere holds no run: there is no config.json"),
+        (["--resume", "/nowhere", "--out", "/elsewhere"], "--resume goes on in the run's own folder; leave --out away"),
+        (["--save-minutes", "0"], "--save-minutes is 0.0; it must be above 0"),
+    ],
+)
+def test_bad_arguments_are_one_line(argv, message, refusal, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert refusal(train.main, argv).startswith(f"error: {message}")
+    assert not os.listdir(tmp_path)  # nothing is left behind
+
+
+def test_bad_types_exit_with_2(capsys):
+    with pytest.raises(SystemExit) as stop:
+        train.main(["--channels", "many"])
+    assert stop.value.code == 2
+
+
+def test_an_occupied_folder_is_refused(prepared, run, refusal):
+    before = sorted(run.rglob("*"))
+    assert "already exists; name another folder with --out" in refusal(train.main, arguments(prepared, run))
+    assert sorted(run.rglob("*")) == before
+
+
+def test_an_unknown_split_names_the_known_ones(prepared, tmp_path, refusal):
+    line = refusal(train.main, [*arguments(prepared, tmp_path / "run"), "--test-split", "S5"])
+    assert "split 'S5' is unknown or empty; the subjects are S1, S9" in line
+
+
+def test_a_changed_architecture_is_refused_on_resume(prepared, run, tmp_path, refusal):
+    changed = tmp_path / "changed"
+    shutil.copytree(run, changed)
+    config = json.loads((changed / "config.json").read_text())
+    (changed / "config.json").write_text(json.dumps(config | {"channels": 32, "epochs": 4}))
+    assert "is of another architecture than config.json describes" in refusal(train.main, ["--resume", str(changed)])
+
+
+def test_tracks_shorter_than_the_receptive_field_are_padded(tmp_path):
+    tracks = {s: [make_track(subject=s, frames=n, action=f"A{n}") for n in (1, 2, 5)] for s in ("S1", "S9")}
+    data_set.write(tmp_path / "data", DESCRIPTION, tracks.__getitem__, text="short tracks")
+    train.main(arguments(tmp_path / "data", tmp_path / "run", "--frames", "3"))
+    scores = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert np.isfinite(scores["average"]["mpjae"])
+    assert scores["actions"]["A1"]["mpjve"] is None
+
+
+def test_a_loss_that_diverges_is_one_line(prepared, tmp_path, refusal):
+    line = refusal(train.main, arguments(prepared, tmp_path / "run", "--learning-rate", "1e30"))
+    assert re.search(r"the loss is (nan|inf) between steps 1 and 2; lower --learning-rate", line)
+    assert re.search(r"position is (nan|inf); the first layer whose output is not finite is ", line)
+    assert "the largest weight is " in line
+    assert "e+30 in " in line
+    assert line.endswith("there is no checkpoint yet")
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """A data set with one keypoint that is far outside the image."""
+    folder = tmp_path_factory.mktemp("broken") / "data"
+    walk, sit = (make_track(action=action, seed=3) for action in ("Walking", "Sitting"))
+    sit = sit._replace(keypoints_2d=np.array(sit.keypoints_2d))
+    sit.keypoints_2d[7, 5] = 1e35
+    tracks = {"S1": [walk, sit], "S9": [walk._replace(subject="S9")]}
+    data_set.write(folder, DESCRIPTION, tracks.__getitem__, text="a keypoint is broken")
+    return folder
+
+
+def test_a_step_that_is_not_finite_is_explained_and_its_batch_kept(broken, tmp_path, refusal):
+    run = tmp_path / "run"
+    line = refusal(train.main, arguments(broken, run, "--debug-nans"))
+    step = int(re.search(r" between steps (\d+) and ", line)[1])
+    assert "the largest of the keypoints 2e+32 in S1/Sitting/55011271 about frame " in line
+    assert "jaxpose/models/layers.py:" in line
+    file = run / f"not-finite-{step + 1}.npz"
+    assert f"the batch is in {file}" in line
+    with np.load(file) as batch:  # no pickle in it
+        worst = np.abs(batch["keypoints"]).max(axis=(1, 2, 3)).argmax()
+        assert batch["tracks"][worst] == "S1/Sitting/55011271"
+        assert 7 - 4 <= batch["frame"][worst] <= 7 + 4
+
+
+def test_the_validation_split_is_never_the_test_split(prepared, tmp_path, refusal):
+    line = refusal(train.main, arguments(prepared, tmp_path / "run", "--validation-split", "S9[:50%]"))
+    assert "--validation-split S9[:50%] holds S9/Walking/55011271 (1 tracks) of --test-split S9; " in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_best_by_the_validation_split_is_kept(run):
+    log = read_log(run)
+    errors = {record["step"]: record["validation_mpjpe"] for record in log if "validation_mpjpe" in record}
+    assert len(errors) == 3
+    like = {"step": jax.ShapeDtypeStruct((), jnp.int32)}
+    assert checkpoint.load(run, like, "best")["step"] == min(errors, key=errors.get)
+    assert checkpoint.load(run, like)["step"] == max(errors)
+
+
+def test_the_best_can_be_evaluated(run, capsys):
+    before = (run / "results.json").read_bytes()
+    evaluate.main([str(run), "--checkpoint", "best"])
+    assert "whole, best checkpoint: sample motion, S9" in capsys.readouterr().out
+    assert (run / "results.json").read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_named_and_the_run_goes_on_from_the_one_before(run, tmp_path, capsys):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(run, damaged)
+    last = damaged / "checkpoints" / str(checkpoint.steps(run)[-1])
+    path = sorted(last.glob("default/ocdbt.process_0/d/*"))[0]
+    path.write_bytes(path.read_bytes()[:-1])
+    train.main(["--resume", str(damaged)])
+    assert f"warning: {path} is damaged" in capsys.readouterr().err
+    for file in ("metrics.jsonl", "results.json"):
+        assert (damaged / file).read_bytes() == (run / file).read_bytes()
+
+
+def test_resume_with_other_data_gone_is_refused(run, tmp_path, refusal):
+    moved = tmp_path / "moved"
+    shutil.copytree(run, moved)
+    config = json.loads((moved / "config.json").read_text())
+    (moved / "config.json").write_text(json.dumps(config | {"data": "/gone"}))
+    assert "/gone is not a prepared data set" in refusal(train.main, ["--resume", str(moved)])
+
+
+def test_importing_the_trainer_imports_no_tensorflow():
+    code = "import sys, jaxpose.train, jaxpose.evaluate, data_prep.h36m; sys.exit('tensorflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_device_is_named():
+    assert describe_devices() == f"{os.cpu_count()} CPU cores"
+
+
+def test_parse_refuses_before_it_trains():
+    with pytest.raises(InputError):
+        train.parse(["--epochs", "0"])

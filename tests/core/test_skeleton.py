@@ -1,0 +1,124 @@
+"""The skeletons hold together, mirror onto themselves, and turn into each other."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from jaxpose import skeleton
+from jaxpose.keypoints import layouts
+from jaxpose.skeleton import Angle, Skeleton
+
+ALL = [skeleton.H36M_17, skeleton.H36M_32, skeleton.COCO_17, skeleton.HUMANEVA_15, skeleton.CMU_31]
+
+
+@pytest.mark.parametrize("s", ALL, ids=lambda s: s.name)
+def test_mirroring_keeps_the_tree(s):
+    mirrored = s.mirrored
+    assert [mirrored[mirrored[j]] for j in range(s.num_joints)] == list(range(s.num_joints))
+    for joint, parent in enumerate(s.parents):
+        if parent >= 0 and s.parents[mirrored[joint]] >= 0:
+            assert s.parents[mirrored[joint]] == mirrored[parent]
+
+
+@pytest.mark.parametrize("s", ALL, ids=lambda s: s.name)
+def test_left_and_right_are_named_so(s):
+    for left, right in zip(s.left, s.right, strict=True):
+        a, b = s.joints[left].lower(), s.joints[right].lower()
+        assert b in {f"right{a.removeprefix('left')}", f"r{a.removeprefix('l')}"}
+
+
+@pytest.mark.parametrize("s", ALL, ids=lambda s: s.name)
+def test_bone_pairs_mirror_each_other(s):
+    for left, right in s.bone_pairs:
+        assert s.mirrored[s.bones[left][1]] == s.bones[right][1]
+    assert len(s.bones) == sum(parent >= 0 for parent in s.parents)
+
+
+@pytest.mark.parametrize("s", ALL, ids=lambda s: s.name)
+def test_angles_come_in_mirrored_pairs_with_one_range(s):
+    by_joints = {angle.joints: angle for angle in s.angles}
+    for angle in s.angles:
+        twin = by_joints[tuple(s.mirrored[joint] for joint in angle.joints)]
+        assert twin.range_deg == angle.range_deg
+
+
+@pytest.mark.parametrize("s", ALL, ids=lambda s: s.name)
+def test_survives_json(s):
+    assert Skeleton.from_dict(json.loads(json.dumps(s.to_dict()))) == s
+    assert hash(s) == hash(Skeleton.from_dict(s.to_dict()))
+
+
+def test_h36m_17_is_the_published_one():
+    s = skeleton.H36M_17
+    assert s.parents == (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15)
+    angles = {angle.name: (angle.joints, angle.range_deg) for angle in s.angles}
+    assert len(angles) == 10
+    assert angles["right_knee"] == ((1, 2, 3), (45, 180))
+    assert angles["left_elbow"] == ((11, 12, 13), (0, 180))
+    assert angles["left_shoulder"] == ((7, 8, 11), (0, 135))
+    assert angles["neck"] == ((8, 9, 10), (90, 180))
+
+
+def test_32_joints_become_the_published_17():
+    kept = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
+    expected = np.eye(32, dtype=np.float32)[kept]
+    np.testing.assert_array_equal(layouts.conversion(skeleton.H36M_32, skeleton.H36M_17), expected)
+
+
+@pytest.mark.parametrize("source", [skeleton.H36M_32, skeleton.COCO_17, skeleton.CMU_31], ids=lambda s: s.name)
+def test_conversions_keep_translations_and_sides(source):
+    target = skeleton.H36M_17
+    weights = layouts.conversion(source, target)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-6)
+    # Mirroring before converting is mirroring after it.
+    np.testing.assert_array_equal(weights[:, source.mirrored], weights[list(target.mirrored)])
+
+
+def test_coco_hips_and_shoulders_make_the_trunk():
+    weights = layouts.conversion(skeleton.COCO_17, skeleton.H36M_17)
+    positions = np.random.default_rng(0).normal(size=(17, 2))
+    made = dict(zip(skeleton.H36M_17.joints, weights @ positions, strict=True))
+    of = dict(zip(skeleton.COCO_17.joints, positions, strict=True))
+    np.testing.assert_allclose(made["pelvis"], (of["left_hip"] + of["right_hip"]) / 2, rtol=1e-5)
+    np.testing.assert_allclose(made["thorax"], (of["left_shoulder"] + of["right_shoulder"]) / 2, rtol=1e-5)
+    np.testing.assert_allclose(made["spine"], (made["pelvis"] + made["thorax"]) / 2, rtol=1e-5)
+    np.testing.assert_allclose(made["right_wrist"], of["right_wrist"], rtol=1e-6)
+
+
+def test_unknown_conversion_names_the_known_ones():
+    with pytest.raises(ValueError, match="no map from skeleton 'h36m_17' to 'coco_17'; known: h36m_32 -> h36m_17"):
+        layouts.conversion(skeleton.H36M_17, skeleton.COCO_17)
+
+
+def test_a_layout_has_no_bones():
+    points = skeleton.layout("markers", 4, [0], [2])
+    assert points.bones == points.bone_pairs == ()
+    assert points.mirrored == (2, 1, 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"joints": ()}, "no joints"),
+        ({"joints": ("a", "a", "c")}, "two joints share a name"),
+        ({"parents": (-1, 0)}, "3 joints but 2 parents"),
+        ({"parents": (-1, 2, 0)}, "the parent of b does not come before it"),
+        ({"parents": (-1, -2, 0)}, "the parent of b does not come before it"),
+        ({"left": (1,)}, "left and right differ in number"),
+        ({"left": (1,), "right": (1,)}, "a joint is twice in left and right"),
+        ({"left": (1,), "right": (3,)}, "left or right names a joint that is not there"),
+        ({"angles": (Angle("a", (0, 1, 3)),)}, "angle a: no such joint"),
+        ({"angles": (Angle("a", (0, 1, 2), (90, 45)),)}, "angle a: range of motion"),
+    ],
+)
+def test_contradictions_are_refused(changes, fault):
+    sound = {"name": "s", "joints": ("a", "b", "c"), "parents": (-1, 0, 1)}
+    with pytest.raises(ValueError, match=f"skeleton 's': {fault}"):
+        Skeleton(**sound | changes)
+
+
+def test_is_immutable():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        skeleton.H36M_17.name = "other"

@@ -1,0 +1,287 @@
+"""The command that prepares CMU motion capture: a made-up archive by hand, and real motion against another reader's."""
+
+import re
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from helpers import oracles
+from helpers.places import ROOT, SHARED
+
+from data_prep import cmu
+from data_prep.formats import amc, asf
+from data_prep.formats.archives import members
+from experiments.benchmarks import amc as benchmark
+from jaxpose.data import store
+from jaxpose.data.human36m import H36M_CAMERAS
+from jaxpose.data.synthetic.generate import CENTRE
+from jaxpose.files.safe_npz import load_npz
+from jaxpose.skeleton import CMU_31, H36M_17
+
+DATA = SHARED / "data"
+REAL = DATA / "cmu" / "allasfamc_subjects_01_02_03.zip"
+UNIT = 0.0254 / 0.45
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
+# A body of straight bones; y is up, z forward, x to its left. Joint by joint, from its parent, in units of length.
+BODY = {
+    "lhipjoint": (2, -1, 0), "lfemur": (0, -7, 0), "ltibia": (0, -7, 0), "lfoot": (0, -1, 2), "ltoes": (0, 0, 1),
+    "rhipjoint": (-2, -1, 0), "rfemur": (0, -7, 0), "rtibia": (0, -7, 0), "rfoot": (0, -1, 2), "rtoes": (0, 0, 1),
+    "lowerback": (0, 2, 0), "upperback": (0, 2, 0), "thorax": (0, 2, 0),
+    "lowerneck": (0, 2, 0), "upperneck": (0, 1, 0), "head": (0, 2, 0),
+    "lclavicle": (3, 1, 0), "lhumerus": (5, 0, 0), "lradius": (3, 0, 0), "lwrist": (2, 0, 0), "lhand": (1, 0, 0),
+    "lfingers": (1, 0, 0), "lthumb": (0, 0, 1),
+    "rclavicle": (-3, 1, 0), "rhumerus": (-5, 0, 0), "rradius": (-3, 0, 0), "rwrist": (-2, 0, 0), "rhand": (-1, 0, 0),
+    "rfingers": (-1, 0, 0), "rthumb": (0, 0, 1),
+}  # fmt: skip
+# From the root, in the order of H36M_17, z up: (z, x, y) of the above.
+AT_REST = [
+    (0, 0, 0), (0, -2, -1), (0, -2, -8), (0, -2, -15), (0, 2, -1), (0, 2, -8), (0, 2, -15),
+    (0, 0, 2), (0, 0, 6), (0, 0, 9), (0, 0, 11),
+    (0, 3, 7), (0, 8, 7), (0, 11, 7), (0, -3, 7), (0, -8, 7), (0, -11, 7),
+]  # fmt: skip
+LEFT_LEG = [H36M_17.index("left_knee"), H36M_17.index("left_ankle")]
+
+
+def asf_text(without=""):
+    """The body; its left thigh can turn about x."""
+    lines = [":units", "length 0.45", "angle deg", ":root", "order TX TY TZ RX RY RZ", "axis XYZ"]
+    lines += ["position 0 0 0", "orientation 0 0 0", ":bonedata"]
+    for bone, offset in BODY.items():
+        length = np.linalg.norm(offset)
+        direction = " ".join(f"{number:.17g}" for number in np.divide(offset, length))
+        dof = "dof rx" if bone == "lfemur" else ""
+        lines.append(f"begin name {bone} direction {direction} length {length:.17g} axis 0 0 0 XYZ {dof} end")
+    pairs = zip(CMU_31.joints[1:], CMU_31.parents[1:], strict=True)
+    tree = [f"{CMU_31.joints[parent]} {joint}" for joint, parent in pairs]
+    text = "\n".join([*lines, ":hierarchy", "begin", *tree, "end"])
+    return "\n".join(line for line in text.split("\n") if not without or without not in line)
+
+
+def amc_text(frames=61, *, step=0.2, turn=0, thigh=0):
+    """A walk forward without moving the legs."""
+    lines = [":FULLY-SPECIFIED", ":DEGREES"]
+    for frame in range(frames):
+        lines += [str(frame + 1), f"root 0.1 16 {step * frame} 0 {turn} 0", f"lfemur {thigh}"]
+    return "\n".join(lines)
+
+
+FILES = {
+    "all_asfamc/readme.txt": "nothing",
+    "all_asfamc/subjects/08/08_01.amc": amc_text(13),
+    "all_asfamc/subjects/08/08.asf": asf_text(),
+    "all_asfamc/subjects/02/02_02.AMC": amc_text(turn=90, thigh=-90),
+    "all_asfamc/subjects/02/02_01.amc": amc_text(),
+    "all_asfamc/subjects/02/02.ASF": asf_text(),
+}
+
+
+@pytest.fixture
+def pack(tmp_path):
+    """Write files to an archive, and give its path."""
+
+    def write(files=FILES):
+        path = tmp_path / "cmu.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The command in this process; what it writes, by subject and action."""
+
+    def call(source, *options):
+        out = tmp_path / "out"
+        cmu.main([source, "--out", str(out), "--jobs", "1", *options])
+        found: dict = {}
+        for track in store.read_tracks(out, "all")[1]:
+            found.setdefault((track.subject, track.action), []).append(track)
+        return found
+
+    return call
+
+
+def expected_walk(frames, *, step=0.2, turned=False, thigh=False, fps=50):
+    """World metres, z up, of `amc_text`, placed in the middle of the room."""
+    body = np.array(AT_REST, float)
+    if thigh:  # straight forward
+        body[LEFT_LEG] = [(7, 2, -1), (14, 2, -1)]
+    if turned:  # what was forward is to the left
+        body = body[:, [1, 0, 2]] * [-1, 1, 1]
+    way = step * 120 / fps * np.arange(frames)
+    middle = step * 120 / fps * (frames - 1) / 2
+    root = np.stack([way - middle, 0 * way, 0 * way + 16], axis=1)
+    return UNIT * (body + root[:, None]) + [*CENTRE, 0]
+
+
+def in_world(track):
+    """Positions in the world, float64."""
+    turn = oracles.quaternion_matrix(track.orientation.astype(np.float64))
+    return track.positions_3d @ turn.T + track.translation
+
+
+def test_a_made_up_archive(pack, run, capsys):
+    found = run(pack(), "--seed", "None")
+    walks = {
+        ("S2", "trial 01"): expected_walk(26),
+        ("S2", "trial 02"): expected_walk(26, turned=True, thigh=True),
+        ("S8", "trial 01"): expected_walk(6),
+    }
+    assert [*found] == [*walks]
+    for recording, expected in walks.items():
+        rig = H36M_CAMERAS["S5" if recording[0] == "S2" else "S1"]  # the second, and again the first
+        assert [track.camera for track in found[recording]] == [*rig]
+        for track in found[recording]:
+            np.testing.assert_array_equal(track.translation, rig[track.camera].translation)
+            np.testing.assert_allclose(in_world(track), expected, atol=2e-5)
+            seen = track.positions_3d[..., :2] / track.positions_3d[..., 2:]
+            undistorted = seen * track.intrinsics[:2] + track.intrinsics[2:4]
+            assert np.abs(track.keypoints_2d - undistorted).max() < 20
+            assert track.fps == 50
+    shown = capsys.readouterr().out
+    assert re.search(r"S2 +│ +8 │ +208 │ +4 ", shown)
+    assert "left out" not in shown
+
+
+def test_a_folder_with_noise_at_another_rate(tmp_path, run):
+    for name, text in FILES.items():
+        (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tree" / name).write_text(text)
+    (tmp_path / "out").mkdir()
+    found = run(str(tmp_path / "tree"), "--fps", "60", "--subjects", "2", "--skip", "02_01", "--seed", "1")
+    assert [*found] == [("S2", "trial 02")]
+    for track in found["S2", "trial 02"]:
+        np.testing.assert_allclose(in_world(track), expected_walk(31, turned=True, thigh=True, fps=60), atol=2e-5)
+        seen = track.positions_3d[..., :2] / track.positions_3d[..., 2:]
+        error = np.abs(track.keypoints_2d - (seen * track.intrinsics[:2] + track.intrinsics[2:4]))
+        assert 2 < np.median(error) < 10
+    assert store.read_description(tmp_path / "out").splits == ("S2",)
+
+
+def test_what_is_left_out_is_reported(pack, run, capsys):
+    lone = {"09.asf": asf_text(), "10_01.amc": amc_text(), "10_02.amc": amc_text(), "08_02.amc": amc_text(step=1.87)}
+    found = run(pack(FILES | lone), "--seed", "None")
+    shown = capsys.readouterr().out
+    assert "left out, trials without a skeleton: 10\n" in shown
+    assert "left out, skeletons without trials: 9\n" in shown
+    assert "left out, views of people too near to the camera or too far outside its image: 2 of 8 of S8\n" in shown
+    assert [track.camera for track in found["S8", "trial 02"]] == ["55011271", "58860488"]
+    for track in found["S8", "trial 02"]:
+        np.testing.assert_allclose(in_world(track), expected_walk(26, step=1.87), atol=1e-4)
+
+
+BROKEN = {"all_asfamc/subjects/02/02_01.amc": amc_text().replace("lfemur 0\n7\n", "lfemur O\n7\n")}
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "message"),
+    [
+        (FILES | BROKEN, (), r"cmu.zip: all_asfamc/subjects/02/02_01.amc: line 20: 'O' where a number belongs; correct "
+                             r"the file, or leave it out: --skip 02_01$"),
+        (FILES | {"all_asfamc/subjects/02/02.ASF": asf_text("begin name head").replace("upperneck head\n", "")}, (),
+         r"cmu.zip: all_asfamc/subjects/02/02.ASF: there is no bone head; leave the subject out"),
+        (FILES | {"all_asfamc/subjects/02/02.ASF": "#"}, (), r"02.ASF: there is no :units; correct"),
+        (FILES | {"again/02_01.AMC": ""}, (), r"02_01.amc and again/02_01.AMC have the same name; keep one"),
+        ({"readme": ""}, (), r"cmu.zip: holds no NN.asf with NN_MM.amc; take allasfamc.zip from mocap.cs.cmu.edu"),
+        (FILES, ("--subjects", "2", "3"), "--subjects: there is no subject 3, only 2, 8"),
+        (FILES, ("--skip", "02_03"), "--skip: there is no trial 02_03; trials are called as their files, NN_MM"),
+        (FILES, ("--skip", "08_01"), "--skip leaves no trial of subject 8; choose others with --subjects"),
+        (FILES, ("--fps", "0"), "--fps is 0.0; it must be from 1 to 1000"),
+        (FILES, ("--fps", "nan"), "--fps is nan"),
+        (FILES, ("--seed", "-1"), "--seed is -1; it must be None, or from 0 to"),
+    ],
+)  # fmt: skip
+def test_refusals(pack, run, tmp_path, refusal, files, options, message):
+    source = pack(files)
+    line = refusal(lambda arguments: run(source, *arguments), options)
+    assert re.search(message, line)
+    assert {path.name for path in tmp_path.iterdir()} == {"cmu.zip"}
+
+
+def test_a_faulty_trial_can_be_skipped(pack, run):
+    assert [*run(pack(FILES | BROKEN), "--skip", "02_01")] == [("S2", "trial 02"), ("S8", "trial 01")]
+
+
+def test_the_command_line(pack, tmp_path):
+    """As a user runs it: no warnings, no traceback."""
+    command = [sys.executable, "-W", "error", "-m", "data_prep.cmu", pack(), "--out", str(tmp_path / "out")]
+    root = ROOT
+    done = subprocess.run([*command, "--jobs=1", "--seed=None"], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert store.read_description(tmp_path / "out").splits == ("S2", "S8")
+
+
+def test_the_benchmark_prepares_what_it_makes_up():
+    frames, seconds = benchmark.prepare([benchmark.made_up(25)])
+    assert frames == 25
+    assert min(seconds.values()) > 0
+
+
+# Real motion: the same trials as another program has turned them into 17 joints at 50 frames a second.
+real = pytest.mark.skipif(not REAL.exists(), reason=f"no CMU data at {DATA}")
+THEIR_JOINTS = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]  # of 32
+THEIR_SUBJECTS = {"S1": 1, "S5": 2, "S9": 3}
+
+
+@pytest.fixture(scope="module")
+def trials():
+    """Name to skeleton and motion."""
+    subjects, remarks = cmu.find(REAL)
+    contents = {member.path: member.read() for member in members(REAL)}
+    assert remarks == []
+    skeletons = {number: asf.read(contents[subject.skeleton], subject.skeleton) for number, subject in subjects.items()}
+    return {
+        name: (skeletons[number], amc.read(contents[path], path, skeletons[number]))
+        for number, subject in subjects.items()
+        for name, path in subject.trials.items()
+    }
+
+
+@real
+def test_real_bones_keep_their_lengths(trials):
+    assert len(trials) == 28
+    for skeleton, motion in trials.values():
+        assert set(skeleton.joints) == set(CMU_31.joints)
+        positions = asf.forward_kinematics(skeleton, motion)
+        for joint, bone in enumerate(skeleton.bones, start=1):
+            lengths = np.linalg.norm(positions[:, joint] - positions[:, bone.parent], axis=-1)
+            np.testing.assert_allclose(lengths, np.linalg.norm(bone.offset), atol=1e-9)
+
+
+@real
+def test_real_motion_agrees_with_another_reader(trials):
+    published = load_npz(DATA / "cmu_as_h36m" / "data_3d_h36m.npz")["positions_3d"]
+    for subject, actions in published.items():
+        for name, theirs in actions.items():
+            skeleton, motion = trials[name]
+            assert int(name[:2]) == THEIR_SUBJECTS[subject]
+            ours = cmu.world_17(skeleton, motion)
+            times = 2.4 * np.arange(len(theirs))
+            before = np.minimum(times.astype(int), len(ours) - 2)
+            share = (times - before)[:, None, None]
+            between = (1 - share) * ours[before] + share * ours[before + 1]
+            difference = theirs[:, THEIR_JOINTS] - between
+            assert np.abs(difference - difference[0, 0]).max() < 1e-4, name  # metres; they have placed it elsewhere
+
+
+@real
+def test_real_motion_through_the_command(run, trials):
+    found = run(str(REAL), "--subjects", "3", "--seed", "None")
+    assert [action for _, action in found] == ["trial 01", "trial 02", "trial 03", "trial 04"]
+    for (_, action), views in found.items():
+        skeleton, motion = trials[f"03_{action[-2:]}"]
+        captured = cmu.world_17(skeleton, motion)
+        assert len(views) == 4
+        for track in views:
+            world = in_world(track)
+            assert len(world) == (len(captured) - 1) * 5 // 12 + 1
+            off = world[::5] - captured[: 12 * len(world[::5]) : 12]  # where old and new frames coincide
+            off = np.abs(off - np.median(off, axis=(0, 1)))  # they have been placed elsewhere
+            assert np.median(off) < 5e-4
+            assert np.quantile(off, 0.9) < 5e-3  # metres; trial 02 has a jump of 0.1 m, which spreads

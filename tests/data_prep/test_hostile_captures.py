@@ -1,0 +1,132 @@
+"""Motion capture from strangers: an answer or one `InputError`, and no more time or memory than a recording takes.
+
+The damage is `corpus`'s; the readers of each format have further tests of their own.
+"""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import scipy.io
+from helpers import h36m_files
+from helpers.captures import ARM, CALIBRATION, LEG
+from helpers.corpus import assert_refuses
+
+from data_prep import bvh
+from data_prep.formats import archives, asf, matlab, skeletool
+from data_prep.human36m import mocap_files, npz
+from jaxpose.runtime.errors import InputError
+from jaxpose.skeleton import H36M_17
+
+
+def motion(frames=5, joints=32):
+    real = h36m_files.captured()
+    return np.float32(
+        real[:frames, :joints] if real is not None else np.random.default_rng(0).normal(size=(frames, joints, 3))
+    )
+
+
+def save_poses(folder):
+    np.savez_compressed(folder / "data_3d.npz", positions_3d={"S1": {"Walking": motion(), "Walking 1": motion(3)}})
+    return folder / "data_3d.npz", npz.read_poses
+
+
+def save_keypoints(folder):
+    views = {"S1": {"Walking": [motion(joints=17)[..., :2]] * 4}}
+    metadata = {"num_joints": 17, "layout_name": "h36m", "keypoints_symmetry": [H36M_17.left, H36M_17.right]}
+    np.savez_compressed(folder / "data_2d.npz", positions_2d=views, metadata=metadata)
+    return folder / "data_2d.npz", npz.read_keypoints
+
+
+def read_found(place):
+    found = mocap_files.survey(place)
+    return {subject: mocap_files.read(subject, files) for subject, files in found.files.items()}
+
+
+def save_cdf(folder):
+    file = folder / "S1" / "MyPoseFeatures" / "D3_Positions" / "Walking.cdf"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(h36m_files.cdf(folder, 1000 * motion().reshape(1, -1, 96)))
+    return file, lambda file: read_found(file.parent)
+
+
+def save_tgz(folder):
+    file, _ = save_cdf(folder)
+    return h36m_files.tgz(folder / "a.tgz", {str(file.relative_to(folder)): file.read_bytes()}), read_found
+
+
+def save_zip(folder):
+    file, _ = save_cdf(folder)
+    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+        archive.write(file, file.relative_to(folder))
+    return folder / "a.zip", read_found
+
+
+def save_mat(folder):
+    scipy.io.savemat(folder / "a.mat", {"poses_3d": np.arange(12.0).reshape(2, 6)}, do_compression=True)
+    return folder / "a.mat", lambda file: matlab.read_numbers(str(file), archives.content(file), "poses_3d")
+
+
+def save_map(folder):
+    (folder / "map.json").write_text(json.dumps({joint: [joint, "other"] for joint in H36M_17.joints}))
+    return folder / "map.json", lambda file: bvh.read_map(str(file))
+
+
+def save_bvh(folder):
+    (folder / "arm.bvh").write_text(ARM)
+    return folder / "arm.bvh", bvh._read
+
+
+def save_calibration(folder):
+    (folder / "camera.calibration").write_text(CALIBRATION)
+    return folder / "camera.calibration", skeletool.read
+
+
+def save_asf(folder):
+    (folder / "01.asf").write_text(LEG)
+    return folder / "01.asf", lambda file: asf.read(archives.content(file), str(file))
+
+
+SOURCES = [
+    save_poses,
+    save_keypoints,
+    save_cdf,
+    save_tgz,
+    save_zip,
+    save_mat,
+    save_map,
+    save_bvh,
+    save_calibration,
+    save_asf,
+]
+
+
+@pytest.mark.parametrize("save", SOURCES)
+def test_damaged_motion_capture(tmp_path, save):
+    file, read = save(tmp_path)
+    assert_refuses(lambda: read(file), file, named=str(tmp_path), most=100)
+
+
+def test_counts_in_a_cdf_file_are_not_believed(tmp_path):
+    """`cdflib` loops as often as a file says; found by flipping bits: one took four minutes."""
+    file, read = save_cdf(tmp_path)
+    content = bytearray(file.read_bytes())
+    general = int.from_bytes(content[20:28], "big")
+    for at in (general + 44, general + 48, general + 56, general + 60):  # variables, attributes, dimensions
+        damaged = content.copy()
+        damaged[at : at + 4] = b"\x7f\xff\xff\xff"
+        file.write_bytes(damaged)
+        with pytest.raises(InputError, match="not a CDF file, or damaged"):
+            read(file)
+
+
+def test_a_cdf_file_unpacks_to_no_more_than_a_recording(tmp_path, monkeypatch):
+    file, read = save_cdf(tmp_path)
+    sound = read(file)
+    file.write_bytes(h36m_files.cdf(tmp_path, np.tile(1000 * motion().reshape(1, -1, 96), (1, 4, 1)), compress=9))
+    assert file.read_bytes().count(b"\x1f\x8b\x08") == 1  # it is compressed
+    np.testing.assert_array_equal(read(file)["S1"]["Walking"][:5], sound["S1"]["Walking"])
+    monkeypatch.setattr(mocap_files, "_MOST_UNPACKED", 1000)
+    with pytest.raises(InputError, match="unpacks to more than 1000 bytes"):
+        read(file)

@@ -1,0 +1,58 @@
+"""The tables say the numbers, the units and what they are of."""
+
+import io
+import json
+
+import pytest
+from helpers.samples import DESCRIPTION
+from rich.console import Console
+
+from jaxpose.evaluation import results_file
+from jaxpose.evaluation.track_errors import METRICS
+
+SCORES = {
+    "average": dict(zip(METRICS, (50.04, 42.0, 49.96, 6.789, float("nan")), strict=True)),
+    "actions": {
+        "Walking": dict(zip(METRICS, (40.0, 30.0, 39.0, 5.0, float("nan")), strict=True)),
+        "Sitting": dict(zip(METRICS, (60.08, 54.0, 60.92, 8.578, float("nan")), strict=True)),
+    },
+    "frames": 1234,
+    "fps": 50.0,
+}
+SYNTHETIC = DESCRIPTION._replace(synthetic=True, title="made-up motion")
+
+
+def test_json_has_the_promised_keys(tmp_path):
+    results_file.write(tmp_path, SCORES, DESCRIPTION, "S9")
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert set(written["average"]) == set(METRICS) == {"mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "mpjae"}
+    assert written["average"]["mpjpe"] == 50.04
+    assert written["average"]["mpjae"] is None  # JSON has no NaN
+    assert list(written["actions"]) == ["Walking", "Sitting"]
+    assert written["synthetic"] is False
+    assert written["switches"]["mirror"] is True
+    assert written["protocol"].startswith("Protocol (VideoPose3D's): whole tracks")
+    assert (written["data"], written["split"]) == ("sample motion", "S9")
+
+
+def test_markdown_rounds_as_the_field_does(tmp_path):
+    results_file.write(tmp_path, SCORES, DESCRIPTION, "S9")
+    text = (tmp_path / "results.md").read_text()
+    assert "| Sitting | 60.1 | 54.0 | 60.9 | 8.58 | – |" in text
+    assert "| **average** | **50.0** | **42.0** | **50.0** | **6.79** | **–** |" in text
+    assert "mm/frame²" in text
+    assert "1,234 frames at 50 frames/s; per second, MPJVE is 339 mm/s and MPJAE nan mm/s² on average." in text
+    assert "SYNTHETIC" not in text
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown"])
+def test_synthetic_numbers_say_so(form):
+    if form == "markdown":
+        text = results_file.markdown(SCORES, SYNTHETIC, "S9")
+    else:
+        console = Console(width=80, file=io.StringIO())
+        results_file.show(console, SCORES, SYNTHETIC, "S9")
+        text = console.file.getvalue()
+        assert "60.1 " in text
+        assert "6.79 " in text
+    assert "SYNTHETIC motion: these numbers say nothing about real people. made-up motion, S9." in text

@@ -1,0 +1,155 @@
+"""BVH files, read back by the project's own reader and by an evaluator that shares nothing with it."""
+
+import numpy as np
+import pytest
+from helpers import oracles
+from scipy.spatial.transform import Rotation
+
+from data_prep import bvh
+from data_prep.formats import bvh as bvh_file
+from jaxpose.export.bvh import bvh as to_bvh
+from jaxpose.export.bvh import euler_zxy, mean_skeleton
+from jaxpose.export.motion import Motion, y_up
+from jaxpose.runtime.errors import InputError
+from jaxpose.skeleton import COCO_17, H36M_17, Skeleton
+
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+FRAMES = 30
+BENT = Skeleton("bent", ("a b", "{", "é  d"), (-1, 0, 1))
+
+
+@pytest.fixture(scope="module")
+def motion():
+    """A body with bones of constant length that turns and swings its limbs, in camera space."""
+    random = np.random.default_rng(0)
+    offsets = random.normal(size=(17, 3)) * 0.3
+    for left, right in zip(H36M_17.left, H36M_17.right, strict=True):
+        offsets[right] = offsets[left] * [-1, 1, 1]
+    time = np.linspace(0, 1, FRAMES)[:, None, None]
+    vectors = np.sin(2 * np.pi * (time + random.uniform(size=(1, 17, 3))))
+    vectors[:, 0] = time[:, 0] * [0, 9, 0]  # a turn and a half
+    turns = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_quat()[:, [3, 0, 1, 2]].reshape(FRAMES, 17, 4)
+    frames = zip(turns, np.linspace([0, 0, 4], [2, 1, 5], FRAMES), strict=True)
+    poses = [oracles.forward_kinematics(turn, offsets, root, H36M_17.parents) for turn, root in frames]
+    return Motion("1", np.array(poses, np.float32), H36M_17, 29.97)
+
+
+def evaluated(text):
+    """Positions (T, 3) by joint of a BVH file, with matrices written out."""
+    head, motion = text.split("MOTION\n")
+    stack, joints, width = [], [], 0
+    for words in (line.split() for line in head.splitlines()):
+        if words[0] in ("ROOT", "JOINT", "End"):
+            joints.append([" ".join(words[1:]), stack[-1] if stack else None, None, width])
+            stack.append(len(joints) - 1)
+        elif words[0] == "OFFSET":
+            joints[-1][2] = np.array(words[1:], float)
+        elif words[0] == "CHANNELS":
+            width += int(words[1])
+        elif words[0] == "}":
+            stack.pop()
+    _, _, *rows = motion.splitlines()
+    found = {}
+    for row in (np.array(line.split(), float) for line in rows):
+        places, frames = [], []
+        for name, parent, offset, column in joints:
+            place, frame = row[:3], np.eye(3)
+            if places:
+                place, frame = places[parent] + frames[parent] @ offset, frames[parent]
+            if name != "Site":
+                angles = np.deg2rad(row[column + 3 * (not places) :][:3])
+                for axis, angle in zip(("001", "100", "010"), angles, strict=True):  # z, x, y
+                    vector = np.sin(angle / 2) * np.array([*axis], float)
+                    frame = frame @ oracles.quaternion_matrix([np.cos(angle / 2), *vector])
+                found.setdefault(name, []).append(place)
+            places.append(place)
+            frames.append(frame)
+    return {name: np.array(places) for name, places in found.items()}
+
+
+def test_positions_come_back(motion):
+    text = to_bvh(motion).decode()
+    capture = bvh_file.read(text.encode(), "walk.bvh")
+    assert capture.fps == 29.97
+    names = [joint.name for joint in capture.joints]
+    own = bvh_file.forward_kinematics(capture)[:, [names.index(joint) for joint in H36M_17.joints]]
+    np.testing.assert_allclose(own, y_up(motion), atol=1e-4)
+    independent = evaluated(text)
+    np.testing.assert_allclose(np.stack([independent[j] for j in H36M_17.joints], axis=1), own, atol=1e-5)
+    prepared = bvh.world_17(capture, {joint: [joint] for joint in H36M_17.joints}, 1.0, "y", "walk.bvh")
+    np.testing.assert_allclose(prepared[..., 2], -motion.positions[..., 1], atol=1e-4)  # what is up stays up
+    assert np.abs(np.diff(capture.motion, axis=0)).max() <= 180
+
+
+def test_the_rest_pose_is_a_t_pose_of_median_bones(motion):
+    joints = {joint.name: joint for joint in bvh_file.read(to_bvh(motion), "walk.bvh").joints}
+    length = {
+        H36M_17.joints[child]: np.linalg.norm(motion.positions[0, child] - motion.positions[0, parent])
+        for parent, child in H36M_17.bones
+    }
+    for name, direction in (
+        ("left_elbow", [1, 0, 0]), ("right_wrist", [-1, 0, 0]), ("left_hip", [1, 0, 0]), ("right_hip", [-1, 0, 0]),
+        ("left_ankle", [0, -1, 0]), ("right_knee", [0, -1, 0]), ("thorax", [0, 1, 0]), ("head", [0, 1, 0]),
+    ):  # fmt: skip
+        np.testing.assert_allclose(joints[name].offset, length[name] * np.array(direction), atol=2e-6)
+        assert len(joints[name].channels) == 3
+    assert joints["pelvis"].channels == (0, 1, 2, 5, 3, 4)  # x, y, z, then about z, x, y
+    np.testing.assert_array_equal(joints["thorax_to_left_shoulder"].offset, 0)
+    np.testing.assert_allclose(joints["left_wrist_end"].offset, joints["left_wrist"].offset / 10, atol=1e-6)
+
+
+def test_bones_that_change_are_of_median_length_and_point_where_they_did(motion):
+    random = np.random.default_rng(1)
+    swollen = motion.positions * random.uniform(0.8, 1.2, (FRAMES, 1, 1)).astype(np.float32)
+    found = evaluated(to_bvh(motion._replace(positions=swollen, space="world")).decode())
+    wanted = y_up(motion._replace(positions=swollen, space="world"))
+    lengths = np.linalg.norm(mean_skeleton(wanted, H36M_17), axis=-1)
+    for parent, child in H36M_17.bones:
+        bones = wanted[:, child] - wanted[:, parent]
+        size = np.linalg.norm(bones, axis=-1, keepdims=True)
+        assert lengths[child] == pytest.approx(np.median(size), rel=1e-5)
+        have = found[H36M_17.joints[child]] - found[H36M_17.joints[parent]]
+        np.testing.assert_allclose(have, bones / size * lengths[child], atol=1e-4)
+
+
+def test_other_skeletons_rest_as_in_their_first_frame_and_names_are_made_plain():
+    positions = np.random.default_rng(2).normal(size=(3, 3, 3)).astype(np.float32)
+    text = to_bvh(Motion("1", positions, BENT, 50.0)).decode()
+    capture = bvh_file.read(text.encode(), "bent.bvh")
+    assert [joint.name for joint in capture.joints] == ["a_b", "_", "é_d", "é_d_end"]
+    np.testing.assert_allclose(capture.motion[0, 3:], 0, atol=1e-3)
+    first = bvh_file.forward_kinematics(capture)[0, :3]
+    bones, wanted = np.diff(first, axis=0), np.diff(y_up(Motion("1", positions, BENT, 50.0))[0], axis=0)
+    np.testing.assert_allclose(np.cross(bones, wanted), 0, atol=1e-4)
+
+
+def test_one_joint_in_one_frame():
+    motion = Motion("1", np.float32([[[1, 2, 3]]]), Skeleton("point", ("a",), (-1,)), 50.0)
+    capture = bvh_file.read(to_bvh(motion), "point.bvh")
+    np.testing.assert_allclose(capture.motion, [[1, -2, -3, 0, 0, 0]], atol=1e-6)
+
+
+def test_several_trees_are_refused():
+    motion = Motion("1", np.zeros((1, 17, 3), np.float32), COCO_17, 50.0)
+    with pytest.raises(InputError, match="coco_17 is several trees, a BVH file holds one; choose another format"):
+        to_bvh(motion)
+
+
+@pytest.mark.parametrize("tilt", [0.0, 80.0, 90.0, 100.0, -90.0])
+def test_euler_angles_are_those_of_the_matrices_and_continuous(tilt):
+    time = np.linspace(0, 1, 60)
+    smooth = np.stack([30 * np.sin(9 * time), tilt * np.sin(7 * time), 900 * time], axis=-1)
+    matrices = Rotation.from_euler("ZXY", smooth, degrees=True).as_matrix()
+    found = euler_zxy(matrices[:, None])[:, 0]
+    np.testing.assert_allclose(Rotation.from_euler("ZXY", found).as_matrix(), matrices, atol=1e-12)
+    if abs(tilt) < 90:
+        np.testing.assert_allclose(np.rad2deg(found), smooth, atol=1e-9)
+    assert np.abs(np.diff(found, axis=0)).max() <= np.pi
+
+
+def test_euler_angles_where_two_axes_are_one():
+    for angles in ([20, 90, 30], [-150, -90, 70], [0, 90, 0], [180, 0, 180]):
+        matrix = Rotation.from_euler("ZXY", angles, degrees=True).as_matrix()
+        np.testing.assert_allclose(
+            Rotation.from_euler("ZXY", euler_zxy(matrix[None])[0]).as_matrix(), matrix, atol=1e-9
+        )

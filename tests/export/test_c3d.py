@@ -1,0 +1,70 @@
+"""C3D files, read back by a package other than the one that writes them, and their bytes as c3d.org describes them."""
+
+import struct
+import sys
+
+import numpy as np
+import pytest
+
+from jaxpose.export.c3d import c3d
+from jaxpose.export.motion import Motion, z_up
+from jaxpose.runtime.errors import InputError
+from jaxpose.skeleton import HUMANEVA_15, layout
+
+ezc3d = pytest.importorskip("ezc3d", reason="ezc3d, of the extra test, is not installed")
+pytest.importorskip("c3d", reason="c3d is not installed")
+
+
+def make(frames=5, **fields):
+    positions = np.random.default_rng(0).normal(size=(frames, 15, 3)).astype(np.float32)
+    return Motion("1", positions, HUMANEVA_15, 29.97)._replace(**fields)
+
+
+@pytest.mark.parametrize(("frames", "space", "start"), [(5, "camera", 0), (1, "world", 99)])
+def test_read_by_another_package(tmp_path, frames, space, start):
+    motion = make(frames, space=space, start=start)
+    (tmp_path / "a.c3d").write_bytes(c3d(motion))
+    file = ezc3d.c3d(str(tmp_path / "a.c3d"))
+    np.testing.assert_allclose(file["data"]["points"][:3].T / 1000, z_up(motion), atol=1e-6)
+    header, points = file["header"]["points"], file["parameters"]["POINT"]
+    assert header["size"] == 15
+    assert header["frame_rate"] == pytest.approx(29.97)
+    assert (header["first_frame"], header["last_frame"]) == (start, start + frames - 1)  # ezc3d counts from zero
+    assert points["LABELS"]["value"] == list(HUMANEVA_15.joints)
+    assert [points[key]["value"][0] for key in ("UNITS", "X_SCREEN", "Y_SCREEN")] == ["mm", "+X", "+Z"]
+    assert points["RATE"]["value"][0] == pytest.approx(29.97)
+    assert points["SCALE"]["value"][0] == pytest.approx(-1000 * np.abs(motion.positions).max() / 32000)
+
+
+def test_filled_joints_were_seen_by_no_camera():
+    """The fourth number of a point: seven bits of cameras above eight of residual, both zero if it was filled."""
+    filled = np.random.default_rng(1).random((5, 15)) < 0.5
+    motion = make(filled=filled)
+    content = c3d(motion)
+    parameters, magic, joints, samples, first, last = struct.unpack("<BBHHHH", content[:10])
+    assert (parameters, magic, joints, samples, first, last) == (2, 0x50, 15, 0, 1, 5)
+    (block,) = struct.unpack("<H", content[16:18])
+    (rate,) = struct.unpack("<f", content[20:24])
+    assert rate == pytest.approx(29.97)
+    numbers = np.frombuffer(content, "<f4", 5 * 15 * 4, offset=512 * (block - 1)).reshape(5, 15, 4)
+    np.testing.assert_allclose(numbers[..., :3] / 1000, z_up(motion), atol=1e-6)
+    words = numbers[..., 3].astype(int)
+    np.testing.assert_array_equal(words >> 8, ~filled)
+    np.testing.assert_array_equal(words & 0xFF, 0)
+
+
+def test_names_are_ascii_and_different(tmp_path):
+    odd = HUMANEVA_15.__class__("odd", ("a b", "Hüfte", "Häfte"), (-1, 0, 1))
+    motion = Motion("1", np.zeros((2, 3, 3), np.float32), odd, 50.0)
+    (tmp_path / "a.c3d").write_bytes(c3d(motion))
+    labels = ezc3d.c3d(str(tmp_path / "a.c3d"))["parameters"]["POINT"]["LABELS"]["value"]
+    assert labels == ["a_b", "H_fte", "H_fte-2"]
+
+
+def test_too_many_joints_and_no_package_are_refused(monkeypatch):
+    many = layout("many", 256, [], [])
+    with pytest.raises(InputError, match="a C3D file holds 255 joints, not 256; choose another format"):
+        c3d(Motion("1", np.zeros((1, 256, 3), np.float32), many, 50.0))
+    monkeypatch.setitem(sys.modules, "c3d", None)
+    with pytest.raises(InputError, match=r"take the package c3d; pip install 'jaxpose\[c3d\]'"):
+        c3d(make())

@@ -1,0 +1,253 @@
+"""Keypoints alone are lifted as evaluation lifts them; what is missing, mapped or resampled does what it says."""
+
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+from helpers.samples import DESCRIPTION, make_track
+
+import jaxpose
+from jaxpose.keypoints.detections import Detections
+from jaxpose.keypoints.layouts import HALPE_26, conversion
+from jaxpose.kinematics import mirror
+from jaxpose.lifting import lift, preprocess
+from jaxpose.runs.trained import TrainedModel
+from jaxpose.runtime.devices import data_mesh
+from jaxpose.runtime.errors import InputError
+from jaxpose.skeleton import COCO_17, H36M_17, layout
+from jaxpose.training import setup
+from jaxpose.training.config import Config
+
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+IMAGE = {"width": 1000, "height": 1000}
+
+
+def untrained(description):
+    description = description._replace(fps=50.0, extent=0.6)
+    config = Config(filter_widths=(3,), channels=8, batch_size=8)
+    variables = setup.init(setup.build_recipe(config, description, 65), jax.random.key(3)).variables
+    return TrainedModel("run", config, description, setup.build_model(config, description), variables, data_mesh())
+
+
+@pytest.fixture(scope="module")
+def lifter():
+    """An untrained network of Human3.6M's joints, 50 frames a second."""
+    return untrained(DESCRIPTION)
+
+
+def person(keypoints, layout=H36M_17, fps=50.0, frames=None):
+    keypoints = np.float32(keypoints)
+    if keypoints.shape[2] == 2:
+        keypoints = np.concatenate([keypoints, np.full_like(keypoints[..., :1], 0.9)], axis=-1)
+    frames = np.arange(len(keypoints)) if frames is None else np.asarray(frames)
+    return Detections("ann", frames, keypoints, layout, 1000, 1000, fps)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 40])
+def test_tracks_of_any_length_are_lifted_as_in_evaluation(lifter, frames):
+    track = make_track(frames=frames)
+    expected = lifter.lift(lifter.join([track]))
+    lifted = jaxpose.lift(track.keypoints_2d, lifter, layout="h36m_17", **IMAGE)
+    np.testing.assert_allclose(lifted, expected, atol=1e-6)
+    assert lifted.dtype == np.float32
+
+
+def test_a_mirrored_video_gives_mirrored_poses(lifter):
+    keypoints = make_track().keypoints_2d
+    turned = np.asarray(mirror(keypoints - np.float32([500, 0]), H36M_17)) + np.float32([500, 0])
+    lifted, other = (jaxpose.lift(k, lifter, layout="h36m_17", **IMAGE) for k in (keypoints, turned))
+    np.testing.assert_allclose(mirror(lifted, H36M_17), other, atol=1e-5)
+
+
+def test_other_layouts_are_mapped(lifter):
+    keypoints = np.random.default_rng(0).uniform(100, 900, (5, 26, 2)).astype(np.float32)
+    lifted = jaxpose.lift(keypoints, lifter, layout="Halpe 26", **IMAGE)
+    mapped = jaxpose.lift(conversion(HALPE_26, H36M_17) @ keypoints, lifter, layout=H36M_17, **IMAGE)
+    np.testing.assert_allclose(lifted, mapped, atol=1e-6)
+
+
+def test_gaps_are_interpolated_flagged_and_told(lifter):
+    keypoints = make_track(frames=10).keypoints_2d
+    line = keypoints[2:3] + (keypoints[8:9] - keypoints[2:3]) * np.arange(7)[:, None, None] / 6
+    straight = np.concatenate([keypoints[:2], line, keypoints[9:]])
+    frames = [10, 11, 12, 18, 19]
+    found, (note,) = lift.lift_person(person(straight[np.array(frames) - 10], frames=frames), lifter)
+    whole, notes = lift.lift_person(person(straight), lifter)
+    np.testing.assert_allclose(found.positions, whole.positions, atol=1e-5)
+    np.testing.assert_array_equal(
+        found.filled, np.repeat((np.arange(10) > 2) & (np.arange(10) < 8), 17).reshape(10, 17)
+    )
+    assert (found.start, found.fps, found.name, found.space) == (10, 50.0, "ann", "camera")
+    assert note == ("track ann: 50.0% of the keypoints were not seen and are interpolated; the longest gap is 5 frames "
+                    "(0.1 s), of pelvis")  # fmt: skip
+    assert not notes
+    assert not whole.filled.any()
+
+
+def test_a_single_keypoint_marks_the_joints_that_it_makes():
+    keypoints = np.random.default_rng(0).uniform(100, 900, (30, 17, 3))
+    keypoints[..., 2] = 0.8
+    keypoints[3, COCO_17.index("left_hip"), 2] = 0.2
+    keypoints[5:, COCO_17.index("left_ear"), 2] = 0  # which Human3.6M's joints do not need
+    prepared = preprocess.preprocess(person(keypoints, COCO_17), H36M_17, min_confidence=0.3)
+    marked = {(int(t), H36M_17.joints[j]) for t, j in np.argwhere(prepared.filled)}
+    assert marked == {(3, "left_hip"), (3, "pelvis"), (3, "spine")}
+    hip = COCO_17.index("left_hip")
+    np.testing.assert_allclose(prepared.keypoints[3, H36M_17.index("left_hip"), :2],
+                               (keypoints[2, hip, :2] + keypoints[4, hip, :2]) / 2, rtol=1e-5)  # fmt: skip
+    np.testing.assert_allclose(prepared.keypoints[3, [4, 0, 1], 2], [0, 0.4, 0.8], atol=1e-6)
+    assert prepared.notes[0].startswith("track ann: 0.2% of the keypoints were not seen")
+
+
+def test_a_long_gap_is_called_a_guess():
+    keypoints = make_track(frames=2).keypoints_2d
+    (note,) = preprocess.preprocess(person(keypoints, frames=[0, 27]), H36M_17).notes
+    assert note.endswith("the longest gap is 26 frames (0.5 s), of pelvis: longer than 0.5 s, a guess")
+
+
+def test_in_profile_the_near_eye_stands_for_both():
+    keypoints = np.random.default_rng(0).uniform(100, 900, (4, 17, 3))
+    keypoints[:, COCO_17.index("right_eye"), 2] = 0
+    prepared = preprocess.preprocess(person(keypoints, COCO_17), H36M_17)
+    head = H36M_17.index("head")
+    np.testing.assert_allclose(prepared.keypoints[:, head], keypoints[:, COCO_17.index("left_eye")], rtol=1e-5)
+    assert prepared.filled[:, head].all()
+    assert not np.delete(prepared.filled, head, axis=1).any()
+
+
+def test_joints_that_are_never_seen_are_named(lifter):
+    keypoints = make_track(frames=4).keypoints_2d.copy()
+    keypoints[:, H36M_17.index("left_knee")] = np.nan
+    with pytest.raises(InputError, match="track keypoints: left_knee never seen; a pose cannot be lifted without"):
+        jaxpose.lift(keypoints, lifter, layout="h36m_17", **IMAGE)
+    dim = person(make_track(frames=4).keypoints_2d)
+    with pytest.raises(InputError, match=r"pelvis, .* never seen with a confidence above 0\.95"):
+        preprocess.preprocess(dim, H36M_17, min_confidence=0.95)
+
+
+def test_models_with_a_confidence_are_given_it():
+    lifter = untrained(DESCRIPTION._replace(channels=3))
+    keypoints = person(make_track(frames=5).keypoints_2d).keypoints
+    brighter = keypoints * np.float32([1, 1, 6])
+    lifted = jaxpose.lift(keypoints, lifter, layout="h36m_17", **IMAGE)
+    full = jaxpose.lift(np.minimum(brighter, [10_000, 10_000, 1]), lifter, layout="h36m_17", **IMAGE)
+    assert np.abs(lifted - full).max() > 1e-4
+    np.testing.assert_array_equal(full, jaxpose.lift(brighter, lifter, layout="h36m_17", **IMAGE))
+
+
+@pytest.mark.parametrize("fps", [25.0, 29.97, 60.0, 240.0])
+def test_other_frame_rates_are_resampled_and_back(lifter, fps, monkeypatch):
+    """The network sees the motion at its own rate, and the poses are those of the video's frames."""
+    random = np.random.default_rng(0)
+    middle, phase = random.uniform(300, 700, (17, 2)), random.uniform(0, 6, (17, 2))
+
+    def keypoints(fps, seconds):
+        time = np.arange(round(fps * seconds))[:, None, None] / fps
+        return np.float32(middle + 30 * np.sin(2 * np.pi * 0.7 * time + phase))
+
+    def flat_poses(self, data):  # a network whose poses are its input
+        seen = keypoints(50, 2) / 500 - 1
+        np.testing.assert_allclose(data.keypoints[25:75], seen[25:75], atol=2e-4)
+        return np.pad(data.keypoints, [(0, 0), (0, 0), (0, 1)])
+
+    monkeypatch.setattr(TrainedModel, "lift", flat_poses)
+    lifted = jaxpose.lift(keypoints(fps, 2), lifter, layout="h36m_17", fps=fps, **IMAGE)
+    expected = keypoints(fps, 2) / 500 - 1
+    inside = slice(round(fps / 2), -round(fps / 2))
+    assert lifted.shape == (round(fps * 2), 17, 3)
+    np.testing.assert_allclose(lifted[inside, :, :2], expected[inside], atol=4e-4)
+    np.testing.assert_allclose(lifted[..., :2], expected, atol=0.02)  # at the ends, what is beyond them is guessed
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+@pytest.mark.parametrize("fps", [7.0, 23.976, 120.0])
+def test_short_tracks_keep_their_length_at_any_rate(lifter, frames, fps, monkeypatch):
+    monkeypatch.setattr(TrainedModel, "lift", lambda self, data: np.asarray(data.poses))
+    motion, _ = lift.lift_person(person(make_track(frames=frames).keypoints_2d, fps=fps), lifter)
+    assert motion.positions.shape == (frames, 17, 3)
+
+
+def test_joints_of_an_unknown_layout_are_marked_together():
+    own = layout("mine", 4, [0], [1])
+    filled = np.zeros((3, 4), bool)
+    filled[1, 2] = True
+    marked = lift._joints_filled(filled, own, H36M_17)
+    np.testing.assert_array_equal(marked, np.repeat([[False], [True], [False]], 17, axis=1))
+
+
+def test_a_run_may_have_a_layout_of_its_own():
+    own = layout("mine", 4, [0], [1])
+    lifter = untrained(DESCRIPTION._replace(layout=own))
+    keypoints = np.tile([[[100.0, 100], [700, 100], [100, 700], [700, 700]]], (3, 1, 1))
+    assert jaxpose.lift(keypoints, lifter, layout="mine", **IMAGE).shape == (3, 17, 3)
+    with pytest.raises(InputError, match="the run takes mine keypoints: no map from skeleton 'coco_17' to 'mine'"):
+        jaxpose.lift(np.full((3, 17, 2), 300.0), lifter, layout="coco", **IMAGE)
+
+
+def test_an_older_run_is_taken_for_fifty_frames_a_second(lifter):
+    assert lift.training_fps(lifter._replace(description=DESCRIPTION)) == 50
+    assert lift.training_fps(lifter._replace(description=DESCRIPTION._replace(fps=60.0))) == 60
+
+
+@pytest.mark.parametrize(
+    ("keypoints", "named", "fault"),
+    [
+        (
+            np.zeros((5, 34)),
+            "coco",
+            r"keypoints are float64 of shape \(5, 34\); they must be numbers, \(T, K, 2 or 3\)",
+        ),
+        (np.zeros((0, 17, 2)), "coco", "keypoints are float64 of shape"),
+        (np.full((5, 17, 2), "a"), "coco", "keypoints are <U1 of shape"),
+        (np.full((5, 16, 2), 300), "coco", "keypoints has 16 keypoints, but coco_17 17"),
+        (np.full((5, 17, 2), 0.5), "coco", "no coordinate is greater than 0.5"),
+        (np.full((5, 17, 2), np.inf), "coco", "coordinates up to inf"),
+        (np.full((5, 17, 2), 300), "mpii", "there is no layout 'mpii'; known: h36m_17"),
+    ],
+)
+def test_bad_input_is_named(lifter, keypoints, named, fault):
+    with pytest.raises(InputError, match=fault):
+        jaxpose.lift(keypoints, lifter, layout=named, **IMAGE)
+
+
+def test_a_wrong_size_of_the_image_is_suspected():
+    found = person(make_track(frames=3).keypoints_2d)._replace(width=300, height=200)
+    (note,) = preprocess.preprocess(found, H36M_17).notes
+    assert note.endswith("of the keypoints lie outside the image of 300 x 200 pixels; is that its size?")
+
+
+def test_people_of_another_size_are_told_of_and_cropped_to_the_usual_one(lifter):
+    """Cropped, the same person anywhere in any image gives the same poses."""
+    keypoints = make_track(frames=20).keypoints_2d
+    away = keypoints * np.float32(0.2) + np.float32([1500, 40])
+    size = {"width": 1920, "height": 1080}
+    with pytest.warns(UserWarning, match=r"takes up 0\.\d\d of the image's width, .* training 0\.60; .*--crop"):
+        plain = jaxpose.lift(away, lifter, layout="h36m_17", **size)
+    near, far = (
+        jaxpose.lift(k, lifter, layout="h36m_17", crop=True, **image) for k, image in ((keypoints, IMAGE), (away, size))
+    )
+    np.testing.assert_allclose(far, near, atol=1e-4)
+    assert np.abs(plain - near).max() > 0.01
+
+
+def test_the_window_is_about_the_person_as_large_as_usual():
+    random = np.random.default_rng(0)
+    keypoints = random.uniform(200, 300, (9, 17, 3))
+    keypoints[4] += 5000  # a detector's blunder does not move the window
+    moved, side = preprocess.cropped(keypoints, 0.4)
+    box = np.sort(np.delete(moved, 4, axis=0)[..., :2], axis=1)
+    assert np.median((box[:, -1] - box[:, 0]).max(axis=-1)) / side == pytest.approx(0.4, abs=0.01)
+    np.testing.assert_allclose((box[:, 0] + box[:, -1]).mean(axis=0) / 2, side / 2, atol=5)
+    np.testing.assert_array_equal(moved[..., 2], keypoints[..., 2])
+    assert preprocess.cropped(np.zeros((1, 17, 2)), 0.5)[1] == 2  # all keypoints in one place
+
+
+def test_importing_jaxpose_stays_light():
+    """`lift` is there without the trainer's libraries, until it is asked for."""
+    code = "import sys, jaxpose; assert 'lift' in dir(jaxpose) + jaxpose.__all__; assert 'orbax' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert jaxpose.lift is lift.lift
+    with pytest.raises(AttributeError, match="module 'jaxpose' has no attribute 'lower'"):
+        _ = jaxpose.lower

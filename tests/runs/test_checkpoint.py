@@ -1,0 +1,192 @@
+"""What is restored is what was saved; what is damaged is named and passed over; what does not fit is refused."""
+
+import shutil
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers.samples import DESCRIPTION, make_track
+
+from jaxpose.data.windows import pack
+from jaxpose.runs import checkpoint, checksums
+from jaxpose.runtime.errors import InputError
+from jaxpose.training import loop, setup
+from jaxpose.training.config import Config
+
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
+
+def state_of(seed=0, **settings):
+    config = Config(**{"filter_widths": (3,), "channels": 8, "batch_size": 4} | settings)
+    data = pack([make_track(frames=10)])
+    recipe = setup.build_recipe(config, DESCRIPTION, 10)
+    return recipe, data, setup.init(recipe, jax.random.key(seed))
+
+
+def write(run, states, **options):
+    with checkpoint.open_checkpoints(run, **options) as checkpoints:
+        for step, (state, *error) in states.items():
+            checkpoint.save(checkpoints, step, state, *error)
+
+
+def test_round_trip_into_a_differently_seeded_state(tmp_path):
+    _, _, state = state_of(seed=1)
+    write(tmp_path, {3: [state]})
+    restored = checkpoint.load(tmp_path, state_of(seed=2)[2])
+    chex.assert_trees_all_equal(restored, state)
+    assert jax.random.key_data(restored.key).tolist() == jax.random.key_data(state.key).tolist()
+
+
+def test_some_fields_alone_are_restored_to_the_host(tmp_path):
+    _, _, state = state_of()
+    write(tmp_path, {3: [state]})
+    shapes = jax.eval_shape(lambda: state.variables)
+    loaded = checkpoint.load(tmp_path, shapes)
+    assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(loaded))
+    chex.assert_trees_all_equal(loaded, state.variables)
+
+
+def test_what_is_saved_survives_the_donation_of_the_state(tmp_path):
+    recipe, data, state = state_of()
+    expected = jax.tree.map(jnp.copy, state)
+    with checkpoint.open_checkpoints(tmp_path) as checkpoints:
+        checkpoint.save(checkpoints, 0, state)
+        for _ in loop.run(state, recipe, data, jnp.arange(10), until=20, steps_per_call=20):
+            pass
+    chex.assert_trees_all_equal(checkpoint.load(tmp_path, expected), expected)
+
+
+def test_the_latest_are_kept_and_a_step_is_saved_once(tmp_path):
+    _, _, state = state_of()
+    with checkpoint.open_checkpoints(tmp_path) as checkpoints:
+        for step in (1, 2, 3, 3):
+            checkpoint.save(checkpoints, step, state)
+    assert checkpoint.steps(tmp_path) == [2, 3]
+    write(tmp_path, {}, after=2)
+    assert checkpoint.steps(tmp_path) == [2]
+
+
+def test_the_best_is_kept_beside_the_last(tmp_path):
+    states = {step: state_of(seed=step)[2] for step in range(1, 7)}
+    errors = {1: 0.3, 2: 0.1, 3: 0.2, 5: 0.4}  # 4 and 6 lie within an epoch
+    write(tmp_path, {step: [state, errors.get(step)] for step, state in states.items()})
+    assert checkpoint.steps(tmp_path) == [2, 5, 6]
+    for which, step in (("best", 2), ("last", 6)):
+        chex.assert_trees_all_equal(checkpoint.load(tmp_path, states[1], which), states[step])
+    with checkpoint.open_checkpoints(tmp_path) as checkpoints:  # the error of a step may come later
+        checkpoint.save(checkpoints, 6, states[6], 0.05)
+    chex.assert_trees_all_equal(checkpoint.load(tmp_path, states[1], "best"), states[6])
+
+
+def test_without_a_validation_split_there_is_no_best(tmp_path):
+    _, _, state = state_of()
+    write(tmp_path, {1: [state]})
+    with pytest.raises(InputError, match="has no best checkpoint; train with --validation-split, or take the last one"):
+        checkpoint.load(tmp_path, state, "best")
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("damage", [flip, cut, lambda path: path.unlink()], ids=["flipped", "cut", "missing"])
+def test_every_damaged_file_is_named_and_the_checkpoint_before_is_used(tmp_path, damage, capsys):
+    whole, good, bad = tmp_path / "whole", state_of(seed=1)[2], state_of(seed=2)[2]
+    write(whole, {1: [good, 0.1], 2: [bad, 0.2]})
+    run = tmp_path / "run"
+    for number, file in enumerate(sorted(path for path in (whole / "checkpoints" / "2").rglob("*") if path.is_file())):
+        shutil.rmtree(run, ignore_errors=True)
+        shutil.copytree(whole, run)
+        path = run / file.relative_to(whole)
+        damage(path)
+        loaded = checkpoint.load(run, jax.eval_shape(lambda: bad.variables))
+        error = capsys.readouterr().err
+        if path.parent == run / "checkpoints" / "2" and not error:  # a note about it; all that was saved is there
+            chex.assert_trees_all_equal(loaded, bad.variables)
+            write(run, {3: [good]})
+            continue
+        assert error.startswith(f"warning: {path} is "), number
+        assert error.endswith("; going back to an earlier checkpoint\n")
+        chex.assert_trees_all_equal(loaded, good.variables)
+
+
+def test_if_all_are_damaged_nothing_is_loaded(tmp_path, capsys):
+    _, _, state = state_of()
+    write(tmp_path, {1: [state], 2: [state]})
+    for step in (1, 2):
+        flip(tmp_path / "checkpoints" / str(step) / "default" / "_METADATA")
+    with pytest.raises(InputError, match=r"checkpoints/1/default/_METADATA is damaged .* holds no good checkpoint"):
+        checkpoint.load(tmp_path, state)
+    assert "checkpoints/2/default/_METADATA is damaged" in capsys.readouterr().err
+
+
+def test_without_checksums_what_cannot_be_read_is_named_too(tmp_path, capsys):
+    """As older versions wrote them."""
+    states = [state_of(seed=seed)[2] for seed in (1, 2)]
+    write(tmp_path, {step: [state] for step, state in enumerate(states)})
+    for step in (0, 1):
+        (tmp_path / "checkpoints" / str(step) / checksums.CHECKSUMS).unlink()
+    chex.assert_trees_all_equal(checkpoint.load(tmp_path, states[0]), states[1])
+    cut(tmp_path / "checkpoints" / "1" / "default" / "_METADATA")
+    chex.assert_trees_all_equal(checkpoint.load(tmp_path, states[1]), states[0])
+    assert "checkpoints/1 cannot be read (" in capsys.readouterr().err
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    _, _, state = state_of()
+    write(tmp_path, {1: [state]})
+    half = tmp_path / "checkpoints" / "2.orbax-checkpoint-tmp"
+    half.mkdir()
+    assert checkpoint.steps(tmp_path) == [1]
+    write(tmp_path, {2: [state]})
+    assert not half.exists()
+
+
+def test_a_place_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "checkpoints").touch()
+    with pytest.raises(InputError, match=r"no checkpoint can be written in .*checkpoints \(.+\); those that are there"):
+        write(tmp_path, {1: [state_of()[2]]})
+
+
+def test_nothing_to_load_is_said(tmp_path):
+    with pytest.raises(InputError, match="holds no checkpoint; train first"):
+        checkpoint.load(tmp_path, state_of()[2])
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"channels": 16}, r"params/shrink/kernel is \(8, 51\) in the checkpoint, \(16, 51\) in the model"),
+        ({"filter_widths": (5,)}, r"params/expand/kernel is \(3, 34, 8\) in the checkpoint, \(5, 34, 8\) in the model"),
+        ({"filter_widths": (3, 3)}, r"params/pointwise_norm_1/scale is absent in the checkpoint"),
+    ],
+)
+def test_another_architecture_is_refused(tmp_path, settings, named):
+    write(tmp_path, {1: [state_of()[2]]})
+    other = state_of(**settings)[2]
+    for like in (other, other.variables):
+        with pytest.raises(InputError, match=f"is of another architecture than config.json describes: {named}"):
+            checkpoint.load(tmp_path, like, optional=("sums",) if like is other else ())
+
+
+def test_sums_of_other_terms_stay_as_they_are(tmp_path):
+    write(tmp_path, {1: [state_of()[2].replace(sums={})]})
+    _, _, state = state_of(seed=1, constraints={"velocity": 1.0}, clips=4)
+    loaded = checkpoint.load(tmp_path, state, optional=("sums",))
+    chex.assert_trees_all_equal(loaded.sums, state.sums)
+    chex.assert_trees_all_equal(loaded.params, state_of()[2].params)
+
+
+def test_a_state_is_not_made_of_weights_alone(tmp_path):
+    _, _, state = state_of()
+    write(tmp_path, {1: [state.variables]})
+    with pytest.raises(InputError, match="sums/steps is absent in the checkpoint"):
+        checkpoint.load(tmp_path, state)

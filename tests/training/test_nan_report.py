@@ -1,0 +1,92 @@
+"""Whose step was not finite, in which term and layer, and by which operation."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers.samples import DESCRIPTION, make_track
+
+from jaxpose.data.track import track_lengths
+from jaxpose.data.windows import pack, window_starts
+from jaxpose.training import nan_report, setup
+from jaxpose.training.config import Config
+
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+CONFIG = Config(
+    filter_widths=(3,), channels=8, batch_size=94, epochs=4, constraints={"velocity": 1.0}, ramp=(0.0, 1.0), clips=94
+)
+NAMES = ["S1/Walking/a", "S1/Sitting/b"]
+
+
+@pytest.fixture(scope="module")
+def problem():
+    tracks = [make_track(frames=frames, seed=frames) for frames in (30, 17)]
+    starts = window_starts(track_lengths(tracks), 1)
+    recipe = setup.build_recipe(CONFIG, DESCRIPTION, len(starts))
+    return setup.init(recipe, jax.random.key(0)), recipe, pack(tracks), jnp.asarray(starts)
+
+
+def test_the_batch_is_that_of_the_step(problem):
+    state, recipe, data, starts = problem
+    state, recipe, batch = nan_report.batch_of(state, recipe, data, starts, NAMES)
+    frames = [(name, frame) for name, count in zip(NAMES, (30, 17), strict=True) for frame in range(count)]
+    seen = zip(batch.tracks, batch.frame, batch.mirrored, strict=True)
+    assert sorted(seen) == sorted((*frame, mirrored) for frame in frames for mirrored in (False, True))
+    first = {"S1/Walking/a": 0, "S1/Sitting/b": 30}
+    for place in np.flatnonzero(~batch.mirrored)[:5]:
+        frame = first[batch.tracks[place]] + batch.frame[place]
+        np.testing.assert_array_equal(batch.poses[place, 0], data.poses[frame])
+    saved = nan_report.arrays(state, batch)
+    assert saved["step"] == 0
+    assert saved["keypoints"].shape == (94, 3, 17, 2)
+    assert saved["clip_poses"].shape == (94, 3, 17, 3)
+
+
+def explained(problem, data=None, **changes):
+    state, recipe, own, starts = problem
+    state, recipe, batch = nan_report.batch_of(
+        state.replace(**changes), recipe, own if data is None else data, starts, NAMES
+    )
+    return nan_report.explain(state, recipe, batch), lambda: nan_report.operation(state, recipe, batch)
+
+
+def test_a_keypoint_that_is_not_a_number(problem):
+    data = problem[2]
+    reasons, operation = explained(problem, data._replace(keypoints=data.keypoints.at[35, 4, 1].set(jnp.nan)))
+    assert "position is nan; velocity is nan; the first layer whose output is not finite is expand;" in reasons
+    assert "the largest of the keypoints inf in S1/Sitting/b about frame " in reasons
+    assert "the batch is of S1/" in reasons
+    assert re.search(r"nan.* at jaxpose/\S+\.py:\d+ \(", operation())
+
+
+def test_a_keypoint_far_too_large(problem):
+    data = problem[2]
+    reasons, _ = explained(problem, data._replace(keypoints=data.keypoints.at[3, 4, 1].set(1e30)))
+    assert "expand_norm" in reasons
+    assert "the largest of the keypoints 1e+30 in S1/Walking/a about frame " in reasons
+
+
+def test_weights_that_exploded(problem):
+    params = jax.tree.map(lambda leaf: leaf * 1e30, problem[0].params)
+    reasons, _ = explained(problem, params=params)
+    assert "not finite" in reasons
+    assert "the largest weight is 1e+30 in expand_norm/scale" in reasons or "e+3" in reasons
+
+
+def test_a_term_whose_gradient_is_not_finite(problem):
+    state, recipe, data, starts = problem
+
+    def constraints(predictions, clips, epoch):
+        rooted = jnp.sqrt(jnp.sum(0 * predictions))
+        return rooted, {"rooted": rooted}
+
+    recipe = recipe._replace(constraints=constraints)
+    reasons, _ = explained((state, recipe, data, starts))
+    assert reasons.startswith("the gradient of rooted is not finite, first in layer shrink; the largest weight is ")
+
+
+def test_a_finite_step_is_called_that(problem):
+    reasons, _ = explained(problem)
+    assert reasons.startswith("computed once more, outside the training program, everything is finite; ")
