@@ -1,17 +1,62 @@
-"""What every test shares: the CPU, no programs kept on disk, repeatable hypothesis examples, float64 on request."""
+"""What every test shares: the CPU, a compilation cache of the suite, memory given back, a limit on compilations.
 
+`tests/README.md` says how to run parts of the suite, and what to do when a test compiles too much.
+"""
+
+import ctypes
+import gc
 import os
+import sys
+
+from helpers.places import ROOT
 
 # Before jax is imported, here and in the processes that tests start.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # the suite never needs an accelerator
-os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "0"  # the user's cache is not the suite's
+# Nearly all of the suite's time is compilation. The user's own cache is not touched, and not read.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".pytest_cache" / "xla"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import jax
 import pytest
 from hypothesis import settings
 
+MOST_COMPILATIONS = 40
+"""Programs that a test may compile. Eager calls of JAX compile one for each operation and shape: jit the comparison."""
+
 settings.register_profile("jaxpose", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("jaxpose")
+
+
+compilations = 0
+
+
+@jax.monitoring.register_event_duration_secs_listener
+def count_compilation(event: str, seconds: float, **_: object) -> None:
+    """Count the programs that are compiled, or loaded from the cache."""
+    global compilations
+    compilations += event == "/jax/core/compile/backend_compile_duration"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Fail a test that compiles more than it may; `@pytest.mark.compilations(100)` allows one to."""
+    before = compilations
+    result = yield
+    mark = item.get_closest_marker("compilations")
+    allowed, found = mark.args[0] if mark else MOST_COMPILATIONS, compilations - before
+    if found > allowed:
+        pytest.fail(f"compiled {found} programs, {allowed} are allowed (see tests/README.md)", pytrace=False)
+    return result
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory_given_back():
+    """After each module, drop its compiled programs: a megabyte each, and thousands in the whole suite."""
+    yield
+    jax.clear_caches()
+    gc.collect()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)  # else the C library keeps the pages
 
 
 @pytest.fixture
