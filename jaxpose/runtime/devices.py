@@ -45,6 +45,21 @@ def keep_compiled() -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
+def cpu_compiler_options(level: int) -> dict[str, int]:
+    """Compiler options for a program that runs a few times: less optimisation where the program runs on a CPU.
+
+    Other compilers take no such level: XLA's for GPUs refuses any below 2. The result depends on
+    `jax.default_backend()`, which starts the backend: call it when a program is jitted, not while a module is imported.
+
+    Args:
+      level: LLVM's, 0 to 3.
+
+    Returns:
+      `compiler_options` of `jax.jit`; empty where JAX computes on anything but a CPU.
+    """
+    return {"xla_backend_optimization_level": level} if jax.default_backend() == "cpu" else {}
+
+
 def describe_devices() -> str:
     """What JAX computes on, in words: a GPU where JAX finds one."""
     devices = jax.devices()
