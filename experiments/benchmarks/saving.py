@@ -20,10 +20,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from experiments.benchmarks.cuda import HUMAN36M, motion
 from jaxpose.data.windows import window_starts
 from jaxpose.files.atomic import atomic_write_text
 from jaxpose.runs import checkpoint
+from jaxpose.runs.gpu_plan import HUMAN36M, motion
 from jaxpose.runtime.devices import replicate
 from jaxpose.training import loop, setup
 from jaxpose.training.config import PRESETS, Config

@@ -1,11 +1,11 @@
-"""The real training and evaluation calls, compiled for NVIDIA cards by XLA's GPU compiler, on a machine without one.
+"""Compile a JAX program for an NVIDIA card that need not exist, and read memory, work and traffic from the result.
 
 The compiler takes a description of the card in place of the card, and gives machine code, a memory plan and the
 optimised program, from which everything here is read. Nothing is executed. That needs the extra `cuda-aot`, which is
 the CUDA plugin of JAX and NVIDIA's assembler without any library, driver or GPU, and `jax_platforms` = "cpu".
 
-A training call is a loop over steps whose body the compiler counts once: its cost is that of one step. Three things
-only a GPU can tell: which tiles and libraries autotuning would choose for the products, their workspace, and the time.
+The body of a loop is counted once: the cost of a training call is that of one step. Three things only a GPU can tell:
+which tiles and libraries autotuning would choose for the products, their workspace, and the time.
 """
 
 import importlib.util
@@ -16,23 +16,11 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxpose.data.track import Description
-from jaxpose.data.windows import PackedTracks
-from jaxpose.evaluation import predict_tracks
-from jaxpose.models.ops import Precision
-from jaxpose.skeleton import H36M_17
-from jaxpose.training import loop, setup
-from jaxpose.training.config import Config
-
 Tree = TypeVar("Tree")
-
-HUMAN36M = Description("Human3.6M", False, H36M_17, H36M_17, 2, ("S1", "S5", "S6", "S7", "S8", "S9", "S11"))
-TRAIN_FRAMES, TRAIN_TRACKS = 1_559_752, 600  # S1, S5, S6, S7 and S8 at 50 Hz in four views
 
 USABLE = 0.75  # of a card's memory: what JAX takes by default (XLA_PYTHON_CLIENT_MEM_FRACTION)
 
@@ -51,7 +39,7 @@ class Card(NamedTuple):
     threads: int  # resident per processor
     memory: int  # bytes
     bandwidth: float  # bytes per second
-    peaks: Mapping[Precision, float]  # FLOP/s of matrix products, dense, at boost clock
+    peaks: Mapping[str, float]  # by precision, FLOP/s of matrix products, dense, at boost clock
 
 
 # The target descriptions of H100 and A100 are XLA's own (xla/backends/gpu/target_config/specs); the 2080 Ti, which has
@@ -109,7 +97,7 @@ class Plan(NamedTuple):
 
 
 def available() -> bool:
-    """Whether the CUDA plugin is installed; NVIDIA's assembler comes with the same extra."""
+    """True if the CUDA plugin is installed; NVIDIA's assembler comes with the same extra."""
     return importlib.util.find_spec("jax_cuda13_plugin") is not None
 
 
@@ -142,41 +130,6 @@ def card_mesh(card: Card, gpus: int = 1) -> Mesh:
     shape = f"1x1x{gpus}"  # partitions × processes × GPUs of each
     described = topologies.get_topology_desc(platform="cuda", target_config=target(card), topology=shape)
     return Mesh(np.asarray(described.devices), ("data",))
-
-
-def motion(key: jax.Array, frames: int, tracks: int) -> PackedTracks:
-    """Random numbers in the shape of that many frames of Human3.6M, cut into tracks of equal length."""
-    ends = (jnp.arange(1, tracks + 1) * (frames // tracks)).at[-1].set(frames)
-    keypoints, poses = jax.random.split(key)
-    return PackedTracks(
-        keypoints=jax.random.normal(keypoints, (frames, HUMAN36M.layout.num_joints, HUMAN36M.channels)),
-        poses=jax.random.normal(poses, (frames, HUMAN36M.skeleton.num_joints, 3)),
-        track=jnp.searchsorted(ends, jnp.arange(frames), side="right").astype(jnp.int32),
-        first=jnp.concatenate([jnp.zeros(1, jnp.int32), ends[:-1]]),
-        last=ends - 1,
-    )
-
-
-def training_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
-    """`loop.train_steps` as `python -m jaxpose.train` calls it, for all training frames of Human3.6M."""
-    recipe = setup.build_recipe(config, HUMAN36M, TRAIN_FRAMES // config.frames)._replace(mesh=mesh)
-    data = jax.eval_shape(lambda: motion(jax.random.key(0), TRAIN_FRAMES, TRAIN_TRACKS))
-    starts, order, steps = (
-        jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((recipe.windows,), (2 * recipe.windows,), ())
-    )
-    arguments = (setup.init.eval_shape(recipe, jax.random.key(0)), data, starts, order, steps)
-    return loop.train_steps.trace(*on_every_device(arguments, mesh), recipe)
-
-
-def evaluation_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
-    """The largest call of `predict_tracks.predict_tracks`, whatever the data."""
-    model = setup.build_model(config, HUMAN36M)
-    frames, windows = next(iter(predict_tracks.WINDOWS.items()))
-    shape = (windows * mesh.size, frames + sum(model.context), HUMAN36M.layout.num_joints, HUMAN36M.channels)
-    arguments = on_every_device(
-        (setup.variable_shapes(model, HUMAN36M), jax.ShapeDtypeStruct(shape, jnp.float32)), mesh
-    )
-    return predict_tracks._predict_windows.trace(model, *arguments, HUMAN36M, mesh, mirrored=True)
 
 
 def on_every_device(tree: Tree, mesh: Mesh) -> Tree:
@@ -224,13 +177,18 @@ def _cost(compiled: jax.stages.Compiled) -> Mapping[str, float]:
 
 
 _ARRAY = re.compile(r"%(\S+) = \(?(\w+)\[([\d,]*)\]")  # of a tuple, the first: a library call's second is workspace
+
 _FACTORS = re.compile(r" (?:dot|custom-call)\(%([^,)]+), %([^,)]+)")
+
 _CONTRACTED = re.compile(r'lhs_contracting_dim\w+"?[=:][{\[]([^}\]]*)')
+
 _PRECISION = re.compile(r'operand_precision"?[=:][{\[]"?(\w+)')
+
 _EXCHANGE = re.compile(
     r" = (.*?) (all-reduce|all-gather|reduce-scatter|(?:ragged-)?all-to-all|collective-permute|collective-broadcast)"
     r"(?:-start)?\("
 )
+
 _BYTES = {"f64": 8, "f32": 4, "bf16": 2, "f16": 2}
 
 
@@ -279,6 +237,6 @@ def tensor_core_types(dump: Path) -> frozenset[str]:
     return frozenset(kind for kernel in kernels for kind in re.findall(r"\bw?g?mma\.\S*\.f32\.(\w+)\.\1", kernel))
 
 
-def roofline(plan: Plan, card: Card, precision: Precision) -> float:
+def roofline(plan: Plan, card: Card, precision: str) -> float:
     """Seconds of one step at best: all products at the card's peak, all bytes at its bandwidth, both at once."""
     return max(plan.flops / card.peaks[precision], plan.bytes / card.bandwidth)
