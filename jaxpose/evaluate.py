@@ -25,7 +25,7 @@ from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol, choose, cut
 from jaxpose.evaluation.report_tables import Part
 from jaxpose.evaluation.track_errors import measure_tracks
 from jaxpose.files.atomic import atomic_write, atomic_write_text
-from jaxpose.runs.checkpoint import Which
+from jaxpose.runs import Which
 from jaxpose.runs.trained import load_fitting, open_run
 from jaxpose.runtime import tables
 from jaxpose.runtime.devices import keep_compiled

@@ -22,7 +22,7 @@ from jaxpose.keypoints import readers
 from jaxpose.keypoints.detections import Detections, Overrides
 from jaxpose.lifting.lift import USUAL_FPS, lift_person, named_layout, training_fps
 from jaxpose.rotations import quaternion_from_axis_angle, quaternion_multiply
-from jaxpose.runs.checkpoint import Which
+from jaxpose.runs import Which
 from jaxpose.runs.trained import TrainedModel, open_run
 from jaxpose.runtime.devices import keep_compiled
 from jaxpose.runtime.errors import InputError, cli_errors

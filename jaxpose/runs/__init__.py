@@ -1,6 +1,6 @@
-"""A run: its folder, its log and checkpoints, the job that fills it, the trained model opened."""
+"""A training run: its folder, log and checkpoints, the job that fills it, and the trained model read back."""
 
 from typing import Literal
 
 Which = Literal["last", "best"]
-"""The checkpoint of a run: the last one saved, or the best one by the validation error."""
+"""The last checkpoint, or the one with the smallest error on the validation split."""

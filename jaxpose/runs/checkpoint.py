@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
@@ -16,13 +16,11 @@ from jax.experimental.multihost_utils import sync_global_devices
 from orbax.checkpoint import checkpoint_managers as policies
 
 from jaxpose.files.guarded_read import read_json
+from jaxpose.runs import Which
 from jaxpose.runs.checksums import check_files, find_damage, write_checksums
 from jaxpose.runtime.errors import InputError, warn
 
 Tree = TypeVar("Tree")
-
-Which = Literal["last", "best"]
-"""The last checkpoint, or the one with the smallest error on the validation split."""
 
 
 @contextlib.contextmanager

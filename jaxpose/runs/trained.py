@@ -12,7 +12,7 @@ from jaxpose.data.load import load
 from jaxpose.data.track import Description, Track
 from jaxpose.data.windows import PackedTracks, pack
 from jaxpose.evaluation.predict_tracks import predict_tracks
-from jaxpose.runs import checkpoint
+from jaxpose.runs import Which, checkpoint
 from jaxpose.runs.folder import read_settings
 from jaxpose.runtime.devices import data_mesh, replicate
 from jaxpose.runtime.errors import InputError
@@ -39,7 +39,7 @@ class TrainedModel(NamedTuple):
         return predict_tracks(self.model, self.variables, frames, self.description, self.mesh, mirrored=mirrored)
 
 
-def open_run(run: Path, which: checkpoint.Which = "last") -> TrainedModel:
+def open_run(run: Path, which: Which = "last") -> TrainedModel:
     """The network of one of a run's checkpoints.
 
     Args:
