@@ -1,11 +1,11 @@
 """Checkpoints of the training state, by Orbax: written in the background, each whole or not at all, with checksums."""
 
 import contextlib
-import functools
 import logging
 import math
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,10 +14,11 @@ import jax
 import orbax.checkpoint as ocp
 from jax.experimental.multihost_utils import sync_global_devices
 from orbax.checkpoint import checkpoint_managers as policies
+from orbax.checkpoint.checkpoint_manager import DEFAULT_ITEM_NAME, METRIC_ITEM_NAME
 
 from jaxpose.files.guarded_read import read_json
 from jaxpose.runs import Which
-from jaxpose.runs.checksums import check_files, find_damage, write_checksums
+from jaxpose.runs.checksums import find_damage, find_unreadable, write_checksums
 from jaxpose.runtime.errors import InputError, warn
 
 Tree = TypeVar("Tree")
@@ -25,16 +26,16 @@ Tree = TypeVar("Tree")
 
 @contextlib.contextmanager
 def open_checkpoints(run: Path, *, keep: int = 2, after: int | None = None) -> Iterator[ocp.CheckpointManager]:
-    """The checkpoints of a run, to write more; at the end the last one is waited for.
+    """Open the checkpoints of a run to write more, and wait at the end until the last one is written.
 
-    What a process that was killed has left half-written is removed.
+    Half-written checkpoints of a killed process are removed, and so are those that cannot be read safely.
 
     Args:
       run: the run's folder.
-      keep: how many of the latest to keep, beside the best one if there are scores.
-      after: forget the checkpoints of later steps.
+      keep: how many of the latest to keep, beside the best one if there are errors to choose by.
+      after: remove the checkpoints of later steps.
 
-    Returns:
+    Yields:
       Orbax's manager; steps are its keys.
 
     Raises:
@@ -42,33 +43,35 @@ def open_checkpoints(run: Path, *, keep: int = 2, after: int | None = None) -> I
     """
     folder = (run / "checkpoints").absolute()
     if jax.process_index() == 0:
-        _remove_partials(folder)
         for step in steps(run):
-            if after is not None and step > after:
+            if fault := find_unreadable(folder / str(step)):  # Orbax would wait for a pipe without end
+                warn(f"{fault}; this checkpoint is removed")
+            if fault or (after is not None and step > after):
                 shutil.rmtree(folder / str(step))
-    sync_global_devices("the checkpoints are swept")
-    best = policies.BestN(get_metric_fn=_of_metrics, reverse=True, n=1)
+    sync_global_devices("the checkpoints of later steps are removed")
+    best = policies.BestN(get_metric_fn=_error_of, reverse=True, n=1)
     options = ocp.CheckpointManagerOptions(
-        best_fn=_of_metrics,
+        best_fn=_error_of,
         preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), best]),
+        cleanup_tmp_directories=True,
         async_options=ocp.AsyncOptions(
             post_finalization_callback=lambda: write_checksums(folder),
             create_directories_asynchronously=False,  # a full disk then shows at once, not after a timeout
         ),
     )
-    _silence_orbax()
-    with _as_input_error(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        manager = ocp.CheckpointManager(folder, options=options, item_handlers=ocp.PyTreeCheckpointHandler())
-    try:
-        yield manager
-    finally:
+    with _quiet_orbax():
         with _as_input_error(folder):
-            manager.close()
+            folder.mkdir(parents=True, exist_ok=True)
+            manager = ocp.CheckpointManager(folder, options=options, item_handlers=ocp.PyTreeCheckpointHandler())
+        try:
+            yield manager
+        finally:
+            with _as_input_error(folder):
+                manager.close()
 
 
 def save(checkpoints: ocp.CheckpointManager, step: int, state: object, error: float | None = None) -> None:
-    """Save a state in the background; a step that is saved already, with its error if it has one, is left alone.
+    """Save a state in the background, unless this step is saved already with the error given.
 
     Args:
       checkpoints: of a run.
@@ -81,160 +84,170 @@ def save(checkpoints: ocp.CheckpointManager, step: int, state: object, error: fl
     """
     with _as_input_error(checkpoints.directory):
         if step in checkpoints.all_steps():
-            if error is None or _error(Path(checkpoints.directory, str(step))) is not None:
+            if error is None or _read_error(Path(checkpoints.directory, str(step))) is not None:
                 return
             checkpoints.wait_until_finished()
             checkpoints.delete(step)
-        metrics = {"error": math.inf if error is None else error}  # without any, Orbax complains on stderr
+        metrics = {"error": math.inf if error is None else error}  # without metrics, Orbax complains on stderr
         checkpoints.save(step, args=ocp.args.PyTreeSave(state), metrics=metrics)
 
 
 def check(checkpoints: ocp.CheckpointManager) -> None:
-    """Raise `InputError` if what is being written in the background cannot be."""
+    """Raise `InputError` if the checkpoint that is being written in the background has failed."""
     with _as_input_error(checkpoints.directory):
         checkpoints.check_for_errors()
 
 
 def steps(run: Path) -> list[int]:
-    """The steps of which a run holds checkpoints, damaged ones too."""
+    """Return the steps of a run's checkpoints in ascending order, damaged ones included."""
     folder = run / "checkpoints"
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal()) if folder.is_dir() else []
 
 
 def load(run: Path, like: Tree, which: Which = "last", *, optional: tuple[str, ...] = ()) -> Tree:
-    """A state of a run, or a part of it. A damaged checkpoint is named on stderr, and the next good one is taken.
+    """Restore a state of a run, or a part of it; a damaged checkpoint is named on stderr and the next good one taken.
 
     Args:
       run: the run's folder.
-      like: a state, or a dict of some of its fields; nothing else is read. Its arrays say on which devices what was
-        saved shall be, their values do not matter; where it has a `jax.ShapeDtypeStruct` it gets an array of NumPy.
+      like: a state, or a dict of some of its fields; nothing else is read. Its arrays give the devices on which the
+        restored ones are put, their values do not matter; for a `jax.ShapeDtypeStruct` a NumPy array is restored.
       which: the last checkpoint, or the best.
-      optional: fields that stay as they are in `like` if the checkpoint has others in their place, or none.
+      optional: fields that keep their value in `like` if the checkpoint does not have the same arrays in them.
 
     Returns:
-      What was saved, in the structure of `like`.
+      The saved values, in the structure of `like`.
 
     Raises:
-      InputError: there is no checkpoint, none that can be read, or it belongs to another architecture.
+      InputError: there is no checkpoint, none can be read, or the checkpoint is of another architecture.
     """
-    _silence_orbax()
     folders = [(run / "checkpoints" / str(step)).absolute() for step in reversed(steps(run))]
     if not folders:
-        raise InputError(f"{run} holds no checkpoint; train first")
+        raise InputError(f"{run} has no checkpoint; train first")
     if which == "best":
-        folders = sorted((folder for folder in folders if _error(folder) is not None), key=_error)
+        folders = sorted((folder for folder in folders if _read_error(folder) is not None), key=_read_error)
         if not folders:
-            raise InputError(f"{run} has no best checkpoint; train with --validation-split, or take the last one")
-    damage = []
-    for folder in folders:
-        check_files(folder)
-        try:
-            if not (fault := find_damage(folder)):
-                return _restore(folder, like, optional)
-        except InputError:
-            raise
-        except Exception as error:  # Orbax raises many kinds for files that are not as it left them
-            fault = f"{folder} cannot be read ({' '.join(str(error).split())[:200]})"
-        damage.append(fault)
-        if folder != folders[-1]:
-            warn(f"{fault}; going back to an earlier checkpoint")
-    raise InputError(f"{damage[-1]}, and {run} holds no good checkpoint; copy the run again, or train again")
+            raise InputError(f"{run} has no best checkpoint; train with --validation-split, or use the last checkpoint")
+    with _quiet_orbax():
+        for folder in folders:
+            fault = find_unreadable(folder) or find_damage(folder)
+            if not fault:
+                try:
+                    return _restore(folder, like, optional)
+                except InputError:
+                    raise
+                except Exception as error:  # Orbax raises many kinds for files that it did not write
+                    time.sleep(_LATE_MESSAGES)
+                    fault = f"{folder} cannot be read ({' '.join(str(error).split())[:200]})"
+            if folder != folders[-1]:
+                warn(f"{fault}; going back to an earlier checkpoint")
+    raise InputError(f"{fault}, and {run} has no other checkpoint to use; copy the run again, or train again")
 
 
 def _restore(folder: Path, like: Tree, optional: tuple[str, ...]) -> Tree:
-    """What one checkpoint holds."""
-    handler = ocp.PyTreeCheckpointHandler()
-    saved, wanted = _shapes(handler.metadata(folder / "default").tree), _shapes(like)
+    """Read one checkpoint."""
+    handler, item = ocp.PyTreeCheckpointHandler(), folder / DEFAULT_ITEM_NAME
+    saved, wanted = _shapes(handler.metadata(item).tree), _shapes(like)
     kept = {
-        field: getattr(like, field)
-        for field in optional
-        if {name for name in saved if _field(name) == field} != {name for name in wanted if _field(name) == field}
+        field: getattr(like, field) for field in optional if saved.get(field, {}).keys() != wanted.get(field, {}).keys()
     }
-    fields = {_field(name) for name in wanted} - set(kept)
-    names = {name for name in wanted.keys() | saved.keys() if _field(name) in fields}
-    for name in sorted(names, reverse=True):  # params before opt_state and batch_stats, whose shapes follow
-        there, here = saved.get(name, "absent"), wanted.get(name, "absent")
-        if there != here:
-            raise InputError(
-                f"checkpoint {folder} is of another architecture than config.json describes: "
-                f"{name} is {there} in the checkpoint, {here} in the model; undo the change to config.json"
-            )
-    like = like.replace(**{field: {} for field in kept}) if kept else like
-    declared = sum(math.prod(leaf.shape) * 4 for leaf in jax.tree.leaves(like))
-    stored = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    if declared > max(_FLOOR, _RATIO * stored):  # what is not in a file is filled in, however much it is
-        raise InputError(f"checkpoint {folder} declares {declared} bytes and holds {stored}; restore a copy")
+    for field in sorted(wanted.keys() - kept.keys(), reverse=True):  # params first: the shapes of the others follow
+        _check_shapes(folder, saved.get(field, {}), wanted[field])
+    if kept:
+        like = like.replace(**{field: {} for field in kept})
+    _check_size(folder, like)
     args = ocp.checkpoint_utils.construct_restore_args(like)
-    state = handler.restore(folder / "default", args=ocp.args.PyTreeRestore(like, args, partial_restore=True))
+    state = handler.restore(item, args=ocp.args.PyTreeRestore(like, args, partial_restore=True))
     return state.replace(**kept) if kept else state
+
+
+def _shapes(tree: object) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Shapes of all arrays by field and path, without the random key, which Orbax saves as two words."""
+    shapes: dict[str, dict[str, tuple[int, ...]]] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        shapes.setdefault(name.partition("/")[0], {})[name] = tuple(leaf.shape)
+    shapes.pop("key", None)
+    return shapes
+
+
+def _check_shapes(folder: Path, saved: dict[str, tuple[int, ...]], wanted: dict[str, tuple[int, ...]]) -> None:
+    """Raise `InputError` for the first array whose shape in the checkpoint is not that of the model."""
+    for name in sorted(saved.keys() | wanted.keys(), reverse=True):
+        shapes = saved.get(name, "absent"), wanted.get(name, "absent")
+        if shapes[0] != shapes[1]:
+            raise InputError(
+                f"checkpoint {folder} is of another architecture than config.json describes: {name} is {shapes[0]} in "
+                f"the checkpoint, {shapes[1]} in the model; undo the change to config.json"
+            )
 
 
 _FLOOR = 2**24  # bytes that any checkpoint may restore to
 
-_RATIO = 100  # times its size on disk that a larger one may: weights do not compress
+_RATIO = 100  # times its size on disk that a larger one may restore to: weights do not compress
 
 
-def _field(name: str) -> str:
-    """The first part of the path of an array."""
-    return name.partition("/")[0]
+def _check_size(folder: Path, like: object) -> None:
+    """Raise `InputError` for arrays far larger than the files: TensorStore fills in whatever is not stored."""
+    declared = sum(math.prod(leaf.shape) * 4 for leaf in jax.tree.leaves(like))
+    stored = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    if declared > max(_FLOOR, _RATIO * stored):
+        raise InputError(f"checkpoint {folder} declares {declared} bytes and holds {stored}; restore a copy")
 
 
-def _shapes(tree: object) -> dict[str, tuple[int, ...]]:
-    """Shape by path of every array; of the random key, which Orbax saves as its two words, none."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    named = {jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape) for path, leaf in leaves}
-    return {name: shape for name, shape in named.items() if name != "key"}
-
-
-def _error(folder: Path) -> float | None:
-    """The error on the validation split of a checkpoint, if it has one that can be read."""
+def _read_error(folder: Path) -> float | None:
+    """Read the error on the validation split of a checkpoint; None if it has none."""
     try:
-        error = float(_of_metrics(read_json(folder / "metrics" / "metrics")))
+        error = float(_error_of(read_json(folder / METRIC_ITEM_NAME / METRIC_ITEM_NAME)))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return error if math.isfinite(error) else None
 
 
-def _of_metrics(metrics: dict[str, float]) -> float:
+def _error_of(metrics: dict[str, float]) -> float:
     return metrics["error"]
 
 
-def _remove_partials(folder: Path) -> None:
-    """Remove what is half-written."""
-    for leftover in folder.glob("*.orbax-checkpoint-tmp*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+_LATE_MESSAGES = 1.0
+"""Seconds for which threads of TensorStore still complain after a failure, to an event loop that Orbax has closed."""
 
 
-@functools.cache
-def _silence_orbax() -> None:
-    """Have Orbax print nothing: advice to save less often, the traces of what it also raises, and of its threads then.
-
-    Where a file cannot be read or written, threads of TensorStore's answer a loop that Orbax has closed by then.
-    """
-    for name in ("absl", "asyncio"):
-        logging.getLogger(name).addFilter(lambda record: "orbax" not in f"{record.pathname} {record.getMessage()}")
+@contextlib.contextmanager
+def _quiet_orbax() -> Iterator[None]:
+    """Keep Orbax's messages off stderr: advice to save less often, and the tracebacks of what it also raises."""
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
     show = sys.unraisablehook
+
+    def is_not_of_orbax(record: logging.LogRecord) -> bool:
+        return "orbax" not in f"{record.pathname} {record.getMessage()}"
 
     def show_others(unraisable: Any) -> None:
         if str(unraisable.exc_value) != "Event loop is closed":
             show(unraisable)
 
+    for logger in loggers:
+        logger.addFilter(is_not_of_orbax)
     sys.unraisablehook = show_others
+    try:
+        yield
+    finally:
+        sys.unraisablehook = show
+        for logger in loggers:
+            logger.removeFilter(is_not_of_orbax)
 
 
 @contextlib.contextmanager
 def _as_input_error(folder: Path) -> Iterator[None]:
-    """Turn what Orbax raises where it cannot write, a full disk for example, into an `InputError`."""
+    """Raise an `InputError` for what Orbax raises where it cannot write, for example on a full disk."""
     try:
         yield
     except InputError:
         raise
     except (OSError, ValueError, RuntimeError) as error:
-        _remove_partials(Path(folder))
+        time.sleep(_LATE_MESSAGES)
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         for known in ("No space left on device", "Disk quota exceeded", "File too large"):
             reason = known if known in reason else reason
         raise InputError(
-            f"no checkpoint can be written in {folder} ({reason[:200]}); those that are there are whole: make room, "
-            f"and go on with --resume {Path(folder).parent}"
+            f"no checkpoint can be written in {folder} ({reason[:200]}); the checkpoints that are there are whole: "
+            f"make room, and go on with --resume {Path(folder).parent}"
         ) from error

@@ -1,4 +1,4 @@
-"""One process at a time, or one job of a cluster, trains in a run's folder."""
+"""A lock on a run's folder: one process at a time, or one job of a cluster, trains in it."""
 
 import contextlib
 import datetime
@@ -21,24 +21,24 @@ LOCK, OWNER = ".lock", ".owner.json"
 
 @contextlib.contextmanager
 def locked(run: Path) -> Iterator[None]:
-    """Hold a run's folder, which exists.
+    """Hold the lock of a run's folder, which exists.
 
-    The operating system holds the lock and lets go of it when the process ends, however it ends: that of a dead process
-    is taken over. Of several processes of one job the first one holds it for all.
+    The operating system holds the lock and releases it when the process ends, however it ends: the lock of a dead
+    process is taken over. Of several processes of one job the first one holds it for all.
 
     Raises:
-      InputError: another process holds it; the message says which, and since when.
+      InputError: another process holds it (the message says which, and since when), or the lock cannot be created.
     """
-    lock, mine = filelock.FileLock(run / LOCK), True
+    lock, acquired = filelock.FileLock(run / LOCK), True
     if jax.process_index() == 0:
         try:
             lock.acquire(timeout=0)
-            mine = (run / LOCK).exists()  # else the process that held it has just taken it away
+            acquired = (run / LOCK).exists()  # else the process that held it has just removed it
         except filelock.Timeout:
-            mine = False
+            acquired = False
         except OSError as error:
-            raise InputError(f"{run / LOCK} cannot be made ({error.strerror}); choose another folder") from error
-    if any(max_over_processes(not mine)):
+            raise InputError(f"{run / LOCK} cannot be created ({error.strerror}); choose another folder") from error
+    if any(max_over_processes(not acquired)):
         raise InputError(f"{run} is being trained by {_owner(run)}; wait for it, stop it, or choose another folder")
     try:
         if jax.process_index() == 0:
@@ -54,9 +54,9 @@ def locked(run: Path) -> Iterator[None]:
 
 
 def _owner(run: Path) -> str:
-    """Who holds the lock, in words."""
+    """Describe the process that holds the lock."""
     try:
         owner = read_json(run / OWNER)
         return f"process {owner['pid']} on {owner['host']} since {owner['since']}"
-    except (OSError, ValueError, KeyError, TypeError):  # it has not said so yet
+    except (OSError, ValueError, KeyError, TypeError):  # it has not written the file yet
         return "another process"

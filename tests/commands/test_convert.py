@@ -106,4 +106,4 @@ def test_a_file_becomes_a_run_and_a_file_again(tmp_path, capsys, refusal):
     assert "two.bin already exists" in refusal(convert.main, [str(run), "--out", str(files[1])])
     assert "bin cannot be written" in refusal(convert.main, [str(run), "--out", str(tmp_path / "no" / "file.bin")])
     assert "leave out all but --out" in refusal(convert.main, [str(run), "--out", str(files[1]), "--causal"])
-    assert "holds no run" in refusal(convert.main, [str(tmp_path), "--out", str(tmp_path / "three.bin")])
+    assert "is not a run" in refusal(convert.main, [str(tmp_path), "--out", str(tmp_path / "three.bin")])

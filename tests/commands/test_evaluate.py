@@ -123,9 +123,9 @@ def test_other_joints_are_refused(run, tmp_path, capsys, refusal):
 
 
 def test_no_run_and_no_checkpoint_are_refused(run, tmp_path, refusal):
-    assert "holds no run" in refusal(evaluate.main, [str(tmp_path)])
+    assert "is not a run" in refusal(evaluate.main, [str(tmp_path)])
     shutil.copytree(run, tmp_path / "empty", ignore=shutil.ignore_patterns("checkpoints"))
-    assert "holds no checkpoint; train first" in refusal(evaluate.main, [str(tmp_path / "empty")])
+    assert "has no checkpoint; train first" in refusal(evaluate.main, [str(tmp_path / "empty")])
     assert not (tmp_path / "empty" / "checkpoints").exists()
     assert "has no best checkpoint; train with --validation-split" in refusal(
         evaluate.main, [str(run), "--checkpoint", "best"]

@@ -114,7 +114,7 @@ def test_a_folder_that_cannot_be_written_whole_is_not_there(run, quick, monkeypa
 
 
 def test_what_is_not_there_is_refused(run, tmp_path, refusal):
-    assert "holds no run" in refusal(explain.main, [str(tmp_path)])
+    assert "is not a run" in refusal(explain.main, [str(tmp_path)])
     out = ["--out", str(tmp_path / "out")]
     line = refusal(explain.main, [str(run), "--track", "S9/Walkin/0", *out])
     assert "there is no track 'S9/Walkin/0'" in line
@@ -122,7 +122,7 @@ def test_what_is_not_there_is_refused(run, tmp_path, refusal):
     assert "the track has frames 0 to 39" in refusal(explain.main, [str(run), "--frames", "3", "40", *out])
     assert "split 'S7' is unknown" in refusal(explain.main, [str(run), "--split", "S7", *out])
     shutil.copytree(run, tmp_path / "empty", ignore=shutil.ignore_patterns("checkpoints", "inspection"))
-    assert "holds no checkpoint" in refusal(explain.main, [str(tmp_path / "empty")])
+    assert "has no checkpoint" in refusal(explain.main, [str(tmp_path / "empty")])
     assert {path.name for path in tmp_path.iterdir()} == {"empty"}
 
 

@@ -171,6 +171,6 @@ def test_what_is_missing_is_asked_for(run, tmp_path, refusal):
     assert "give --size WIDTH HEIGHT" in refusal(predict.main, [str(run), str(path), *out])
     assert "give --fps" in refusal(predict.main, [str(run), str(path), *out, "--size", "1000", "800"])
     assert "there is no layout 'mpii'" in refusal(predict.main, [str(run), str(path), *out, *FACTS, "--layout", "mpii"])
-    assert "holds no run" in refusal(predict.main, [str(tmp_path), str(path), *out])
+    assert "is not a run" in refusal(predict.main, [str(tmp_path), str(path), *out])
     assert "looks down by -90 to 90" in refusal(predict.main, [str(run), str(path), *out, *FACTS, "--upright", "nan"])
     assert "not written as .xyz" in refusal(predict.main, [str(run), str(path), "--out", str(tmp_path / "o.xyz")])

@@ -80,7 +80,7 @@ def test_no_track_is_shown_twice(count, labels):
 
 
 def test_no_run_is_refused(tmp_path, refusal):
-    assert "holds no run" in refusal(report.main, [str(tmp_path)])
+    assert "is not a run" in refusal(report.main, [str(tmp_path)])
 
 
 def element(name):

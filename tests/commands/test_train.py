@@ -132,7 +132,7 @@ def test_help_names_presets_and_settings(capsys):
         (["--filter-widths", "4"], "--filter-widths is (4,); it must be odd numbers above zero"),
         (["--data", "/nowhere"], "/nowhere is not a prepared data set (no such folder)"),
         (["--train-split", "S2"], "the built-in data has no split 'S2'"),
-        (["--resume", "/nowhere"], "/nowhere holds no run: there is no config.json"),
+        (["--resume", "/nowhere"], "/nowhere is not a run: it has no config.json"),
         (["--resume", "/nowhere", "--out", "/elsewhere"], "--resume goes on in the run's own folder; leave --out away"),
         (["--save-minutes", "0"], "--save-minutes is 0.0; it must be above 0"),
     ],

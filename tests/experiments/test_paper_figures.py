@@ -37,7 +37,7 @@ def make_run(
             record["position"] = loss / 2
         append_log(folder, record | ({"test_mpjpe": loss / 3} if step % 2 == 0 else {}))
     scores = {"average": average, "actions": table} | {"frames": 1000, "fps": 50.0} | scored
-    results_file.write(folder, scores, description, config.test_split)
+    results_file.write_results(folder, scores, description, config.test_split)
     return folder
 
 
@@ -204,7 +204,7 @@ def damaged(folder, file, content):
     ("make", "message"),
     [
         (lambda at: [], "there is nothing to draw; name the folder of one run or more"),
-        (lambda at: [at / "none"], "none holds no run: there is no config.json"),
+        (lambda at: [at / "none"], "none is not a run: it has no config.json"),
         (lambda at: damaged(at / "a", "results.json", None), "a has no results yet: let it end (--resume)"),
         (lambda at: damaged(at / "a", "results.json", "[]"), "results.json does not hold the results of a run"),
         (lambda at: damaged(at / "a", "results.json", '{"actions": 1}'), "results.json does not hold the results"),

@@ -3,7 +3,7 @@
 import json
 import struct
 
-from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 
 def crc32c(content):
@@ -32,9 +32,14 @@ def events(run):
 
 
 def scalars(run):
-    """(step, name, value) of every point of the events, in order."""
-    values = [(event.step, value) for event in events(run) for value in event.summary.value]
-    return [(step, value.tag, value.simple_value) for step, value in values if value.HasField("simple_value")]
+    """(step, name, value) of every point that TensorBoard shows; a start makes it drop those from its step on."""
+    points = []
+    for event in events(run):
+        if event.HasField("session_log") and event.session_log.status == SessionLog.START:
+            points = [point for point in points if point[0] < event.step]
+        numbers = [value for value in event.summary.value if value.HasField("simple_value")]
+        points += [(event.step, value.tag, value.simple_value) for value in numbers]
+    return points
 
 
 def logged(run):

@@ -5,7 +5,7 @@ import json
 import pytest
 from helpers.samples import DESCRIPTION
 
-from jaxpose.runs import folder, log
+from jaxpose.runs import folder
 from jaxpose.runtime.errors import InputError
 from jaxpose.training.config import PRESETS
 
@@ -31,9 +31,9 @@ def test_the_frame_rate_is_kept_and_may_be_missing(run):
     assert folder.read_settings(run)[1] == DESCRIPTION
 
 
-def test_a_folder_that_cannot_be_made_is_named(run):
+def test_a_folder_that_cannot_be_created_is_named(run):
     with pytest.raises(
-        InputError, match=r"config.json/below cannot be made \(Not a directory\); choose another folder"
+        InputError, match=r"config.json/below cannot be created \(Not a directory\); choose another folder"
     ):
         folder.write_settings(run / "config.json" / "below", PRESETS["quick"], DESCRIPTION)
 
@@ -56,8 +56,8 @@ def test_an_occupied_folder_is_refused(tmp_path, run):
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("config.json", None, "holds no run: there is no config.json"),
-        ("data.json", None, "holds no run: there is no data.json"),
+        ("config.json", None, "is not a run: it has no config.json"),
+        ("data.json", None, "is not a run: it has no data.json"),
         ("config.json", "{", "config.json cannot be read"),
         ("config.json", "[1]", "config.json does not hold a JSON object"),
         ("config.json", "{}", "config.json does not hold the settings of a run"),
@@ -72,16 +72,3 @@ def test_damage_is_named(run, file, content, message):
     (run / file).unlink() if content is None else (run / file).write_text(content)
     with pytest.raises(InputError, match=message):
         folder.read_settings(run)
-
-
-def test_the_log_keeps_whole_lines_and_is_cut_at_a_step(run):
-    assert log.read_log(run) == []
-    records = [{"step": step, "loss": 0.5 / step} for step in (10, 20, 30)]
-    for record in records:
-        log.append_log(run, record)
-    assert log.read_log(run) == records
-    with (run / "metrics.jsonl").open("a") as file:
-        file.write(json.dumps({"step": 40})[:6])
-    assert log.read_log(run) == records
-    log.cut_log(run, 20)
-    assert (run / "metrics.jsonl").read_text() == "".join(json.dumps(r) + "\n" for r in records[:2])

@@ -110,7 +110,7 @@ def test_a_full_disk_ends_the_copying_and_nothing_else(tmp_path, monkeypatch, ca
     assert f"no more events in {tmp_path / 'tensorboard'} (OSError: [Errno 28] No space left on device)" in line
 
 
-def test_a_folder_that_cannot_be_made_is_noted(tmp_path, capsys):
+def test_a_folder_that_cannot_be_created_is_noted(tmp_path, capsys):
     (tmp_path / "tensorboard").write_text("a file is in its place")
     train(tmp_path, RECORDS)
     tensorboard.add_image(tmp_path, tmp_path / "curves.png", 250)
