@@ -1,1 +1,1 @@
-"""2D keypoints from the files that detectors and other programs write: `readers.read` takes them all."""
+"""Read 2D keypoints from the files of any detector: `readers.read_keypoints` recognises the format."""

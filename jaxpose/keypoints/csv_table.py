@@ -1,7 +1,7 @@
-"""Keypoints as CSV, a row for each: columns `frame`, `joint`, `x`, `y`, and perhaps `track` and `confidence`.
+"""Read keypoints from CSV, a row for each: columns `frame`, `joint`, `x`, `y`, optional `track` and `confidence`.
 
-`joint` is a name as in `layouts` (`left_knee`); the layout is the smallest that has all the names. An empty `x`, `y` or
-`confidence` is a keypoint that was not seen, as is a row that is not there; further columns are not read.
+`joint` is a name in a layout (`left_knee`); the layout is the smallest that has all the names. A keypoint was not seen
+if its row is missing, or its `x`, `y` or `confidence` is empty. Other columns are ignored.
 """
 
 import csv
@@ -10,32 +10,32 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxpose.keypoints.detections import Rows
+from jaxpose.keypoints.detections import DetectionRows
 from jaxpose.keypoints.layouts import LAYOUTS
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import Skeleton
 
-COLUMNS = ("frame", "joint", "x", "y")
+REQUIRED_COLUMNS = ("frame", "joint", "x", "y")
 
 
-def holds_table(text: str) -> bool:
-    """Whether a text begins with the columns of such a table."""
-    return set(COLUMNS) <= set(text.partition("\n")[0].strip().replace('"', "").split(","))
+def is_keypoint_csv(text: str) -> bool:
+    """Whether the first line of a text names the required columns."""
+    return set(REQUIRED_COLUMNS) <= set(text.partition("\n")[0].strip().replace('"', "").split(","))
 
 
-def read(path: Path, text: str) -> Rows:
-    """The detections of a table.
+def read_keypoint_csv(path: Path, text: str) -> DetectionRows:
+    """Read the detections of a table.
 
     Raises:
-      InputError: a row is not as the module says.
+      InputError: a row breaks the format described above.
     """
     try:
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except csv.Error as error:
         raise InputError(f"{path} is not a table of comma-separated values ({error})") from error
     layout = _layout(path, {row["joint"] for row in rows})
-    place_of: dict[tuple[int, str | None], int] = {}
-    values, places, joints = [], [], []
+    detection_of: dict[tuple[int, str | None], int] = {}  # by frame and track
+    values, detections, joints = [], [], []
     for line, row in enumerate(rows, start=2):
         try:
             frame = int(row["frame"])
@@ -45,15 +45,15 @@ def read(path: Path, text: str) -> Rows:
             raise InputError(
                 f"{path}, line {line}: frame must be a whole number, x, y and confidence numbers"
             ) from None
-        places.append(place_of.setdefault((frame, row.get("track") or None), len(place_of)))
+        detections.append(detection_of.setdefault((frame, row.get("track") or None), len(detection_of)))
         joints.append(layout.index(row["joint"]))
         values.append(value)
-    keypoints = np.full((len(place_of), layout.num_joints, 3), np.nan)
-    keypoints[places, joints] = np.asarray(values).reshape(-1, 3)
-    if len(set(zip(places, joints, strict=True))) < len(joints):
+    keypoints = np.full((len(detection_of), layout.num_joints, 3), np.nan)
+    keypoints[detections, joints] = np.asarray(values).reshape(-1, 3)
+    if len(set(zip(detections, joints, strict=True))) < len(joints):
         raise InputError(f"{path}: a joint is twice in a frame; give two people two tracks")
-    frames, people = zip(*place_of, strict=True) if place_of else ((), ())
-    return Rows(frames, people, keypoints, layout)
+    frames, people = zip(*detection_of, strict=True) if detection_of else ((), ())
+    return DetectionRows(frames, people, keypoints, layout)
 
 
 def _layout(path: Path, names: set[str]) -> Skeleton:

@@ -1,4 +1,4 @@
-"""What the readers of keypoint files have in common: rows in, one track a person out, bounded and checked."""
+"""Turn the detections of a keypoint file into one track for each person, with limits and checks for all formats."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,29 +11,29 @@ from jaxpose.keypoints.tracking import associate
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import Skeleton
 
-MOST_BYTES = 512 * 2**20
-"""The longest text that is read: hours of one person's keypoints."""
-MOST_FRAMES = 1_000_000
-"""The longest track, 5.5 hours at 50 frames a second: what a file says of its frames is not believed beyond."""
-FARTHEST = 1e5
-"""Pixels: a keypoint farther away is an error of the file."""
+MAX_BYTES = 512 * 2**20
+"""Longest text that is read: hours of one person's keypoints."""
+MAX_FRAMES = 1_000_000
+"""Longest track, 5.5 hours at 50 frames a second: a file that declares more frames is refused."""
+MAX_COORDINATE = 1e5
+"""Pixels; a file with a larger coordinate is refused."""
 
 
-class Rows(NamedTuple):
-    """What a file says: N detections of people, in any order."""
+class DetectionRows(NamedTuple):
+    """N detections of people in any order, and what their file says about them."""
 
     frames: Sequence[int]  # (N,) of the video
-    people: Sequence[str | None]  # (N,) by their track ids; None where the file has none
-    keypoints: np.ndarray  # (N, K, 3): x, y and a confidence; NaN where there is none
+    people: Sequence[str | None]  # (N,) track ids; None where the file has none
+    keypoints: np.ndarray  # (N, K, 3): x, y and a confidence; NaN where a keypoint was not seen
     layout: Skeleton | None = None
     size: tuple[int, int] | None = None  # width and height, pixels
     fps: float | None = None
-    relative: bool = False  # x and y are shares of width and height
-    video: str = ""  # its name, where a file holds several
+    relative: bool = False  # x and y are divided by width and height
+    video: str = ""  # name of the video, if a file holds several
 
 
 class Overrides(NamedTuple):
-    """What the user says about a file; it precedes what the file says about itself."""
+    """Facts about a file given by the user, which take precedence over those in the file."""
 
     layout: Skeleton | None = None
     size: tuple[int, int] | None = None
@@ -41,33 +41,33 @@ class Overrides(NamedTuple):
 
 
 class Detections(NamedTuple):
-    """A person's 2D track; frames in which the person was not found may be missing."""
+    """A person's 2D track; frames without the person may be missing."""
 
     name: str
     frames: np.ndarray  # (T,) int64, increasing
-    keypoints: np.ndarray  # (T, K, 3) float32 pixels and a confidence; NaN where there is none
+    keypoints: np.ndarray  # (T, K, 3) float32 pixels and a confidence; NaN where a keypoint was not seen
     layout: Skeleton
     width: int
     height: int
     fps: float
 
 
-def read_text(path: Path) -> str:
-    """The text of a file.
+def read_keypoint_text(path: Path) -> str:
+    """Read the text of a file.
 
     Raises:
       InputError: it cannot be read, is not UTF-8, or is longer than `MOST_BYTES`.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path} is longer than the {MOST_BYTES >> 20} MiB that are read; split the video")
-        return guarded_read.read_bytes(path, most=MOST_BYTES).decode("utf-8-sig")
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path} is longer than the {MAX_BYTES >> 20} MiB that are read; split the video")
+        return guarded_read.read_bytes(path, most=MAX_BYTES).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as text ({error}); copy or export it again") from error
 
 
-def parse_json(path: Path, text: str) -> Any:
-    """The content of a JSON file.
+def parse_keypoint_json(path: Path, text: str) -> Any:
+    """Parse the text of a JSON file.
 
     Raises:
       InputError: it is not JSON.
@@ -78,59 +78,69 @@ def parse_json(path: Path, text: str) -> Any:
         raise InputError(f"{path} is not JSON ({error}); export it again") from error
 
 
-def field(path: Path, node: Any, name: str, kind: type | tuple[type, ...], where: str) -> Any:
-    """`node[name]`, if it is there and of that kind; a bool is no number.
+def required_field(path: Path, node: Any, name: str, kind: type | tuple[type, ...], label: str) -> Any:
+    """Get `node[name]`, which must be there and of that type; a bool is not a number.
 
     Raises:
-      InputError: it is not.
+      InputError: it is not; the message calls the node by its label.
     """
     value = node.get(name) if isinstance(node, dict) else None
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise InputError(f"{path}: {where} has no sound {name!r} ({value!r:.40}); export the file again")
+        raise InputError(f"{path}: {label} has a missing or invalid {name!r} ({value!r:.40}); export the file again")
     return value
 
 
-def person_id(path: Path, person: Any, where: str) -> str | None:
-    """A track id as a word; None for none, or for -1, which stands for none.
+def person_id(path: Path, person: Any, label: str) -> str | None:
+    """Convert a track id to text; None for a missing id and for -1, which means the same.
 
     Raises:
-      InputError: it is neither a number nor a word, nor one of these in a list, as AlphaPose and OpenPose write it.
+      InputError: it is neither a number nor text, nor one of these in a list, as AlphaPose and OpenPose write it.
     """
     while isinstance(person, list) and len(person) == 1:
         person = person[0]
     if not isinstance(person, int | float | str | None) or isinstance(person, bool):
-        raise InputError(f"{path}: {where} has the track id {person!r:.40}; it must be a number or a word")
+        raise InputError(f"{path}: {label} has the track id {person!r:.40}; it must be a number or text")
     return None if person in (None, -1) else f"{person:g}" if isinstance(person, float) else str(person)
 
 
-def numbers(path: Path, values: Sequence[Any], where: Sequence[str], name: str) -> np.ndarray:
-    """Equally long lists of numbers as one array (N, …); null becomes NaN.
+def number_lists(path: Path, nodes: Sequence[Any], name: str, labels: Sequence[str]) -> np.ndarray:
+    """The lists of numbers `node[name]` of all nodes as one array (N, …); null becomes NaN.
 
     Raises:
-      InputError: one of them, called by its `where`, is something else or of another length than the first.
+      InputError: a list is missing, has other contents or another length than the first.
+    """
+    lists = [required_field(path, node, name, list, label) for node, label in zip(nodes, labels, strict=True)]
+    return number_array(path, lists, labels, name)
+
+
+def number_array(path: Path, values: Sequence[Any], labels: Sequence[str], name: str) -> np.ndarray:
+    """Lists of numbers of one length as one array (N, …); null becomes NaN.
+
+    Raises:
+      InputError: a list has other contents or another length than the first; the message has its label.
     """
     try:
         return np.asarray(values, np.float64)
     except (TypeError, ValueError, OverflowError):
         shape = None
-        for value, place in zip(values, where, strict=True):
+        for value, label in zip(values, labels, strict=True):
             try:
-                one = np.asarray(value, np.float64)
+                array = np.asarray(value, np.float64)
             except (TypeError, ValueError, OverflowError):
-                raise InputError(f"{path}: {name!r} of {place} are not numbers; export the file again") from None
-            shape = one.shape if shape is None else shape
-            if one.shape != shape:
+                raise InputError(f"{path}: {name!r} of {label} are not numbers; export the file again") from None
+            shape = array.shape if shape is None else shape
+            if array.shape != shape:
                 raise InputError(
-                    f"{path}: {name!r} of {place} has shape {one.shape}, those before it {shape}; export the file again"
+                    f"{path}: {name!r} of {label} has shape {array.shape}, the first {shape}; export the file again"
                 ) from None
         raise
 
 
-def triples(path: Path, flat: np.ndarray) -> np.ndarray:
-    """Flat lists x, y, confidence, x, … (N, 3K) as (N, K, 3).
+def split_triples(path: Path, flat: np.ndarray) -> np.ndarray:
+    """Split flat lists x, y, confidence, x, … (N, 3K) into (N, K, 3).
 
     Raises:
-      InputError: they are not flat or their length is no multiple of three.
+      InputError: they are not flat, or their length is not a multiple of three.
     """
     if flat.ndim != 2 or flat.shape[1] == 0 or flat.shape[1] % 3:
         raise InputError(
@@ -139,23 +149,23 @@ def triples(path: Path, flat: np.ndarray) -> np.ndarray:
     return flat.reshape(len(flat), -1, 3)
 
 
-def by_track(path: Path, rows: Rows, given: Overrides) -> list[Detections]:
-    """One track for each person.
+def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[Detections]:
+    """Collect detections into one track for each person.
 
     Args:
       path: of the file, for messages.
-      rows: what it says.
-      given: what the user says.
+      rows: the detections.
+      given: facts given by the user.
 
     Returns:
-      The tracks in order of their first rows: by the file's track ids, by `tracking.associate` if it has none.
+      The tracks in order of their first rows, by the file's track ids, or by `tracking.associate` if it has none.
 
     Raises:
-      InputError: there are no rows, image size, frame rate or layout are unknown or not sound, a number is infinite
-        or too large, or a person is twice in a frame.
+      InputError: there are no rows; image size, frame rate or layout are missing or invalid; a number is infinite or
+        too large; or a person is twice in a frame.
     """
     if not len(rows.frames):
-        raise InputError(f"{path} holds no detections; nothing was found in the video, or it is another kind of file")
+        raise InputError(f"{path} holds no detections; run the detector again, on a video with people")
     layout, (width, height), fps = _completed(path, rows, given)
     keypoints = rows.keypoints.astype(np.float64)
     if keypoints.shape[1] != layout.num_joints:
@@ -167,21 +177,21 @@ def by_track(path: Path, rows: Rows, given: Overrides) -> list[Detections]:
             keypoints[..., :2] *= (width, height)
     _check_coordinates(path, keypoints)
     first, last = min(rows.frames), max(rows.frames)
-    if last - first >= MOST_FRAMES or max(-first, last) >= 2**53:
-        raise InputError(f"{path}: frames {first} to {last}; at most {MOST_FRAMES:,} frames are read: split the video")
+    if last - first >= MAX_FRAMES or max(-first, last) >= 2**53:
+        raise InputError(f"{path}: frames {first} to {last}; at most {MAX_FRAMES:,} frames are read: split the video")
     frames, people = np.asarray(rows.frames, np.int64), list(rows.people)
     unnamed = sum(person is None for person in people)
     if 0 < unnamed < len(people):
         raise InputError(f"{path}: some detections have a track id and {unnamed} have none; give all of them one")
     if unnamed:
         people = [str(person) for person in associate(frames, keypoints)]
-    own: dict[str, list[int]] = {}
+    rows_of: dict[str, list[int]] = {}
     for row, person in enumerate(people):
-        own.setdefault(person, []).append(row)
+        rows_of.setdefault(person, []).append(row)
     tracks = []
-    for person, places in own.items():
+    for person, indices in rows_of.items():
         name = "/".join(part for part in (rows.video, person) if part)
-        order = np.asarray(places)[np.argsort(frames[places], kind="stable")]
+        order = np.asarray(indices)[np.argsort(frames[indices], kind="stable")]
         twice = np.flatnonzero(np.diff(frames[order]) == 0)
         if twice.size:
             raise InputError(
@@ -191,22 +201,20 @@ def by_track(path: Path, rows: Rows, given: Overrides) -> list[Detections]:
     return tracks
 
 
-def _completed(path: Path, rows: Rows, given: Overrides) -> tuple[Skeleton, tuple[int, int], float]:
-    """Layout, image size and frame rate: as given, or else as the file says."""
-    layout, size, fps = (
-        mine if mine is not None else its for mine, its in zip(given, (rows.layout, rows.size, rows.fps), strict=True)
-    )
+def _completed(path: Path, rows: DetectionRows, given: Overrides) -> tuple[Skeleton, tuple[int, int], float]:
+    """Layout, image size and frame rate, as given or as in the file."""
+    layout = rows.layout if given.layout is None else given.layout
+    size = rows.size if given.size is None else given.size
+    fps = rows.fps if given.fps is None else given.fps
     if layout is None:
         raise InputError(
-            f"{path} does not say which of its {rows.keypoints.shape[1]} keypoints is which; name their --layout"
+            f"{path} does not say which of its {rows.keypoints.shape[1]} keypoints is which; give --layout"
         )
     if size is None:
-        raise InputError(
-            f"{path} does not say how large the images are, without which pixels mean nothing; give --size WIDTH HEIGHT"
-        )
+        raise InputError(f"{path} does not say how large the images are; give --size WIDTH HEIGHT in pixels")
     if fps is None:
-        raise InputError(f"{path} does not say how many frames a second the video has; give --fps")
-    if not all(0 < side < FARTHEST for side in size):
+        raise InputError(f"{path} does not say the frame rate of the video; give --fps")
+    if not all(0 < side < MAX_COORDINATE for side in size):
         raise InputError(f"{path}: an image of {size[0]} x {size[1]} pixels; give --size WIDTH HEIGHT")
     if not 1 <= fps <= 1000:
         raise InputError(f"{path}: {fps} frames a second; give --fps between 1 and 1000")
@@ -214,9 +222,9 @@ def _completed(path: Path, rows: Rows, given: Overrides) -> tuple[Skeleton, tupl
 
 
 def _check_coordinates(path: Path, keypoints: np.ndarray) -> None:
-    """Refuse infinities, and pixels that are none."""
+    """Refuse infinities, and coordinates that cannot be pixels."""
     largest = np.nanmax(np.abs(keypoints[..., :2]), initial=0, where=~np.isnan(keypoints[..., :2]))
-    if np.isinf(keypoints).any() or largest > FARTHEST or (np.abs(keypoints[..., 2]) > FARTHEST).any():
+    if np.isinf(keypoints).any() or largest > MAX_COORDINATE or (np.abs(keypoints[..., 2]) > MAX_COORDINATE).any():
         raise InputError(f"{path}: coordinates up to {largest:g}; keypoints must be pixels and a confidence")
     if largest <= 2:
         raise InputError(

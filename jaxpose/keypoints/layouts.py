@@ -1,20 +1,11 @@
-"""The keypoint layouts of 2D detectors, by name, and what becomes of them before a lifter sees them.
+"""The keypoint layouts of 2D detectors, by name, and the conversions between layouts.
 
-A lifter that was trained on Human3.6M's joints takes other layouts through `layouts.conversion`. Published recipes
-differ; this is ours ("a+b" is the midpoint, "a+a+b" a third of the way from a to b):
-
-| h36m_17 | coco_17 | coco_18 | halpe_26 | body_25 | mediapipe_33 |
-|---|---|---|---|---|---|
-| pelvis | left_hip+right_hip | left_hip+right_hip | hip | mid_hip | left_hip+right_hip |
-| spine | left_hip+right_hip+left_shoulder+right_shoulder | left_hip+right_hip+neck+neck | hip+neck | mid_hip+neck | left_hip+right_hip+left_shoulder+right_shoulder |
-| thorax | left_shoulder+right_shoulder | neck | neck | neck | left_shoulder+right_shoulder |
-| neck | nose | nose | nose | nose | nose |
-| head | left_eye+right_eye | left_eye+right_eye | head | left_eye+right_eye | left_eye+right_eye |
-
-Hips, knees, ankles, shoulders, elbows and wrists are the detector's own. Human3.6M's "neck" is its joint between neck
-and nose, for which the nose stands in; its "head" is the top of the head, which only Halpe has: the eyes lie some 12 cm
-below. A lifter that was trained on COCO's keypoints takes the other layouts' keypoints of the same names.
-"""  # noqa: E501
+A lifter that was trained on Human3.6M's joints reads other layouts through `conversion`. Published recipes differ; the
+table of ours is in this room's README. Hips, knees, ankles, shoulders, elbows and wrists are the detector's own; the
+trunk is made of midpoints. Human3.6M's "neck" is its joint between neck and nose, for which the nose is taken; its
+"head" is the top of the head, which only Halpe has: the eyes lie some 12 cm below. A lifter that was trained on COCO's
+keypoints takes the keypoints of the same names from other layouts.
+"""
 
 import re
 
@@ -24,7 +15,7 @@ from jaxpose.skeleton import COCO_17, H36M_17, H36M_32_TO_17, Skeleton
 
 
 def _detector(name: str, *joints: str) -> Skeleton:
-    """Unconnected keypoints whose names say which are left and right."""
+    """A layout of unconnected keypoints, whose names say which are left and right."""
     left = [joint for joint in joints if joint.startswith("left_")]
     pairs = [(joints.index(joint), joints.index(f"right_{joint.removeprefix('left_')}")) for joint in left]
     return Skeleton(name, joints, (-1,) * len(joints), *(tuple(side) for side in zip(*pairs, strict=True)))
@@ -64,52 +55,52 @@ MEDIAPIPE_33 = _detector(
 """MediaPipe's 33 pose landmarks (BlazePose)."""
 
 LAYOUTS = {layout.name: layout for layout in (H36M_17, COCO_17, COCO_18, HALPE_26, BODY_25, MEDIAPIPE_33)}
-"""Every layout that keypoints can be in, by name."""
+"""Every layout of keypoints, by name."""
 
-_ALSO = {"coco": COCO_17, "h36m": H36M_17, "halpe": HALPE_26, "openpose": BODY_25, "mediapipe": MEDIAPIPE_33}
+_SHORT_NAMES = {"coco": COCO_17, "h36m": H36M_17, "halpe": HALPE_26, "openpose": BODY_25, "mediapipe": MEDIAPIPE_33}
 
 
 def find_layout(name: str) -> Skeleton:
-    """The layout of that name; case and punctuation do not matter, and "coco" or "h36m" will do.
+    """Find a layout by name; case and punctuation are ignored, and "coco" or "h36m" are enough.
 
     Raises:
-      ValueError: there is none.
+      ValueError: there is no layout of that name.
     """
-    plain = {re.sub(r"\W|_", "", known): layout for known, layout in LAYOUTS.items()} | _ALSO
+    by_name = {re.sub(r"\W|_", "", known): layout for known, layout in LAYOUTS.items()} | _SHORT_NAMES
     try:
-        return plain[re.sub(r"\W|_", "", name.lower())]
+        return by_name[re.sub(r"\W|_", "", name.lower())]
     except KeyError:
         raise ValueError(f"there is no layout {name!r}; known: {', '.join(LAYOUTS)}") from None
 
 
 def conversion(source: Skeleton, target: Skeleton) -> np.ndarray:
-    """Weights that turn joints of `source` into joints of `target`: target = weights @ source.
+    """Weights that convert joints of `source` to joints of `target`: target = weights @ source.
 
     Args:
-      source: the skeleton at hand.
-      target: the skeleton wanted.
+      source: the layout or skeleton to convert from.
+      target: the layout or skeleton to convert to.
 
     Returns:
-      (J_target, J_source) float32; every row sums to one, so translations pass through.
+      (J_target, J_source) float32; every row sums to one, so translations are kept.
 
     Raises:
-      ValueError: no map between the two is known.
+      ValueError: no conversion between the two is known.
     """
     weights = np.zeros((target.num_joints, source.num_joints), np.float32)
     if source == target:
         return np.eye(source.num_joints, dtype=np.float32)
-    if (source.name, target.name) not in _MAPS:
-        known = ", ".join(f"{a} -> {b}" for a, b in _MAPS)
-        raise ValueError(f"no map from skeleton {source.name!r} to {target.name!r}; known: {known}")
-    for row, mixture in enumerate(_MAPS[source.name, target.name]):
+    if (source.name, target.name) not in _CONVERSIONS:
+        known = ", ".join(f"{a} -> {b}" for a, b in _CONVERSIONS)
+        raise ValueError(f"no conversion from {source.name!r} to {target.name!r} keypoints; known: {known}")
+    for row, mixture in enumerate(_CONVERSIONS[source.name, target.name]):
         names = mixture.split("+")  # "a+b" is the midpoint of a and b, "a+a+b" a third of the way from a to b
         for joint in names:
             weights[row, source.index(joint)] += 1 / len(names)
     return weights
 
 
-# Detectors have no spine, and not all have a pelvis, thorax or head: midpoints stand in for them (`layouts`).
-_MIDDLES = {
+# Detectors have no spine, and not all have a pelvis, thorax or head: midpoints are taken for them.
+_MIDPOINTS = {
     "pelvis": "left_hip+right_hip",
     "spine": "left_hip+right_hip+left_shoulder+right_shoulder",
     "thorax": "left_shoulder+right_shoulder",
@@ -117,21 +108,21 @@ _MIDDLES = {
 }
 
 _DETECTED_TRUNKS = {
-    "coco_17": _MIDDLES,
-    "coco_18": _MIDDLES | {"spine": "left_hip+right_hip+neck+neck", "thorax": "neck"},
+    "coco_17": _MIDPOINTS,
+    "coco_18": _MIDPOINTS | {"spine": "left_hip+right_hip+neck+neck", "thorax": "neck"},
     "halpe_26": {"pelvis": "hip", "spine": "hip+neck", "thorax": "neck", "head": "head"},
-    "body_25": _MIDDLES | {"pelvis": "mid_hip", "spine": "mid_hip+neck", "thorax": "neck"},
-    "mediapipe_33": _MIDDLES,
+    "body_25": _MIDPOINTS | {"pelvis": "mid_hip", "spine": "mid_hip+neck", "thorax": "neck"},
+    "mediapipe_33": _MIDPOINTS,
 }
 
 
 def _h36m_17(pelvis: str, spine: str, thorax: str, head: str) -> tuple[str, ...]:
-    """A detector's keypoints as Human3.6M's joints: its own limbs, and what stands in for the trunk."""
+    """A detector's keypoints for each of Human3.6M's joints: its own limbs, and midpoints for the trunk."""
     trunk = {"pelvis": pelvis, "spine": spine, "thorax": thorax, "neck": "nose", "head": head}
     return tuple(trunk.get(joint, joint) for joint in H36M_17.joints)
 
 
-_MAPS: dict[tuple[str, str], tuple[str, ...]] = {
+_CONVERSIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("h36m_32", "h36m_17"): H36M_32_TO_17,
     ("cmu_31", "h36m_17"): (
         "root", "rhipjoint", "rfemur", "rtibia", "lhipjoint", "lfemur", "ltibia",

@@ -1,12 +1,12 @@
-"""MediaPipe's pose landmarks, as JSON.
+"""Read MediaPipe's pose landmarks from JSON.
 
-MediaPipe has no file format of its own. Accepted is what one gets by dumping the landmarks of each frame:
+MediaPipe has no file format of its own. A file is what a program gets that dumps the landmarks of each frame:
 
 - `{"frames": [FRAME, …], "width": 1920, "height": 1080, "fps": 30}`, or the list of frames alone;
 - FRAME is the list of the 33 landmarks of one person, a list of such lists (one for each person), or null or [] where
   nobody was found;
 - a landmark is `{"x": 0.5, "y": 0.5, "visibility": 0.9}`; x and y are divided by the image's width and height, as
-  MediaPipe gives them, whatever else it has (`z`, `presence`) is not read, and without `visibility` it counts as seen.
+  MediaPipe gives them. Without `visibility` it counts as seen; other fields (`z`, `presence`) are ignored.
 """
 
 from pathlib import Path
@@ -14,20 +14,28 @@ from typing import Any
 
 import numpy as np
 
-from jaxpose.keypoints.detections import Rows, field, numbers
+from jaxpose.keypoints.coco import first_entry
+from jaxpose.keypoints.detections import DetectionRows, number_array, required_field
 from jaxpose.keypoints.layouts import MEDIAPIPE_33
 from jaxpose.runtime.errors import InputError
 
 
-def read(path: Path, document: dict[str, Any] | list[Any]) -> Rows:
-    """The landmarks of all frames.
+def is_mediapipe(document: Any) -> bool:
+    """Whether a JSON document is a list of frames of landmarks, or an object with such a list."""
+    if isinstance(document, dict):
+        return "frames" in document
+    return isinstance(document, list) and isinstance(first_entry(document), list)
+
+
+def read_mediapipe(path: Path, document: dict[str, Any] | list[Any]) -> DetectionRows:
+    """Read the landmarks of all frames.
 
     Raises:
-      InputError: the file is not as the module says.
+      InputError: the file breaks the format described above.
     """
     header = document if isinstance(document, dict) else {"frames": document}
-    poses, frames, places = [], [], []
-    for number, frame in enumerate(field(path, header, "frames", list, "the file")):
+    poses, frames, labels = [], [], []
+    for number, frame in enumerate(required_field(path, header, "frames", list, "the file")):
         if frame is not None and not isinstance(frame, list):
             raise InputError(f"{path}: frame {number} is {frame!r:.40}; it must be a list of landmarks, or null")
         several = bool(frame) and isinstance(frame[0], list)
@@ -36,19 +44,19 @@ def read(path: Path, document: dict[str, Any] | list[Any]) -> Rows:
                 raise InputError(f"{path}: frame {number} does not have {MEDIAPIPE_33.num_joints} landmarks a person")
             poses.append([_landmark(path, landmark, number) for landmark in person])
             frames.append(number)
-            places.append(f"frame {number}")
+            labels.append(f"frame {number}")
     if not poses:
-        return Rows([], [], np.zeros((0, 0, 3)))
+        return DetectionRows([], [], np.zeros((0, 0, 3)))
     sides = [header.get(side) for side in ("width", "height")]
     if sides != [None, None]:
-        sides = [field(path, header, side, int, "the file") for side in ("width", "height")]
-    fps = None if header.get("fps") is None else field(path, header, "fps", (int, float), "the file")
+        sides = [required_field(path, header, side, int, "the file") for side in ("width", "height")]
+    fps = None if header.get("fps") is None else required_field(path, header, "fps", (int, float), "the file")
     size = None if None in sides else (sides[0], sides[1])
-    points = numbers(path, poses, places, "landmarks")
-    return Rows(frames, [None] * len(frames), points, MEDIAPIPE_33, size, fps, relative=True)
+    points = number_array(path, poses, labels, "landmarks")
+    return DetectionRows(frames, [None] * len(frames), points, MEDIAPIPE_33, size, fps, relative=True)
 
 
 def _landmark(path: Path, landmark: Any, frame: int) -> list[Any]:
-    """x, y and visibility."""
-    x, y = (field(path, landmark, axis, (int, float), f"a landmark of frame {frame}") for axis in ("x", "y"))
+    """The x, y and visibility of a landmark."""
+    x, y = (required_field(path, landmark, axis, (int, float), f"a landmark of frame {frame}") for axis in ("x", "y"))
     return [x, y, landmark.get("visibility", 1.0)]

@@ -1,7 +1,7 @@
-"""Predictions of MMPose and RTMPose: JSON with `instance_info`, or the list in it.
+"""Read predictions of MMPose and RTMPose: JSON with `instance_info`, or the list in it.
 
 `instance_info` is a list of frames `{"frame_id": 1, "instances": [{"keypoints": [[x, y], …], "keypoint_scores": […]},
-…]}`, in each instance perhaps a `track_id`; `meta_info` names the keypoints (`keypoint_id2name`).
+…]}`; an instance may have a `track_id`. `meta_info` names the keypoints (`keypoint_id2name`).
 """
 
 from pathlib import Path
@@ -9,35 +9,39 @@ from typing import Any
 
 import numpy as np
 
-from jaxpose.keypoints.coco import body
-from jaxpose.keypoints.detections import Rows, field, numbers, person_id
+from jaxpose.keypoints.coco import body_keypoints, first_entry
+from jaxpose.keypoints.detections import DetectionRows, number_lists, person_id, required_field
 from jaxpose.keypoints.layouts import HALPE_26
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, H36M_17, Skeleton
 
 
-def read(path: Path, document: dict[str, Any] | list[Any]) -> Rows:
-    """The instances of all frames.
+def is_mmpose(document: Any) -> bool:
+    """Whether a JSON document is MMPose's predictions, or the list of frames in them."""
+    if isinstance(document, dict):
+        return "instance_info" in document
+    entry = first_entry(document)
+    return isinstance(entry, dict) and "instances" in entry
+
+
+def read_mmpose(path: Path, document: dict[str, Any] | list[Any]) -> DetectionRows:
+    """Read the instances of all frames.
 
     Raises:
-      InputError: the file is not as the format says.
+      InputError: the file breaks the format.
     """
-    frames = document if isinstance(document, list) else field(path, document, "instance_info", list, "the file")
-    found, numbers_of, places = [], [], []
-    for place, frame in enumerate(frames):
-        number = field(path, frame, "frame_id", int, f"entry {place}")
-        for instance in field(path, frame, "instances", list, f"frame {number}"):
-            found.append(instance)
-            numbers_of.append(number)
-            places.append(f"an instance in frame {number}")
-    if not found:
-        return Rows([], [], np.zeros((0, 0, 3)))
-    xy, scores = (
-        numbers(
-            path, [field(path, one, name, list, where) for one, where in zip(found, places, strict=True)], places, name
-        )
-        for name in ("keypoints", "keypoint_scores")
-    )
+    header = {"instance_info": document} if isinstance(document, list) else document
+    frames = required_field(path, header, "instance_info", list, "the file")
+    instances, frame_numbers, labels = [], [], []
+    for index, frame in enumerate(frames):
+        number = required_field(path, frame, "frame_id", int, f"entry {index}")
+        for instance in required_field(path, frame, "instances", list, f"frame {number}"):
+            instances.append(instance)
+            frame_numbers.append(number)
+            labels.append(f"an instance in frame {number}")
+    if not instances:
+        return DetectionRows([], [], np.zeros((0, 0, 3)))
+    xy, scores = (number_lists(path, instances, name, labels) for name in ("keypoints", "keypoint_scores"))
     if xy.ndim != 3 or xy.shape[2] != 2 or scores.shape != xy.shape[:2]:
         raise InputError(
             f"{path}: 'keypoints' must be pairs x, y with a score each; here {xy.shape[1:]}, {scores.shape[1:]}"
@@ -45,12 +49,14 @@ def read(path: Path, document: dict[str, Any] | list[Any]) -> Rows:
     points = np.concatenate([xy, scores[..., None]], axis=-1)
     meta = document.get("meta_info") if isinstance(document, dict) else None
     points, layout = _named(points, meta)
-    people = [person_id(path, one.get("track_id"), where) for one, where in zip(found, places, strict=True)]
-    return Rows(numbers_of, people, points, layout)
+    people = [
+        person_id(path, instance.get("track_id"), label) for instance, label in zip(instances, labels, strict=True)
+    ]
+    return DetectionRows(frame_numbers, people, points, layout)
 
 
 def _named(points: np.ndarray, meta: Any) -> tuple[np.ndarray, Skeleton | None]:
-    """The body's keypoints and their layout, as `meta_info` names them; by their number if it does not."""
+    """The body's keypoints and their layout by the names in `meta_info`; without names by the number of keypoints."""
     if isinstance(meta, dict) and isinstance(meta.get("keypoint_id2name"), dict):
         names = tuple(meta["keypoint_id2name"].get(str(number)) for number in range(points.shape[1]))
         for layout in (HALPE_26, COCO_17):  # in this order: Halpe's begin with COCO's, and whole bodies with either
@@ -59,7 +65,7 @@ def _named(points: np.ndarray, meta: Any) -> tuple[np.ndarray, Skeleton | None]:
         return points, H36M_17 if names == _H36M_NAMES else None
     if points.shape[1] == H36M_17.num_joints:  # Human3.6M's or COCO's
         return points, None
-    return body(points)
+    return body_keypoints(points)
 
 
 _H36M_NAMES = (

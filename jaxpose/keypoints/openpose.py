@@ -1,25 +1,26 @@
-"""The folder of JSON files that OpenPose writes, one a frame (`--write_json`); rtmlib and Sports2D write the same.
+"""Read the folder of JSON files, one a frame, that OpenPose writes (`--write_json`); also of rtmlib and Sports2D.
 
-The frame is the last number in a file's name. `people[].pose_keypoints_2d` are BODY_25, COCO's 18, or of others who
-write this format COCO's 17 or Halpe's 26; BODY_25B is as long as BODY_25 and cannot be told from it. OpenPose gives
-`person_id` only when it tracks one person; it is -1 otherwise.
+The frame is the last number in a file's name. `people[].pose_keypoints_2d` has the keypoints of BODY_25 or COCO's 18,
+or in files of other programs COCO's 17 or Halpe's 26. BODY_25B has as many keypoints as BODY_25 and is read as it.
+OpenPose gives `person_id` only when it tracks one person; otherwise it is -1.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jaxpose.keypoints.coco import frame_number
 from jaxpose.keypoints.detections import (
-    MOST_BYTES,
-    MOST_FRAMES,
-    Rows,
-    field,
-    numbers,
-    parse_json,
+    MAX_BYTES,
+    MAX_FRAMES,
+    DetectionRows,
+    number_array,
+    parse_keypoint_json,
     person_id,
-    read_text,
-    triples,
+    read_keypoint_text,
+    required_field,
+    split_triples,
 )
 from jaxpose.keypoints.layouts import BODY_25, COCO_18, HALPE_26
 from jaxpose.runtime.errors import InputError
@@ -28,26 +29,32 @@ from jaxpose.skeleton import COCO_17
 _LAYOUTS = {layout.num_joints: layout for layout in (COCO_17, COCO_18, BODY_25, HALPE_26)}
 
 
-def read(folder: Path) -> Rows:
-    """The people of all frames.
+def is_openpose_frame(document: Any) -> bool:
+    """Whether a JSON document is one frame of OpenPose."""
+    return isinstance(document, dict) and "people" in document
+
+
+def read_openpose(folder: Path) -> DetectionRows:
+    """Read the people of all frames.
 
     Raises:
-      InputError: the folder holds no such files, too many, or one is not as the format says.
+      InputError: the folder holds no such files or too many, or a file breaks the format.
     """
     paths = sorted(folder.glob("*.json"))
     if not paths:
         raise InputError(f"{folder} holds no JSON files; name the folder that OpenPose wrote with --write_json")
-    if len(paths) > MOST_FRAMES or sum(path.lstat().st_size for path in paths) > MOST_BYTES:
-        raise InputError(f"{folder} holds more than {MOST_FRAMES:,} files or {MOST_BYTES >> 20} MiB; split the video")
-    flat, frames, people, places = [], [], [], []
+    if len(paths) > MAX_FRAMES or sum(path.lstat().st_size for path in paths) > MAX_BYTES:
+        raise InputError(f"{folder} holds more than {MAX_FRAMES:,} files or {MAX_BYTES >> 20} MiB; split the video")
+    coordinates, frames, people, file_names = [], [], [], []
     for path in paths:
         number = frame_number(path, path.name)
-        for person in field(path, parse_json(path, read_text(path)), "people", list, "the file"):
-            flat.append(field(path, person, "pose_keypoints_2d", list, "a person"))
+        document = parse_keypoint_json(path, read_keypoint_text(path))
+        for person in required_field(path, document, "people", list, "the file"):
+            coordinates.append(required_field(path, person, "pose_keypoints_2d", list, "a person"))
             frames.append(number)
             people.append(person_id(path, person.get("person_id"), "a person"))
-            places.append(path.name)
-    if not flat:
-        return Rows([], [], np.zeros((0, 0, 3)))
-    points = triples(folder, numbers(folder, flat, places, "pose_keypoints_2d"))
-    return Rows(frames, people, points, _LAYOUTS.get(points.shape[1]))
+            file_names.append(path.name)
+    if not coordinates:
+        return DetectionRows([], [], np.zeros((0, 0, 3)))
+    points = split_triples(folder, number_array(folder, coordinates, file_names, "pose_keypoints_2d"))
+    return DetectionRows(frames, people, points, _LAYOUTS.get(points.shape[1]))

@@ -1,72 +1,116 @@
-"""Keypoints of any origin: a file's format is recognised by what is in it, not by its name."""
+"""Read keypoint files of any detector: the format is recognised by a file's content, not by its name."""
 
+import functools
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxpose.keypoints import coco, csv_table, mediapipe, mmpose, npz, openpose
-from jaxpose.keypoints.detections import Detections, Overrides, Rows, by_track, parse_json, read_text
+from jaxpose.keypoints.detections import (
+    DetectionRows,
+    Detections,
+    Overrides,
+    parse_keypoint_json,
+    read_keypoint_text,
+    tracks_by_person,
+)
 from jaxpose.runtime.errors import InputError
 
-FORMATS = (
-    "an npz archive of keypoints, COCO annotations or results, AlphaPose, MMPose or RTMPose, MediaPipe landmarks, a "
-    "CSV table, or the folder of OpenPose"
+
+class KeypointFile:
+    """A file or folder to be recognised; its content is read once, when a reader first asks for it."""
+
+    def __init__(self, path: Path) -> None:
+        """Keep the path; nothing is read."""
+        self.path = path
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The text; raises `InputError` if it cannot be read as text."""
+        return read_keypoint_text(self.path)
+
+    @functools.cached_property
+    def document(self) -> Any:
+        """The content of a JSON file; None for other text. Raises `InputError` if it begins as JSON and is not."""
+        return parse_keypoint_json(self.path, self.text) if self.text.lstrip().startswith(("{", "[")) else None
+
+
+class Reader(NamedTuple):
+    """A format of keypoint files."""
+
+    name: str
+    files: str  # what a user gives, for messages
+    recognises: Callable[[KeypointFile], bool]
+    read: Callable[[KeypointFile], list[DetectionRows]]
+
+
+def _json_reader(
+    name: str, files: str, recognises: Callable[[Any], bool], read: Callable[[Path, Any], DetectionRows]
+) -> Reader:
+    """A reader of JSON documents."""
+    return Reader(name, files, lambda file: recognises(file.document), lambda file: [read(file.path, file.document)])
+
+
+READERS: tuple[Reader, ...] = (
+    Reader(
+        "OpenPose",
+        "the folder that OpenPose writes",
+        lambda file: file.path.is_dir(),
+        lambda file: [openpose.read_openpose(file.path)],
+    ),
+    Reader(
+        "npz",
+        "an npz archive of keypoints",
+        lambda file: file.path.suffix == ".npz" or zipfile.is_zipfile(file.path),
+        lambda file: npz.read_keypoint_npz(file.path),
+    ),
+    Reader(
+        "CSV",
+        "a CSV table",
+        lambda file: csv_table.is_keypoint_csv(file.text),
+        lambda file: [csv_table.read_keypoint_csv(file.path, file.text)],
+    ),
+    _json_reader("MMPose", "MMPose or RTMPose predictions", mmpose.is_mmpose, mmpose.read_mmpose),
+    _json_reader("COCO annotations", "COCO annotations", coco.is_coco_annotations, coco.read_coco_annotations),
+    _json_reader("MediaPipe", "MediaPipe landmarks", mediapipe.is_mediapipe, mediapipe.read_mediapipe),
+    _json_reader("AlphaPose", "AlphaPose results", coco.is_alphapose, coco.read_coco_results),
+    _json_reader("COCO results", "COCO results", coco.is_coco_results, coco.read_coco_results),
 )
+"""The formats, in the order of recognition."""
+
+FORMATS = ", ".join(reader.files for reader in READERS[:-1]) + f" or {READERS[-1].files}"
+"""The formats in words, for messages."""
 
 
-def read(path: Path, given: Overrides) -> tuple[str, list[Detections]]:
-    """The 2D tracks of a file or of OpenPose's folder.
+def read_keypoints(path: Path, given: Overrides) -> tuple[str, list[Detections]]:
+    """Read the 2D tracks of a keypoint file or of OpenPose's folder.
 
     Args:
-      path: any of `FORMATS`.
-      given: layout, image size and frame rate, where the file does not say them or the user knows better.
+      path: a file in any of the formats of `READERS`.
+      given: layout, image size and frame rate, if the file does not say them or the user knows better.
 
     Returns:
-      What was recognised, and at least one track.
+      The name of the format, and at least one track.
 
     Raises:
-      InputError: the file is none of these, is damaged, or does not say all that is needed (see `detections.by_track`).
+      InputError: the file is in none of the formats, is damaged, or lacks what is needed (`tracks_by_person`).
     """
-    if not (path.is_dir() or path.is_file()):  # a pipe or a device has no size that one could bound
+    if not (path.is_dir() or path.is_file()):  # the size of a pipe or a device cannot be limited
         raise InputError(f"there is no file or folder {path}; name {FORMATS}")
-    kind, found = _recognised(path)
-    return kind, [track for rows in found for track in by_track(path, rows, given)]
+    file = KeypointFile(path)
+    for reader in READERS:
+        if reader.recognises(file):
+            return reader.name, [track for rows in reader.read(file) for track in tracks_by_person(path, rows, given)]
+    raise InputError(f"{path} {_describe_unknown(file.document)}; name {FORMATS}")
 
 
-def _recognised(path: Path) -> tuple[str, list[Rows]]:
-    """The format, and what the file says."""
-    if path.is_dir():
-        return "OpenPose", [openpose.read(path)]
-    if path.suffix == ".npz" or zipfile.is_zipfile(path):
-        return "npz", npz.read(path)
-    text = read_text(path)
-    if csv_table.holds_table(text):
-        return "CSV", [csv_table.read(path, text)]
-    if not text.lstrip().startswith(("{", "[")):
-        raise InputError(f"{path} is in no format that is known; name {FORMATS}")
-    document = parse_json(path, text)
-    kind, read_document = _json_format(path, document)
-    return kind, [read_document(path, document)]
-
-
-def _json_format(path: Path, document: Any) -> tuple[str, Callable[[Path, Any], Rows]]:
-    """The format of a JSON document, and what reads it."""
+def _describe_unknown(document: Any) -> str:
+    """What is known of a document that no reader recognises, after its file's name."""
     if isinstance(document, dict):
-        if "instance_info" in document:
-            return "MMPose", mmpose.read
-        if "annotations" in document:
-            return "COCO annotations", coco.read_annotations
-        if "frames" in document:
-            return "MediaPipe", mediapipe.read
-        if "people" in document:
-            raise InputError(f"{path} is one frame of OpenPose; name the folder with the files of all frames")
-        raise InputError(f"{path} is JSON with {', '.join(map(repr, document))[:80]}; name {FORMATS}")
-    first = next((entry for entry in document if entry), None)
-    if isinstance(first, list):
-        return "MediaPipe", mediapipe.read
-    if isinstance(first, dict) and "instances" in first:
-        return "MMPose", mmpose.read
-    if isinstance(first, dict) and {"image_id", "keypoints"} <= set(first):
-        return "AlphaPose" if {"idx", "box"} & set(first) else "COCO results", coco.read_results
-    raise InputError(f"{path} is a JSON list of {type(first).__name__}; name {FORMATS}")
+        if openpose.is_openpose_frame(document):
+            return "is one frame of OpenPose, not the folder with the files of all frames"
+        return f"is JSON with {', '.join(map(repr, document))[:80]}"
+    if isinstance(document, list):
+        return f"is a JSON list of {type(coco.first_entry(document)).__name__}"
+    return "is in no known format"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxpose.keypoints.csv_table import holds_table, read
+from jaxpose.keypoints.csv_table import is_keypoint_csv, read_keypoint_csv
 from jaxpose.keypoints.layouts import BODY_25, HALPE_26
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, H36M_17
@@ -21,27 +21,27 @@ from jaxpose.skeleton import COCO_17, H36M_17
 )
 def test_the_layout_is_the_smallest_with_these_joints(joints, layout, tmp_path):
     text = "frame,joint,x,y\n" + "".join(f"0,{joint},10,20\n" for joint in joints)
-    assert read(tmp_path, text).layout == layout
+    assert read_keypoint_csv(tmp_path, text).layout == layout
 
 
 def test_rows_and_cells_may_be_missing(tmp_path):
     text = "y,x,joint,frame,confidence,note\n20,10,nose,3,0.5,a\n,,left_eye,3,,b\n21,11,nose,5,1,c\n"
-    rows = read(tmp_path, text)
+    rows = read_keypoint_csv(tmp_path, text)
     assert (list(rows.frames), list(rows.people)) == ([3, 5], [None, None])
     np.testing.assert_array_equal(rows.keypoints[:, 0], [[10, 20, 0.5], [11, 21, 1]])
     assert np.isnan(rows.keypoints[:, 1:]).all()
 
 
 def test_tracks_are_read_and_the_confidence_is_one_without_a_column(tmp_path):
-    rows = read(tmp_path, "track,frame,joint,x,y\nann,0,nose,1,2\nbob,0,nose,3,4\n")
+    rows = read_keypoint_csv(tmp_path, "track,frame,joint,x,y\nann,0,nose,1,2\nbob,0,nose,3,4\n")
     assert list(rows.people) == ["ann", "bob"]
     np.testing.assert_array_equal(rows.keypoints[:, 0], [[1, 2, 1], [3, 4, 1]])
 
 
 def test_a_table_is_known_by_its_columns():
-    assert holds_table('"frame","track","joint","x","y"\r\n1,2')
-    assert not holds_table("frame,joint,x\n")
-    assert not holds_table("[{}]")
+    assert is_keypoint_csv('"frame","track","joint","x","y"\r\n1,2')
+    assert not is_keypoint_csv("frame,joint,x\n")
+    assert not is_keypoint_csv("[{}]")
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_a_table_is_known_by_its_columns():
 )
 def test_faults_are_named(rows, fault, tmp_path):
     with pytest.raises(InputError, match=fault):
-        read(tmp_path, "frame,joint,x,y\n" + rows)
+        read_keypoint_csv(tmp_path, "frame,joint,x,y\n" + rows)
 
 
 def test_an_empty_table_has_no_rows(tmp_path):
-    assert not read(tmp_path, "frame,joint,x,y\n").frames
+    assert not read_keypoint_csv(tmp_path, "frame,joint,x,y\n").frames

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from jaxpose.keypoints import detections
-from jaxpose.keypoints.detections import Overrides, Rows, by_track
+from jaxpose.keypoints.detections import DetectionRows, Overrides, tracks_by_person
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17
 
 PATH = Path("dance.json")
 SEEN = np.full((3, 17, 3), 200.0)
-ROWS = Rows([4, 2, 3], ["a", "a", "a"], SEEN * np.arange(1, 4)[:, None, None], COCO_17, (640, 480), 25.0)
+ROWS = DetectionRows([4, 2, 3], ["a", "a", "a"], SEEN * np.arange(1, 4)[:, None, None], COCO_17, (640, 480), 25.0)
 
 
 def test_rows_are_put_in_order_and_named():
-    (track,) = by_track(PATH, ROWS._replace(video="clip"), Overrides())
+    (track,) = tracks_by_person(PATH, ROWS._replace(video="clip"), Overrides())
     assert track.name == "clip/a"
     np.testing.assert_array_equal(track.frames, [2, 3, 4])
     np.testing.assert_array_equal(track.keypoints[:, 0, 0], [400, 600, 200])
@@ -24,12 +24,12 @@ def test_rows_are_put_in_order_and_named():
 
 
 def test_what_is_given_goes_before_what_the_file_says():
-    (track,) = by_track(PATH, ROWS, Overrides(size=(1280, 720), fps=50.0))
+    (track,) = tracks_by_person(PATH, ROWS, Overrides(size=(1280, 720), fps=50.0))
     assert (track.width, track.height, track.fps) == (1280, 720, 50)
 
 
 def test_shares_of_the_image_become_pixels():
-    (track,) = by_track(PATH, ROWS._replace(keypoints=np.full((3, 17, 3), 0.5), relative=True), Overrides())
+    (track,) = tracks_by_person(PATH, ROWS._replace(keypoints=np.full((3, 17, 3), 0.5), relative=True), Overrides())
     np.testing.assert_array_equal(track.keypoints[0, 0], [320, 240, 0.5])
 
 
@@ -37,9 +37,9 @@ def test_shares_of_the_image_become_pixels():
     ("changes", "fault"),
     [
         ({"frames": [], "people": [], "keypoints": SEEN[:0]}, "dance.json holds no detections"),
-        ({"layout": None}, "does not say which of its 17 keypoints is which; name their --layout"),
-        ({"size": None}, "does not say how large the images are, without which pixels mean nothing; give --size"),
-        ({"fps": None}, "does not say how many frames a second the video has; give --fps"),
+        ({"layout": None}, "does not say which of its 17 keypoints is which; give --layout"),
+        ({"size": None}, "does not say how large the images are; give --size"),
+        ({"fps": None}, "does not say the frame rate of the video; give --fps"),
         ({"size": (640, 0)}, "an image of 640 x 0 pixels"),
         ({"fps": 10**400}, "0 frames a second; give --fps between 1 and 1000"),
         ({"fps": float("nan")}, "nan frames a second; give --fps between 1 and 1000"),
@@ -57,43 +57,45 @@ def test_shares_of_the_image_become_pixels():
 )
 def test_faults_are_named(changes, fault):
     with pytest.raises(InputError, match=fault):
-        by_track(PATH, ROWS._replace(**changes), Overrides())
+        tracks_by_person(PATH, ROWS._replace(**changes), Overrides())
 
 
 def test_ids_as_files_have_them():
     ids = [detections.person_id(PATH, person, "x") for person in (7, 7.0, "7", [7], [[7.0]], -1, [-1], None)]
     assert ids == ["7", "7", "7", "7", "7", None, None, None]
     for person in (True, [1, 2], {}):
-        with pytest.raises(InputError, match=r"dance\.json: x has the track id .*; it must be a number or a word"):
+        with pytest.raises(InputError, match=r"dance\.json: x has the track id .*; it must be a number or text"):
             detections.person_id(PATH, person, "x")
 
 
 def test_numbers_name_the_row_that_is_none():
     places = ["row 0", "row 1"]
-    np.testing.assert_array_equal(detections.numbers(PATH, [[1, 2], [3, None]], places, "xy"), [[1, 2], [3, np.nan]])
-    with pytest.raises(InputError, match=r"'xy' of row 1 has shape \(1,\), those before it \(2,\)"):
-        detections.numbers(PATH, [[1, 2], [3]], places, "xy")
+    np.testing.assert_array_equal(
+        detections.number_array(PATH, [[1, 2], [3, None]], places, "xy"), [[1, 2], [3, np.nan]]
+    )
+    with pytest.raises(InputError, match=r"'xy' of row 1 has shape \(1,\), the first \(2,\)"):
+        detections.number_array(PATH, [[1, 2], [3]], places, "xy")
     for wrong in ("a", {}, 10**400):
         with pytest.raises(InputError, match="'xy' of row 1 are not numbers"):
-            detections.numbers(PATH, [[1, 2], [3, wrong]], places, "xy")
+            detections.number_array(PATH, [[1, 2], [3, wrong]], places, "xy")
 
 
 def test_fields_are_there_and_of_their_kind():
-    assert detections.field(PATH, {"fps": 25}, "fps", int, "the file") == 25
+    assert detections.required_field(PATH, {"fps": 25}, "fps", int, "the file") == 25
     for node in ({}, [], None, {"fps": True}, {"fps": "25"}):
-        with pytest.raises(InputError, match="the file has no sound 'fps'"):
-            detections.field(PATH, node, "fps", int, "the file")
+        with pytest.raises(InputError, match="the file has a missing or invalid 'fps'"):
+            detections.required_field(PATH, node, "fps", int, "the file")
 
 
 def test_flat_lists_are_triples():
-    np.testing.assert_array_equal(detections.triples(PATH, np.arange(6).reshape(1, 6)), [[[0, 1, 2], [3, 4, 5]]])
+    np.testing.assert_array_equal(detections.split_triples(PATH, np.arange(6).reshape(1, 6)), [[[0, 1, 2], [3, 4, 5]]])
     for flat in (np.zeros((1, 4)), np.zeros((2, 0)), np.zeros((1, 3, 3)), np.zeros(3)):
         with pytest.raises(InputError, match="must be flat lists"):
-            detections.triples(PATH, flat)
+            detections.split_triples(PATH, flat)
 
 
 def test_long_files_are_not_read(tmp_path, monkeypatch):
     (tmp_path / "long.json").write_text("[" + " " * 2**20)
-    monkeypatch.setattr(detections, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(detections, "MAX_BYTES", 2**20)
     with pytest.raises(InputError, match=r"long\.json is longer than the 1 MiB that are read; split the video"):
-        detections.read_text(tmp_path / "long.json")
+        detections.read_keypoint_text(tmp_path / "long.json")

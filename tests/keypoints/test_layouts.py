@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from helpers.readme import readme_table
 
 from jaxpose.cameras import project
 from jaxpose.data.human36m import H36M_CAMERAS
-from jaxpose.keypoints import layouts
 from jaxpose.keypoints.layouts import BODY_25, COCO_18, HALPE_26, MEDIAPIPE_33, conversion, find_layout
 from jaxpose.skeleton import COCO_17, H36M_17
 
@@ -13,13 +13,8 @@ DETECTORS = (COCO_17, COCO_18, HALPE_26, BODY_25, MEDIAPIPE_33)
 
 
 def documented():
-    """The table of the module's text: by layout, what each of Human3.6M's joints is made of."""
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in layouts.__doc__.splitlines()
-        if line[:1] == "|"
-    ]
-    head, body = rows[0], rows[2:]
+    """The table of the room's README: by layout, the recipe of each of Human3.6M's joints."""
+    head, *body = readme_table("jaxpose/keypoints/README.md", "h36m_17")
     return {name: {row[0]: row[column] for row in body} for column, name in enumerate(head) if column}
 
 

@@ -9,12 +9,13 @@ import pytest
 from helpers import corpus
 from helpers import detector_files as files
 from helpers.corpus import assert_refuses
+from helpers.readme import readme_table
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxpose.keypoints.detections import Overrides
 from jaxpose.keypoints.layouts import BODY_25, COCO_18, HALPE_26, MEDIAPIPE_33
-from jaxpose.keypoints.readers import read
+from jaxpose.keypoints.readers import READERS, read_keypoints
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, H36M_17
 
@@ -66,10 +67,19 @@ FORMATS = {
 }
 
 
+def test_every_format_is_in_the_readme_and_in_the_messages():
+    rows = readme_table("jaxpose/keypoints/README.md", "format")[1:]
+    assert [*dict.fromkeys(row[0] for row in rows)] == [reader.name for reader in READERS]
+    assert {kind for kind, *_ in FORMATS.values()} == {reader.name for reader in READERS}
+    with pytest.raises(InputError) as raised:
+        read_keypoints(Path("/nowhere"), GIVEN)
+    assert all(reader.files in str(raised.value) for reader in READERS)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_tracks_come_back(name, tmp_path):
     kind, write, tracks, layout = FORMATS[name]
-    found, people = read(write(tmp_path / "unnamed", tracks), GIVEN)
+    found, people = read_keypoints(write(tmp_path / "unnamed", tracks), GIVEN)
     assert found == kind
     assert len(people) == len(tracks)
     people = sorted(people, key=lambda person: person.keypoints[0, :, 0].mean())  # the writers shuffle; left to right
@@ -83,37 +93,40 @@ def test_tracks_come_back(name, tmp_path):
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("frame\n", "is in no format that is known; name an npz archive"),
-        ("", "is in no format that is known"),
+        ("frame\n", "is in no known format; name the folder that OpenPose"),
+        ("", "is in no known format"),
         ("{]", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
-        ('{"people": []}', "is one frame of OpenPose; name the folder"),
+        ('{"people": []}', "is one frame of OpenPose, not the folder"),
         ('{"bodies": [], "version": 1}', "is JSON with 'bodies', 'version'; name"),
         ("[1, 2]", "is a JSON list of int; name"),
         ("[]", "is a JSON list of NoneType; name"),
-        ("PK no archive", "is in no format"),
-        ("\xff", "is in no format"),
+        ("PK no archive", "is in no known format"),
+        ("\xff", "is in no known format"),
     ],
 )
 def test_what_is_no_keypoint_file_is_refused(content, fault, tmp_path):
     (tmp_path / "file").write_text(content)
     with pytest.raises(InputError, match=fault):
-        read(tmp_path / "file", GIVEN)
+        read_keypoints(tmp_path / "file", GIVEN)
 
 
 def test_bytes_and_nothing_are_refused(tmp_path):
     (tmp_path / "film.mp4").write_bytes(b"\x00\x01\xff\xfe" * 9)
     with pytest.raises(InputError, match=r"film\.mp4 cannot be read as text"):
-        read(tmp_path / "film.mp4", GIVEN)
-    with pytest.raises(InputError, match=r"there is no file or folder .*gone\.json; name an npz archive"):
-        read(tmp_path / "gone.json", GIVEN)
+        read_keypoints(tmp_path / "film.mp4", GIVEN)
+    with pytest.raises(
+        InputError,
+        match=r"there is no file or folder .*gone\.json; name the folder that OpenPose writes, ",
+    ):
+        read_keypoints(tmp_path / "gone.json", GIVEN)
 
 
 def to_damage(name, folder):
     """A sound file of a format, and what reads it; of OpenPose's folder the file of one frame."""
     _, write, tracks, _ = FORMATS[name]
     whole = write(folder / "unnamed", tracks[:, :3])
-    return next(whole.iterdir()) if whole.is_dir() else whole, lambda: read(whole, GIVEN)
+    return next(whole.iterdir()) if whole.is_dir() else whole, lambda: read_keypoints(whole, GIVEN)
 
 
 KINDS = ["annotations", "results", "alphapose", "mmpose", "mediapipe", "openpose", "csv", "npz in the wild"]
