@@ -1,1 +1,1 @@
-"""3D motion in the files of other programs: npz, JSON, CSV, BVH, TRC, C3D."""
+"""Write 3D motion for other programs: npz, JSON, CSV, BVH, TRC, C3D."""

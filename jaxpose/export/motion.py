@@ -1,8 +1,9 @@
-"""The 3D motion of people, and the axes that it is given in.
+"""The 3D motion of a person, its axes, and names that are safe in files.
 
 Camera space has x right, y down, z forward; world space is right-handed with z up, as everywhere in jaxpose.
 """
 
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from jaxpose.rotations import quaternion_to_matrix
+from jaxpose.rotations import quaternion_from_axis_angle, quaternion_multiply, quaternion_to_matrix
 from jaxpose.skeleton import Skeleton
 
 LEVEL_CAMERA = np.sqrt(np.float32([0.5, 0.5, 0, 0])) * np.float32([1, -1, 1, 1])
@@ -18,33 +19,32 @@ LEVEL_CAMERA = np.sqrt(np.float32([0.5, 0.5, 0, 0])) * np.float32([1, -1, 1, 1])
 
 
 class Motion(NamedTuple):
-    """How one person moves: the frames from the first to the last in which there is a pose."""
+    """3D positions of one person, from the first frame with a pose to the last."""
 
     name: str  # of the person's track
     positions: np.ndarray  # (T, J, 3) float32 metres
     skeleton: Skeleton
     fps: float
-    filled: np.ndarray | None = None  # (T, J) bool, joints that were interpolated, not seen; None: no joint was
+    filled: np.ndarray | None = None  # (T, J) bool, joints that were not seen but interpolated; None: no joint was
     space: Literal["camera", "world"] = "camera"
-    start: int = 0  # the frame of the video that positions[0] is of
+    start: int = 0  # frame number of positions[0] in the video
 
 
 def upright(motion: Motion, orientation: np.ndarray = LEVEL_CAMERA) -> Motion:
-    """Turn a motion from camera space to the world, and put it on the floor.
+    """Turn a motion from camera space to world space, z up, with the lowest joint of all frames at height zero.
 
-    The person's lowest joint of all frames comes to height zero. Nothing else is moved: the camera stays above the
-    origin.
+    The camera stays above the origin.
 
     Args:
       motion: in camera space.
-      orientation: (4,) unit quaternion (w, x, y, z) of the camera in the world, as `cameras.Camera` has it; without
-        one, the camera is taken for level.
+      orientation: (4,) unit quaternion (w, x, y, z) of the camera in the world, as in `cameras.Camera`; by default
+        that of a level camera.
 
     Returns:
-      The motion in the world.
+      The motion in world space.
 
     Raises:
-      ValueError: the motion is in the world already.
+      ValueError: the motion is in world space already.
     """
     if motion.space != "camera":
         raise ValueError(f"motion {motion.name!r} is in {motion.space} space")
@@ -53,38 +53,44 @@ def upright(motion: Motion, orientation: np.ndarray = LEVEL_CAMERA) -> Motion:
     return motion._replace(positions=np.float32(world - floor), space="world")
 
 
+def camera_looking_down(degrees: float) -> np.ndarray:
+    """Orientation (4,) in the world, as in `cameras.Camera`, of a camera without roll that looks down by an angle."""
+    tilt = quaternion_from_axis_angle(np.float32([-math.radians(degrees), 0, 0]))
+    return np.asarray(quaternion_multiply(tilt, LEVEL_CAMERA))
+
+
 def z_up(motion: Motion) -> np.ndarray:
-    """Positions (T, J, 3) float64 metres with z up: those in camera space as a level camera sees them."""
+    """Positions (T, J, 3) float64 metres with z up; camera space is turned as if the camera were level."""
     positions = np.asarray(motion.positions, np.float64)
     return positions if motion.space == "world" else positions[..., [0, 2, 1]] * [1, 1, -1]
 
 
 def y_up(motion: Motion) -> np.ndarray:
-    """Positions (T, J, 3) float64 metres with y up, as animation and biomechanics have them.
+    """Positions (T, J, 3) float64 metres with y up, as in animation and biomechanics.
 
-    (x, y, z) of `z_up` is (x, z, -y) here: programs that have z up themselves, as Blender, turn it back when they
-    are told that y is up and -z forward. Camera space becomes (x, -y, -z).
+    (x, y, z) of `z_up` becomes (x, z, -y). Programs with z up, such as Blender, turn it back when they import with y up
+    and -z forward. Camera space becomes (x, -y, -z).
     """
     return z_up(motion)[..., [0, 2, 1]] * [1, 1, -1]
 
 
-def filled(motion: Motion) -> np.ndarray:
-    """(T, J) bool, which joints were interpolated."""
+def filled_mask(motion: Motion) -> np.ndarray:
+    """Which joints were interpolated, (T, J) bool."""
     return np.zeros(motion.positions.shape[:2], bool) if motion.filled is None else np.asarray(motion.filled, bool)
 
 
 def safe_names(names: Sequence[str], longest: int = 40) -> list[str]:
-    """Names that neither split in two nor lead out of a folder: of letters, digits, dots, dashes and underscores.
+    """Make distinct names of letters, digits, dots, dashes and underscores: they cannot leave a folder or split a cell.
 
     Args:
       names: any.
       longest: in characters.
 
     Returns:
-      One for each, in their order. What is not plain has become underscores; names that would then be the same, or
-      be told apart by case alone, are numbered.
+      A name for each, in their order. Other characters become underscores; names that would then be equal, apart from
+      case, are numbered.
     """
-    found: list[str] = []
+    labels: list[str] = []
     taken: set[str] = set()
     for name in names:
         label = stem = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", name))[:longest] or "_"
@@ -93,5 +99,5 @@ def safe_names(names: Sequence[str], longest: int = 40) -> list[str]:
             number += 1
             label = f"{stem}-{number}"
         taken.add(label.casefold())
-        found.append(label)
-    return found
+        labels.append(label)
+    return labels

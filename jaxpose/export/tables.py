@@ -1,4 +1,9 @@
-"""Motion as npz archive, JSON and CSV table: all people in one file, in the motion's own axes, in metres."""
+"""Write motion as npz, JSON or CSV: all people in one file, in the motion's own axes, in metres.
+
+An npz archive of N people has, for person i counted from 0, `positions_i` (T, J, 3) float32 and `filled_i` (T, J) bool.
+`names` (N,) are the tracks, `starts` (N,) the frame of the video at which each begins. `joints` (J,), `parents` (J,),
+`skeleton`, `fps`, `space`, `axes` and `units` are those of all people. Nothing in it is pickled.
+"""
 
 import csv
 import io
@@ -9,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from jaxpose.export.motion import Motion, filled
+from jaxpose.export.motion import Motion, filled_mask
 
 AXES = {"camera": "x right, y down, z forward", "world": "right-handed, z up"}
 
-COLUMNS = ("frame", "time_s", "track", "joint", "x_m", "y_m", "z_m", "filled", "space")
+MOTION_COLUMNS = ("frame", "time_s", "track", "joint", "x_m", "y_m", "z_m", "filled", "space")
 
 
-def npz(motions: Sequence[Motion]) -> bytes:
-    """All people as an npz archive; its keys are in the module's text."""
+def encode_npz(motions: Sequence[Motion]) -> bytes:
+    """Encode all people as an npz archive with the keys listed above."""
     first = motions[0]
     arrays = {
         "names": np.array([motion.name for motion in motions], str),
@@ -31,25 +36,25 @@ def npz(motions: Sequence[Motion]) -> bytes:
         "units": np.array("m", str),
     }
     for number, motion in enumerate(motions):
-        arrays |= {f"positions_{number}": np.float32(motion.positions), f"filled_{number}": filled(motion)}
+        arrays |= {f"positions_{number}": np.float32(motion.positions), f"filled_{number}": filled_mask(motion)}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 
-def json_text(motions: Sequence[Motion]) -> bytes:
-    """All people as JSON: positions to 0.1 mm, by frame and joint."""
+def encode_json(motions: Sequence[Motion]) -> bytes:
+    """Encode all people as JSON: positions to 0.1 mm, by frame and joint."""
     first = motions[0]
     people = [
         {
             "name": motion.name,
             "start": motion.start,
             "positions": np.round(np.float64(motion.positions), 4).tolist(),
-            "filled": filled(motion).tolist(),
+            "filled": filled_mask(motion).tolist(),
         }
         for motion in motions
     ]
-    facts = {
+    header = {
         "units": "m",
         "space": first.space,
         "axes": AXES[first.space],
@@ -58,40 +63,40 @@ def json_text(motions: Sequence[Motion]) -> bytes:
         "joints": first.skeleton.joints,
         "parents": first.skeleton.parents,
     }
-    return json.dumps(facts | {"people": people}, allow_nan=False).encode()
+    return json.dumps(header | {"people": people}, allow_nan=False).encode()
 
 
-def csv_text(motions: Sequence[Motion]) -> bytes:
-    """All people as CSV: a row per frame of the video and joint, positions to 0.1 mm, filled as 0 or 1."""
-    rows: list[Iterable[Sequence[Any]]] = [[COLUMNS]]
+def encode_csv(motions: Sequence[Motion]) -> bytes:
+    """Encode all people as CSV: a row per frame of the video and joint, positions to 0.1 mm, filled as 0 or 1."""
+    rows: list[Iterable[Sequence[Any]]] = [[MOTION_COLUMNS]]
     for motion in motions:
         frames, joints, _ = motion.positions.shape
-        numbers = motion.start + np.repeat(np.arange(frames), joints)
+        frame_numbers = motion.start + np.repeat(np.arange(frames), joints)
         columns = (
-            numbers.tolist(),
-            [f"{time:.4f}" for time in (numbers / motion.fps).tolist()],
+            frame_numbers.tolist(),
+            [f"{time:.4f}" for time in (frame_numbers / motion.fps).tolist()],
             itertools.repeat(motion.name),
             itertools.cycle(motion.skeleton.joints),
             *([f"{value:.4f}" for value in axis.ravel().tolist()] for axis in np.moveaxis(motion.positions, -1, 0)),
-            np.int8(filled(motion)).ravel().tolist(),
+            np.int8(filled_mask(motion)).ravel().tolist(),
             itertools.repeat(motion.space),
         )
-        rows.append(zip(*columns, strict=False))  # two of them have no end
+        rows.append(zip(*columns, strict=False))  # three of them are endless
     return _table(itertools.chain(*rows))
 
 
-def filled_csv(motions: Sequence[Motion]) -> bytes:
-    """The joints that were filled, as the first columns of `csv_text`."""
+def encode_filled_csv(motions: Sequence[Motion]) -> bytes:
+    """List the filled joints as CSV: the columns frame, time_s, track and joint of `encode_csv`."""
     rows = [
         (motion.start + frame, f"{(motion.start + frame) / motion.fps:.4f}", motion.name, motion.skeleton.joints[joint])
         for motion in motions
-        for frame, joint in np.argwhere(filled(motion)).tolist()
+        for frame, joint in np.argwhere(filled_mask(motion)).tolist()
     ]
-    return _table([COLUMNS[:4], *rows])
+    return _table([MOTION_COLUMNS[:4], *rows])
 
 
 def _table(rows: Iterable[Sequence[Any]]) -> bytes:
-    """Rows as CSV; a name may hold what separates cells and lines."""
+    """Rows as CSV; names may contain separators, which are quoted."""
     buffer = io.StringIO()
     csv.writer(buffer).writerows(rows)
     return buffer.getvalue().encode("utf-8", "replace")

@@ -1,20 +1,20 @@
-"""Write a motion as TRC, tracks of markers as OpenSim reads them: a marker for every joint, y up, millimetres.
+"""Write a motion as TRC, marker trajectories for OpenSim: a marker for every joint, y up, millimetres.
 
-Format: Motion Analysis "Track Row Column", as OpenSim's documentation has it ("Marker (.trc) Files"). Filled joints
-cannot be told apart here.
+Format: Motion Analysis "Track Row Column", as OpenSim documents it ("Marker (.trc) Files"). TRC cannot mark filled
+joints.
 """
 
 from jaxpose.export.motion import Motion, safe_names, y_up
 
 
-def trc(motion: Motion) -> bytes:
-    """The motion as a TRC file, positions to a micrometre.
+def encode_trc(motion: Motion) -> bytes:
+    """Encode a motion as a TRC file, positions to a micrometre.
 
     Args:
-      motion: of at least one frame. In camera space, the camera is taken for level.
+      motion: of at least one frame. Camera space is written as if the camera were level.
 
     Returns:
-      The file. Time and frames are those of the video, frames counted from one.
+      The file. Time and frame numbers are those of the video; frames are counted from one.
     """
     positions = 1000 * y_up(motion)
     frames, joints, _ = positions.shape

@@ -60,6 +60,11 @@ def cpu_compiler_options(level: int) -> dict[str, int]:
     return {"xla_backend_optimization_level": level} if jax.default_backend() == "cpu" else {}
 
 
+def bucket_length(frames: int, *, fewest: int) -> int:
+    """The power of two to pad a track to, at least `fewest`: JAX compiles a program for each length."""
+    return max(fewest, 1 << (frames - 1).bit_length())
+
+
 def describe_devices() -> str:
     """What JAX computes on, in words: a GPU where JAX finds one."""
     devices = jax.devices()

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from jaxpose.export.c3d import c3d
+from jaxpose.export.c3d import encode_c3d
 from jaxpose.export.motion import Motion, z_up
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import HUMANEVA_15, layout
@@ -23,7 +23,7 @@ def make(frames=5, **fields):
 @pytest.mark.parametrize(("frames", "space", "start"), [(5, "camera", 0), (1, "world", 99)])
 def test_read_by_another_package(tmp_path, frames, space, start):
     motion = make(frames, space=space, start=start)
-    (tmp_path / "a.c3d").write_bytes(c3d(motion))
+    (tmp_path / "a.c3d").write_bytes(encode_c3d(motion))
     file = ezc3d.c3d(str(tmp_path / "a.c3d"))
     np.testing.assert_allclose(file["data"]["points"][:3].T / 1000, z_up(motion), atol=1e-6)
     header, points = file["header"]["points"], file["parameters"]["POINT"]
@@ -40,7 +40,7 @@ def test_filled_joints_were_seen_by_no_camera():
     """The fourth number of a point: seven bits of cameras above eight of residual, both zero if it was filled."""
     filled = np.random.default_rng(1).random((5, 15)) < 0.5
     motion = make(filled=filled)
-    content = c3d(motion)
+    content = encode_c3d(motion)
     parameters, magic, joints, samples, first, last = struct.unpack("<BBHHHH", content[:10])
     assert (parameters, magic, joints, samples, first, last) == (2, 0x50, 15, 0, 1, 5)
     (block,) = struct.unpack("<H", content[16:18])
@@ -56,7 +56,7 @@ def test_filled_joints_were_seen_by_no_camera():
 def test_names_are_ascii_and_different(tmp_path):
     odd = HUMANEVA_15.__class__("odd", ("a b", "Hüfte", "Häfte"), (-1, 0, 1))
     motion = Motion("1", np.zeros((2, 3, 3), np.float32), odd, 50.0)
-    (tmp_path / "a.c3d").write_bytes(c3d(motion))
+    (tmp_path / "a.c3d").write_bytes(encode_c3d(motion))
     labels = ezc3d.c3d(str(tmp_path / "a.c3d"))["parameters"]["POINT"]["LABELS"]["value"]
     assert labels == ["a_b", "H_fte", "H_fte-2"]
 
@@ -64,7 +64,7 @@ def test_names_are_ascii_and_different(tmp_path):
 def test_too_many_joints_and_no_package_are_refused(monkeypatch):
     many = layout("many", 256, [], [])
     with pytest.raises(InputError, match="a C3D file holds 255 joints, not 256; choose another format"):
-        c3d(Motion("1", np.zeros((1, 256, 3), np.float32), many, 50.0))
+        encode_c3d(Motion("1", np.zeros((1, 256, 3), np.float32), many, 50.0))
     monkeypatch.setitem(sys.modules, "c3d", None)
-    with pytest.raises(InputError, match=r"take the package c3d; pip install 'jaxpose\[c3d\]'"):
-        c3d(make())
+    with pytest.raises(InputError, match=r"need the package c3d; pip install 'jaxpose\[c3d\]'"):
+        encode_c3d(make())

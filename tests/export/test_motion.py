@@ -2,15 +2,26 @@
 
 import string
 
+import jax
 import numpy as np
 import pytest
 from helpers import oracles
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jaxpose.cameras import Camera, world_to_camera
 from jaxpose.data.human36m import H36M_CAMERAS
-from jaxpose.export.motion import LEVEL_CAMERA, Motion, filled, safe_names, upright, y_up, z_up
-from jaxpose.skeleton import HUMANEVA_15
+from jaxpose.export.motion import (
+    LEVEL_CAMERA,
+    Motion,
+    camera_looking_down,
+    filled_mask,
+    safe_names,
+    upright,
+    y_up,
+    z_up,
+)
+from jaxpose.skeleton import H36M_17, HUMANEVA_15
 
 
 def motion(**fields):
@@ -45,6 +56,23 @@ def test_upright_undoes_the_camera_and_stands_on_the_floor(camera):
         upright(found)
 
 
+to_camera = jax.jit(world_to_camera)
+
+
+@pytest.mark.parametrize("pitch", [0, 20])
+def test_a_tilted_camera_is_set_upright(pitch):
+    """What a camera that looks down sees of people on a floor is people on a floor again."""
+    people = np.random.default_rng(0).uniform([-1, -1, 0], [1, 1, 2], (6, 17, 3)).astype(np.float32)
+    people[..., 2] -= people[..., 2].min()
+    orientation = camera_looking_down(pitch)
+    seen = np.asarray(to_camera(people, Camera(orientation, np.float32([0, 0, 1.5]), None, 9, 9)))
+    found = upright(Motion("ann", seen, H36M_17, 50.0), orientation)
+    np.testing.assert_allclose(found.positions, people, atol=1e-5)
+    ahead = np.asarray(to_camera(np.float32([0, np.cos(np.radians(pitch)), -np.sin(np.radians(pitch))]),
+                                       Camera(orientation, np.zeros(3, np.float32), None, 9, 9)))  # fmt: skip
+    np.testing.assert_allclose(ahead, [0, 0, 1], atol=1e-6)
+
+
 def test_axes_stay_right_handed():
     for turned in (z_up, y_up):
         for space in ("camera", "world"):
@@ -53,9 +81,9 @@ def test_axes_stay_right_handed():
 
 
 def test_filled_joints():
-    assert not filled(motion()).any()
+    assert not filled_mask(motion()).any()
     some = np.random.default_rng(1).random((4, 15)) < 0.5
-    np.testing.assert_array_equal(filled(motion(filled=some)), some)
+    np.testing.assert_array_equal(filled_mask(motion(filled=some)), some)
 
 
 @given(st.lists(st.text() | st.text(string.punctuation + "aA\n\t\0", max_size=4), max_size=8))
