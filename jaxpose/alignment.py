@@ -1,4 +1,14 @@
-"""Closest similarity transforms and rotations between poses (Procrustes alignment), with finite gradients."""
+"""Procrustes alignment of poses: best similarity transforms and rotations, with finite gradients.
+
+>>> import jax.numpy as jnp
+>>> from jaxpose.alignment import align
+>>> target = jnp.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0]])
+>>> aligned, transform = align(2 * target + 1, target)
+>>> bool(jnp.allclose(aligned, target, atol=1e-5))
+True
+>>> float(transform.scale.round(3))
+0.5
+"""
 
 import functools
 from typing import NamedTuple
@@ -9,38 +19,41 @@ import jax.numpy as jnp
 
 from jaxpose.numerics import as_floating, safe_divide, safe_norm
 
+# The public interface: some of it serves callers of the library alone.
+__all__ = ["Similarity", "align", "best_rotation"]
+
 _einsum = functools.partial(jnp.einsum, precision="highest")  # by default a GPU may round the factors to 10 bits
 
 
 class Similarity(NamedTuple):
-    """The map x ↦ scale · rotation x + translation of each frame; a pytree of arrays.
+    """Similarity transform x ↦ scale · rotation x + translation of each frame; a pytree of arrays.
 
-    On poses: `scale[..., None, None] * poses @ rotation.mT + translation[..., None, :]`.
+    To apply it to poses: `scale[..., None, None] * poses @ rotation.mT + translation[..., None, :]`.
     """
 
-    scale: jax.Array  # (...) not negative
-    rotation: jax.Array  # (..., 3, 3) proper: no reflection
+    scale: jax.Array  # (...), at least 0
+    rotation: jax.Array  # (..., 3, 3), determinant 1
     translation: jax.Array  # (..., 3) metres
 
 
 def align(predictions: jax.Array, targets: jax.Array) -> tuple[jax.Array, Similarity]:
-    """Bring each prediction closest to its target by a similarity transform without reflection.
+    """Align each prediction to its target by the best similarity transform without reflection.
 
-    Closest in the least squares sense: the Procrustes problem, solved by a singular value decomposition of the
-    3×3 correlation (Umeyama 1991). A pose collapsed to a point has no best rotation; it becomes the target's mean,
-    with scale zero.
+    Best in the least squares sense (the Procrustes problem), by a singular value decomposition of the 3×3 correlation
+    (Umeyama, "Least-squares estimation of transformation parameters between two point patterns", TPAMI 1991). A
+    prediction collapsed to one point is mapped to the target's mean, with scale zero.
 
     Args:
       predictions: (..., J, 3) metres.
       targets: (..., J, 3) metres.
 
     Returns:
-      The aligned predictions, (..., J, 3) metres, and the transform that aligns them.
+      The aligned predictions, (..., J, 3) metres, and the transform.
     """
     chex.assert_equal_shape([predictions, targets])
     mean, target_mean = (jnp.mean(poses, axis=-2, keepdims=True) for poses in (predictions, targets))
     size = safe_norm(predictions - mean, axis=(-2, -1), keepdims=True)
-    unit = safe_divide(predictions - mean, size)  # its products do not underflow, however small the pose
+    unit = safe_divide(predictions - mean, size)  # products of a tiny pose would underflow
     correlation = _einsum("...ja,...jb->...ab", targets - target_mean, unit)
     rotation = best_rotation(correlation)
     new_size = jnp.sum(rotation * correlation, axis=(-2, -1), keepdims=True)
@@ -52,12 +65,12 @@ def align(predictions: jax.Array, targets: jax.Array) -> tuple[jax.Array, Simila
 
 @jax.custom_jvp
 def best_rotation(correlation: jax.Array) -> jax.Array:
-    """The proper rotation R that maximises ⟨R, M⟩ for each 3×3 matrix M of `correlation` (..., 3, 3).
+    """Rotation R with determinant 1 that maximises ⟨R, M⟩ for each 3×3 matrix M of `correlation` (..., 3, 3).
 
-    Differentiated by its own closed form. The derivative of the singular vectors is infinite where two singular
-    values meet (a symmetric pose, a perfect prediction after scaling), that of the rotation is not: with
-    M = U diag(s) Vᵀ it divides by sums of singular values s_i + s_j, not by differences. Where a sum itself
-    vanishes (a pose on a line, a mirror image) the rotation jumps, and the gradient along that turn is zero.
+    The derivative is a closed form. That of the singular vectors is infinite where two singular values are equal (a
+    symmetric pose, a perfect prediction after scaling), but that of the rotation is finite: with M = U diag(s) Vᵀ it
+    divides by sums s_i + s_j of singular values, not by their differences. Where such a sum is zero (a pose on a line,
+    a mirror image) the rotation is discontinuous, and its gradient in that direction is set to zero.
     """
     chex.assert_shape(correlation, (..., 3, 3))
     return _best_rotation(correlation)[0]
@@ -66,18 +79,19 @@ def best_rotation(correlation: jax.Array) -> jax.Array:
 @best_rotation.defjvp
 def _best_rotation_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
     rotation, u, s, vt = _best_rotation(primals[0])
-    turned = _einsum("...ai,...ab,...jb->...ij", u, tangents[0], vt)
+    tangent = _einsum("...ai,...ab,...jb->...ij", u, tangents[0], vt)  # in the bases of U and V
     sums = s[..., :, None] + s[..., None, :]
     largest = jnp.max(jnp.abs(s), axis=-1)[..., None, None]
-    sums = jnp.where(sums <= 1e-6 * largest, 0, sums)  # zero makes the division below give zero
-    spin = safe_divide(turned - turned.mT, sums)
-    return rotation, _einsum("...ai,...ij,...jb->...ab", u, spin, vt)
+    sums = jnp.where(sums <= 1e-6 * largest, 0, sums)  # safe_divide returns zero for a zero denominator
+    skew = safe_divide(tangent - tangent.mT, sums)
+    return rotation, _einsum("...ai,...ij,...jb->...ab", u, skew, vt)
 
 
 def _best_rotation(correlation: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Rotation and the decomposition U diag(s) Vᵀ, with reflections moved from U into the sign of the last s."""
+    """Best rotation and the decomposition U diag(s) Vᵀ; a reflection is moved from U to the sign of the last s."""
     correlation = as_floating(correlation)
-    correlation = jnp.where(jnp.isfinite(correlation), correlation, jnp.nan)  # of infinity LAPACK makes some rotation
+    # NaN in place of infinity, for which LAPACK returns an arbitrary rotation.
+    correlation = jnp.where(jnp.isfinite(correlation), correlation, jnp.nan)
     u, s, vt = jnp.linalg.svd(correlation, full_matrices=False)
     handedness = jnp.sign(jnp.linalg.det(u) * jnp.linalg.det(vt))
     flip = jnp.ones_like(s).at[..., -1].set(handedness)

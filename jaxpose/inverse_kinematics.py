@@ -1,10 +1,21 @@
-"""Inverse kinematics: the mean skeleton of a track, and the joint rotations that pose it as the track's frames are.
+"""Inverse kinematics: joint rotations and constant bone lengths that reproduce a track of joint positions.
 
-Positions say where a bone points, not how it turns about itself. That twist is made up here: it is the least, relative
-to the joint that carries the bone. A joint with several bones that are not on one line is turned by all of them.
+Positions determine the direction of a bone, not its twist about its own axis. The twist is set to the smallest possible
+one, relative to the parent joint. A joint with several bones that are not on one line is fully determined by them.
 
     positions (T, J, 3) --mean_lengths, rest_offsets--> offsets --inverse_kinematics--> rotations
-    forward_kinematics(rotations, offsets, root)  # the positions again, but with bones of constant length
+    forward_kinematics(rotations, offsets, root)  # the positions again, with constant bone lengths
+
+>>> import jax.numpy as jnp
+>>> from jaxpose.inverse_kinematics import inverse_kinematics
+>>> from jaxpose.kinematics import forward_kinematics
+>>> from jaxpose.skeleton import Skeleton
+>>> arm = Skeleton("arm", ("shoulder", "elbow", "wrist"), (-1, 0, 1))
+>>> rest = jnp.array([[0.0, 0.0, 0.0], [0.5, 0.0, 0.0], [0.25, 0.0, 0.0]])  # offsets of a straight arm
+>>> bent = jnp.array([[0.0, 0.0, 0.0], [0.0, 0.5, 0.0], [0.0, 0.5, 0.25]])
+>>> rotations = inverse_kinematics(bent, rest, arm)
+>>> bool(jnp.allclose(forward_kinematics(rotations, rest, bent[0], arm), bent, atol=1e-6))
+True
 """
 
 import functools
@@ -19,17 +30,20 @@ from jaxpose.numerics import as_floating, safe_norm
 from jaxpose.rotations import quaternion_from_matrix, quaternion_multiply, quaternion_to_matrix, rotation_between
 from jaxpose.skeleton import Skeleton
 
-_SHORTEST = 1e-4  # metres; bones shorter than that have no direction
-_FLATTEST = 1e-3  # of what bones span across the line they are nearest to, relative: less is a line
+# The public interface: some of it serves callers of the library alone.
+__all__ = ["inverse_kinematics", "mean_lengths", "rest_offsets", "split_branches", "symmetric_lengths"]
+
+_SHORTEST = 1e-4  # metres; shorter bones have no direction
+_FLATTEST = 1e-3  # the bones of a joint lie on a line if their relative distance from the closest line is below this
 
 _einsum = functools.partial(jnp.einsum, precision="highest")
 
 
 def mean_lengths(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
-    """Length of every bone over a track: the median, which a few bad frames do not move.
+    """Length of every bone of a track: the median over its frames, which ignores a few bad ones.
 
     Args:
-      positions: (T, J, 3) metres; a bone of which an end is NaN does not count in that frame.
+      positions: (T, J, 3) metres; a frame is skipped for a bone with an end that is NaN.
       skeleton: the tree.
 
     Returns:
@@ -39,7 +53,7 @@ def mean_lengths(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
 
 
 def symmetric_lengths(lengths: jax.Array, skeleton: Skeleton) -> jax.Array:
-    """Bone lengths (..., B) with those of limbs that mirror each other averaged."""
+    """Average the lengths of each left and right bone: (..., B) to (..., B)."""
     left, right = jnp.asarray(skeleton.bone_pairs, jnp.int32).reshape(-1, 2).T
     lengths = as_floating(lengths)
     mean = (lengths[..., left] + lengths[..., right]) / 2
@@ -47,12 +61,13 @@ def symmetric_lengths(lengths: jax.Array, skeleton: Skeleton) -> jax.Array:
 
 
 def rest_offsets(directions: jax.Array, lengths: jax.Array, skeleton: Skeleton) -> jax.Array:
-    """Offsets of a rest pose, as `forward_kinematics` takes them; those of roots are zero.
+    """Offsets of a rest pose for `forward_kinematics`; those of roots are zero.
 
     Args:
-      directions: (..., B, 3) unit vectors, where the bones point in the rest pose.
+      directions: (..., B, 3) unit vectors: the directions of the bones in the rest pose, in the order of
+        `skeleton.bones`.
       lengths: (..., B) metres.
-      skeleton: the tree; its bones are in the order of `skeleton.bones`.
+      skeleton: the tree.
 
     Returns:
       (..., J, 3) metres.
@@ -63,47 +78,48 @@ def rest_offsets(directions: jax.Array, lengths: jax.Array, skeleton: Skeleton) 
 
 
 def split_branches(skeleton: Skeleton) -> tuple[Skeleton, tuple[int, ...]]:
-    """The skeleton with a joint of its own for every bone of a joint that has several, in the same place.
+    """Skeleton with an extra joint, in the same position, for every child of a joint with several children.
 
-    One rotation of the pelvis cannot point the spine and both hips where they point; with a joint at the root of each,
-    called as `pelvis_to_spine`, it can. Files of the CMU motion capture have such joints too.
+    One rotation of the pelvis cannot give the spine and both hips arbitrary directions; with an extra joint for each,
+    such as `pelvis_to_spine`, three rotations can. The skeletons of CMU's motion capture have such joints too.
 
     Args:
       skeleton: the tree.
 
     Returns:
-      The skeleton, without angles, and for each of its joints the joint of `skeleton` in whose place it is:
-      positions[..., places, :] is the pose of the new skeleton, zero-length bones included.
+      The new skeleton, without angles, and for each of its joints the index of the joint of `skeleton` with the same
+      position: positions[..., sources, :] is the pose of the new skeleton, with zero-length bones to the extra joints.
     """
     joints: list[str] = []
     parents: list[int] = []
-    places: list[int] = []
-    index: dict[int, int] = {}  # of the joints of `skeleton`
+    sources: list[int] = []
+    new_index: dict[int, int] = {}  # by joint of `skeleton`
     for joint, parent in enumerate(skeleton.parents):
-        carrier = index.get(parent, -1)
+        new_parent = new_index.get(parent, -1)
         if skeleton.parents.count(parent) > 1 and parent >= 0:
             joints.append(f"{skeleton.joints[parent]}_to_{skeleton.joints[joint]}")
-            parents.append(carrier)
-            places.append(parent)
-            carrier = len(joints) - 1
-        index[joint] = len(joints)
+            parents.append(new_parent)
+            sources.append(parent)
+            new_parent = len(joints) - 1
+        new_index[joint] = len(joints)
         joints.append(skeleton.joints[joint])
-        parents.append(carrier)
-        places.append(joint)
-    left, right = (tuple(index[joint] for joint in side) for side in (skeleton.left, skeleton.right))
-    return Skeleton(f"{skeleton.name}_split", tuple(joints), tuple(parents), left, right), tuple(places)
+        parents.append(new_parent)
+        sources.append(joint)
+    left, right = (tuple(new_index[joint] for joint in side) for side in (skeleton.left, skeleton.right))
+    return Skeleton(f"{skeleton.name}_split", tuple(joints), tuple(parents), left, right), tuple(sources)
 
 
 def inverse_kinematics(positions: jax.Array, offsets: jax.Array, skeleton: Skeleton) -> jax.Array:
-    """Joint rotations that point every bone as in the given poses: what `forward_kinematics` takes.
+    """Joint rotations for `forward_kinematics` that give every bone its direction in the given poses.
 
-    From the root on: the one bone of a joint is swung from where its parent has turned it to where it points, which
-    twists it least; several bones are turned together, best in the least squares sense (Kabsch), exactly if they keep
-    their angles to each other or have joints of their own (`split_branches`). Bones without length in the rest pose say
-    nothing; a joint that has no others is turned by those that they carry. Joints without bones are not turned.
+    Solved from the root to the leaves. A joint with one bone gets the smallest rotation from the bone's direction after
+    its parent's rotation to its direction in the pose, which twists it least. A joint with several bones gets the best
+    rotation in the least squares sense (Kabsch); it is exact if the bones keep their angles to each other or have
+    joints of their own (`split_branches`). Bones with length zero in the rest pose have no direction; a joint with no
+    other bones is determined by the bones below them. Joints without bones get the identity.
 
-    Each frame is solved for itself. As functions of the pose the rotations are continuous, but for two cases: a bone
-    that points opposite to its rest, and bones that come to lie on one line or leave it.
+    Each frame is solved separately. The rotations are continuous functions of the pose except where a bone points
+    opposite to its rest direction, and where the bones of a joint come to lie on one line.
 
     Args:
       positions: (..., J, 3) metres.
@@ -112,49 +128,52 @@ def inverse_kinematics(positions: jax.Array, offsets: jax.Array, skeleton: Skele
 
     Returns:
       (..., J, 4) unit quaternions (w, x, y, z), each relative to the parent's frame; a root's is relative to the
-      world. Gradients are finite everywhere. A bone of which an end is NaN turns nothing.
+      world. Gradients are finite everywhere. A bone with an end that is NaN is ignored.
     """
     chex.assert_axis_dimension(positions, -2, skeleton.num_joints)
     chex.assert_axis_dimension(offsets, -2, skeleton.num_joints)
-    spreads = _spreads(as_floating(positions), as_floating(offsets), skeleton)
-    unturned = jnp.zeros((skeleton.num_joints + 1, *spreads.shape[1:-2], 4), spreads.dtype).at[..., 0].set(1)
+    covariances = _cross_covariances(as_floating(positions), as_floating(offsets), skeleton)
+    identity = jnp.zeros((skeleton.num_joints + 1, *covariances.shape[1:-2], 4), covariances.dtype).at[..., 0].set(1)
 
     # A scan, not a loop over the joints: the loop's program takes a minute to compile.
     def solve(orientations: jax.Array, joint: tuple[jax.Array, ...]) -> tuple[jax.Array, jax.Array]:
-        index, parent, spread = joint
-        carrier = orientations[parent]  # of a root the last, which is not turned
-        rotation = _turn(_einsum("...ba,...bc->...ac", quaternion_to_matrix(carrier), spread))
-        return orientations.at[index].set(quaternion_multiply(carrier, rotation)), rotation
+        index, parent, covariance = joint
+        parent_orientation = orientations[parent]  # for a root, -1: the last entry, which stays the identity
+        to_parent_frame = quaternion_to_matrix(parent_orientation)
+        rotation = _best_local_rotation(_einsum("...ba,...bc->...ac", to_parent_frame, covariance))
+        return orientations.at[index].set(quaternion_multiply(parent_orientation, rotation)), rotation
 
-    joints = (jnp.arange(skeleton.num_joints), jnp.asarray(skeleton.parents), spreads)
-    return jnp.moveaxis(jax.lax.scan(solve, unturned, joints)[1], 0, -2)
+    joints = (jnp.arange(skeleton.num_joints), jnp.asarray(skeleton.parents), covariances)
+    return jnp.moveaxis(jax.lax.scan(solve, identity, joints)[1], 0, -2)
 
 
-def _spreads(positions: jax.Array, offsets: jax.Array, skeleton: Skeleton) -> jax.Array:
-    """For each joint, Σ bone · offsetᵀ (J, ..., 3, 3) over the bones that turn it."""
+def _cross_covariances(positions: jax.Array, offsets: jax.Array, skeleton: Skeleton) -> jax.Array:
+    """Σ bone · offsetᵀ (J, ..., 3, 3) over the bones that determine each joint's rotation."""
     positions, offsets = jnp.broadcast_arrays(positions, offsets)
     parents, children = jnp.asarray(skeleton.bones, jnp.int32).reshape(-1, 2).T
     offsets = offsets[..., children, :]
-    speaks = safe_norm(offsets) > _SHORTEST
-    bones = _einsum("...ja,...jb->j...ab", bone_vectors(positions, skeleton), jnp.where(speaks[..., None], offsets, 0))
-    own = jnp.zeros((skeleton.num_joints, *bones.shape[1:]), bones.dtype).at[parents].add(bones)
-    voiced = jnp.zeros(own.shape[:-2], bool).at[parents].max(jnp.moveaxis(speaks, -1, 0))[..., None, None]
+    has_length = safe_norm(offsets) > _SHORTEST
+    offsets = jnp.where(has_length[..., None], offsets, 0)
+    products = _einsum("...ja,...jb->j...ab", bone_vectors(positions, skeleton), offsets)
+    own = jnp.zeros((skeleton.num_joints, *products.shape[1:]), products.dtype).at[parents].add(products)
+    has_own = jnp.zeros(own.shape[:-2], bool).at[parents].max(jnp.moveaxis(has_length, -1, 0))[..., None, None]
 
-    def hand_on(carried: jax.Array, bone: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+    def propagate(inherited: jax.Array, bone: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
         parent, child = bone
-        return carried.at[parent].add(jnp.where(voiced[child], own[child], carried[child])), None
+        return inherited.at[parent].add(jnp.where(has_own[child], own[child], inherited[child])), None
 
-    carried, _ = jax.lax.scan(hand_on, jnp.zeros_like(own), (parents, children), reverse=True)
-    return jnp.where(voiced, own, carried)
+    inherited, _ = jax.lax.scan(propagate, jnp.zeros_like(own), (parents, children), reverse=True)
+    return jnp.where(has_own, own, inherited)
 
 
-def _turn(spread: jax.Array) -> jax.Array:
-    """The rotation (..., 4) that best turns offsets to bones; the least one of those, if they lie on lines."""
-    columns = safe_norm(spread, axis=-2)
-    bone = jnp.take_along_axis(spread, jnp.argmax(columns, axis=-1)[..., None, None], axis=-1)[..., 0]
-    offset = _einsum("...ab,...a->...b", spread, bone)  # the rows of a matrix of rank one are all along it
-    line = _einsum("...a,...b->...ab", _einsum("...ab,...b->...a", spread, offset), offset)
+def _best_local_rotation(covariance: jax.Array) -> jax.Array:
+    """Rotation (..., 4) that best maps offsets to bones: Kabsch, or the smallest one if the bones lie on one line."""
+    columns = safe_norm(covariance, axis=-2)
+    bone = jnp.take_along_axis(covariance, jnp.argmax(columns, axis=-1)[..., None, None], axis=-1)[..., 0]
+    offset = _einsum("...ab,...a->...b", covariance, bone)  # all rows of a matrix of rank one are multiples of it
+    rank_one = _einsum("...a,...b->...ab", _einsum("...ab,...b->...a", covariance, offset), offset)
     square = jnp.sum(offset * offset, axis=-1)[..., None, None]
-    rest = safe_norm(spread * square - line, axis=(-2, -1))
-    flat = rest <= _FLATTEST * safe_norm(spread * square, axis=(-2, -1))
-    return jnp.where(flat[..., None], rotation_between(offset, bone), quaternion_from_matrix(best_rotation(spread)))
+    residual = safe_norm(covariance * square - rank_one, axis=(-2, -1))
+    on_a_line = residual <= _FLATTEST * safe_norm(covariance * square, axis=(-2, -1))
+    least = rotation_between(offset, bone)
+    return jnp.where(on_a_line[..., None], least, quaternion_from_matrix(best_rotation(covariance)))

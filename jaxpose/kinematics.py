@@ -1,7 +1,17 @@
 """Differentiable kinematics of one pose (J, 3) or one track (T, J, 3), in metres.
 
-The joint axis is -2, the coordinate axis -1; any leading axes pass through. The skeleton is static: close over
-it, or name it in `static_argnames`. Every gradient is finite, also for coincident joints and straight limbs.
+Joints are axis -2, coordinates axis -1; leading axes are free. The skeleton is static under `jax.jit`: close over it,
+or name it in `static_argnames`. Every gradient is finite, also for coincident joints and straight limbs.
+
+>>> import jax.numpy as jnp
+>>> from jaxpose import kinematics
+>>> from jaxpose.skeleton import Angle, Skeleton
+>>> arm = Skeleton("arm", ("shoulder", "elbow", "wrist"), (-1, 0, 1), angles=(Angle("elbow", (0, 1, 2)),))
+>>> pose = jnp.array([[0.0, 0.0, 0.0], [0.5, 0.0, 0.0], [0.5, 0.25, 0.0]])
+>>> kinematics.bone_lengths(pose, arm).tolist()
+[0.5, 0.25]
+>>> float(jnp.rad2deg(kinematics.joint_angles(pose, arm)[0]).round(1))
+90.0
 """
 
 import chex
@@ -13,6 +23,12 @@ from jaxpose.numerics import safe_angle, safe_norm
 from jaxpose.rotations import quaternion_multiply, rotate
 from jaxpose.skeleton import Skeleton
 
+# The public interface: some of it serves callers of the library alone.
+__all__ = [
+    "bone_lengths", "bone_vectors", "finite_difference", "forward_kinematics", "joint_angles", "mirror",
+    "range_of_motion_violation", "root_relative", "symmetry_differences",
+]  # fmt: skip
+
 
 def root_relative(positions: jax.Array) -> jax.Array:
     """Positions (..., J, 3) relative to joint 0 of the same frame."""
@@ -20,12 +36,12 @@ def root_relative(positions: jax.Array) -> jax.Array:
 
 
 def mirror(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
-    """Reflect a person left to right: negate x and swap the left with the right joints.
+    """Mirror a body left to right: negate x and swap left with right joints.
 
     Args:
-      positions: (..., J, C) poses, or keypoints whose x is centred (screen coordinates); channels after x, such
+      positions: (..., J, C) poses, or keypoints with x = 0 in the middle (screen coordinates); further channels, such
         as y, z or a confidence, are kept.
-      skeleton: says which joints are left and right.
+      skeleton: its `left` and `right` are swapped.
 
     Returns:
       (..., J, C), its own inverse.
@@ -36,7 +52,7 @@ def mirror(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
 
 
 def bone_vectors(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
-    """Child minus parent for every bone: (..., J, 3) to (..., B, 3), in the order of `skeleton.bones`."""
+    """Vector from parent to child of every bone: (..., J, 3) to (..., B, 3), in the order of `skeleton.bones`."""
     chex.assert_axis_dimension(positions, -2, skeleton.num_joints)
     parents, children = jnp.asarray(skeleton.bones, jnp.int32).reshape(-1, 2).T
     return positions[..., children, :] - positions[..., parents, :]
@@ -48,21 +64,21 @@ def bone_lengths(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
 
 
 def symmetry_differences(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
-    """Length of each left limb less that of its right one: (..., J, 3) to (..., P), as in `skeleton.bone_pairs`."""
+    """Left minus right bone length of every pair in `skeleton.bone_pairs`: (..., J, 3) to (..., P)."""
     left, right = jnp.asarray(skeleton.bone_pairs, jnp.int32).reshape(-1, 2).T
     lengths = bone_lengths(positions, skeleton)
     return lengths[..., left] - lengths[..., right]
 
 
 def joint_angles(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
-    """Interior angle at every triple of `skeleton.angles`, the θ of the joint-aware paper (Table 1).
+    """Interior angle at every joint triple of `skeleton.angles`: θ of the joint-aware paper (Table 1).
 
     Args:
       positions: (..., J, 3) poses.
-      skeleton: its `angles` say which triples.
+      skeleton: its `angles` name the triples.
 
     Returns:
-      (..., A) radians in [0, π]; a straight limb is π. Zero where a limb has no length.
+      (..., A) radians in [0, π]; a straight limb is π. Zero where a limb has length zero.
     """
     chex.assert_axis_dimension(positions, -2, skeleton.num_joints)
     triples = jnp.asarray([angle.joints for angle in skeleton.angles], jnp.int32).reshape(-1, 3)
@@ -71,11 +87,11 @@ def joint_angles(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
 
 
 def range_of_motion_violation(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
-    """How far each joint angle lies outside its range of motion.
+    """Distance of every joint angle from its range of motion.
 
     Args:
       positions: (..., J, 3) poses.
-      skeleton: its `angles` say which triples, and the range of each.
+      skeleton: its `angles` name the triples and their ranges.
 
     Returns:
       (..., A) radians: negative below the range, positive above it, zero inside.
@@ -86,21 +102,20 @@ def range_of_motion_violation(positions: jax.Array, skeleton: Skeleton) -> jax.A
 
 
 def finite_difference(x: jax.Array, order: int) -> jax.Array:
-    """Finite difference of the given order along time, axis 0: (T, ...) to (T - order, ...), per frame."""
+    """Finite difference of the given order along axis 0, time: (T, ...) to (T - order, ...), per frame^order."""
     return jnp.diff(x, n=order, axis=0)
 
 
 def forward_kinematics(rotations: jax.Array, offsets: jax.Array, root: jax.Array, skeleton: Skeleton) -> jax.Array:
     """Joint positions from local joint rotations and bone offsets.
 
-    Joint j turns everything below it: the bone from j to its child c points along R_root · … · R_j · offset_c.
-    With identity rotations the pose is the rest pose that the offsets describe.
+    A joint's rotation applies to all its descendants: the bone from j to its child c is R_root · … · R_j · offset_c.
+    Identity rotations give the rest pose that the offsets describe.
 
     Args:
-      rotations: (..., J, 4) unit quaternions, each relative to the parent's frame; a root's is relative to the
-        world.
+      rotations: (..., J, 4) unit quaternions, each relative to the parent's frame; a root's is relative to the world.
       offsets: (..., J, 3) metres, from parent to joint in the rest pose; those of roots are relative to `root`.
-      root: (..., 3) metres, where the tree stands in the world.
+      root: (..., 3) metres, position of the tree in the world.
       skeleton: the tree.
 
     Returns:

@@ -1,13 +1,22 @@
-"""The constraint losses of joint-aware training, and their weighted sum with the position loss.
+"""Constraint losses of joint-aware training, and their weighted sum with the position loss.
 
-Equation (1) of "Back to the Future: Joint Aware Temporal Deep Learning 3D Human Pose Estimation" takes, for each
-quantity n of a pose or of its motion, the squared difference (n_predicted - n_true)². `QUANTITIES` names them; `term`
-gives the squares of one, for every frame and element; `constraints` adds up what the weights ask for, `joint_aware`
-with the position error.
+Equation (1) of "Back to the Future: Joint Aware Temporal Deep Learning 3D Human Pose Estimation" penalises, for several
+quantities n of a pose or of its motion, the squared difference (n_predicted - n_true)². `QUANTITIES` lists them; `term`
+computes the squared differences of one quantity for every frame and element; `constraints` is the weighted sum of
+terms; `joint_aware` adds the position loss.
 
 Positions are those of one track, (T, J, 3) metres, consecutive frames; one pose is a track of one frame. `jax.vmap`
-maps over a batch. Gradients are finite everywhere, also for coincident joints, straight limbs, still and perfect
-predictions. Nothing here knows what predicted the poses.
+adds a batch. Gradients are finite everywhere, also for coincident joints, straight limbs, still poses and perfect
+predictions. The predictions can come from any network.
+
+>>> import jax.numpy as jnp
+>>> from jaxpose import losses
+>>> from jaxpose.skeleton import Skeleton
+>>> bone = Skeleton("bone", ("hip", "knee"), (-1, 0))
+>>> target = jnp.array([[[0.0, 0.0, 0.0], [0.0, 0.4, 0.0]]])
+>>> prediction = jnp.array([[[0.0, 0.0, 0.0], [0.0, 0.42, 0.0]]])
+>>> float(losses.term("distance", prediction, target, bone)[0, 0].round(3))  # 2 cm too long: one unit
+1.0
 """
 
 import dataclasses
@@ -32,14 +41,24 @@ from jaxpose.kinematics import (
 from jaxpose.numerics import as_floating, safe_divide, safe_norm
 from jaxpose.skeleton import Skeleton
 
+# The public interface: some of it serves callers of the library alone.
+__all__ = [
+    "LOSS_SCALE", "QUANTITIES", "SPEED_LIMITS", "Quantity", "constraints", "fit_limits", "joint_aware", "pseudo_huber",
+    "reprojection", "speed_limit", "term", "validity_mask",
+]  # fmt: skip
+
 
 class Quantity(NamedTuple):
-    """One n of equation (1)."""
+    """A quantity n of equation (1).
 
-    of: Callable[[jax.Array, Skeleton], jax.Array]  # (T, J, 3) to (T - order, E), or to vectors (T - order, E, 3)
-    joints: Callable[[Skeleton], np.ndarray]  # (E, n), those that each element is made of
-    unit: float  # what counts as one
-    order: int = 0  # of the difference in time
+    Three factors scale its term: `unit` makes the squared difference dimensionless, the caller's weight says how much
+    it counts, and `LOSS_SCALE` converts the weighted sum to metres, the unit of the position loss.
+    """
+
+    compute: Callable[[jax.Array, Skeleton], jax.Array]  # (T, J, 3) to (T - order, E), or to vectors (T - order, E, 3)
+    joints: Callable[[Skeleton], np.ndarray]  # (E, n) indices of the joints that each element depends on
+    unit: float  # difference that counts as 1
+    order: int = 0  # of the finite difference in time
 
 
 def _joints(skeleton: Skeleton) -> np.ndarray:
@@ -50,7 +69,7 @@ def _bones(skeleton: Skeleton) -> np.ndarray:
     return np.asarray(skeleton.bones, int).reshape(-1, 2)
 
 
-def _limb_pairs(skeleton: Skeleton) -> np.ndarray:
+def _bone_pairs(skeleton: Skeleton) -> np.ndarray:
     return _bones(skeleton)[np.asarray(skeleton.bone_pairs, int)].reshape(-1, 4)
 
 
@@ -58,11 +77,27 @@ def _triples(skeleton: Skeleton) -> np.ndarray:
     return np.asarray([angle.joints for angle in skeleton.angles], int).reshape(-1, 3)
 
 
-def _everything(skeleton: Skeleton) -> np.ndarray:
+def _all_joints_per_bone(skeleton: Skeleton) -> np.ndarray:
     return np.tile(np.arange(skeleton.num_joints), (len(skeleton.bones), 1))
 
 
-def _lengths_by_their_mean(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
+def _velocities(positions: jax.Array, _: Skeleton) -> jax.Array:
+    return finite_difference(positions, 1)
+
+
+def _accelerations(positions: jax.Array, _: Skeleton) -> jax.Array:
+    return finite_difference(positions, 2)
+
+
+def _angular_accelerations(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
+    return finite_difference(joint_angles(positions, skeleton), 2)
+
+
+def _length_changes(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
+    return finite_difference(bone_lengths(positions, skeleton), 1)
+
+
+def _length_ratios(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     lengths = bone_lengths(positions, skeleton)
     return safe_divide(lengths, jnp.mean(lengths, axis=-1, keepdims=True))
 
@@ -71,67 +106,69 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     {
         "angle": Quantity(joint_angles, _triples, unit=0.2),  # θ, radians
         "distance": Quantity(bone_lengths, _bones, unit=0.02),  # d, metres
-        "symmetry": Quantity(symmetry_differences, _limb_pairs, unit=0.02),  # s, metres
+        "symmetry": Quantity(symmetry_differences, _bone_pairs, unit=0.02),  # s, metres
         "range_of_motion": Quantity(range_of_motion_violation, _triples, unit=0.05),  # r, radians
-        "velocity": Quantity(lambda x, _: finite_difference(x, 1), _joints, unit=0.008, order=1),  # ẋ, metres a frame
-        "acceleration": Quantity(lambda x, _: finite_difference(x, 2), _joints, unit=0.008, order=2),  # ẍ
-        "angular_acceleration": Quantity(
-            lambda x, skeleton: finite_difference(joint_angles(x, skeleton), 2), _triples, unit=0.02, order=2
-        ),  # θ̈, radians a frame squared
+        "velocity": Quantity(_velocities, _joints, unit=0.008, order=1),  # ẋ, metres per frame
+        "acceleration": Quantity(_accelerations, _joints, unit=0.008, order=2),  # ẍ, metres per frame²
+        "angular_acceleration": Quantity(_angular_accelerations, _triples, unit=0.02, order=2),  # θ̈, rad per frame²
         # Beyond the paper:
-        "consistency": Quantity(
-            lambda x, skeleton: finite_difference(bone_lengths(x, skeleton), 1), _bones, unit=0.002, order=1
-        ),  # of bone lengths over time, metres a frame
-        "ratio": Quantity(_lengths_by_their_mean, _everything, unit=0.1),  # of each bone to the mean of all
+        "consistency": Quantity(_length_changes, _bones, unit=0.002, order=1),  # of bone lengths, metres per frame
+        "ratio": Quantity(_length_ratios, _all_joints_per_bone, unit=0.1),  # of each bone length to their mean
     }
 )
-"""The seven of equation (1), Table 1, and two more.
+"""The seven quantities of equation (1), Table 1, and two more.
 
-A unit is about the error that a network trained for positions alone is left with on real motion at 50 frames a second:
-every term then begins near 1, and equal weights give every term the same say."""
+A unit is about the error that a network trained for positions alone leaves on real motion at 50 frames per second:
+every term then starts near 1, and equal weights give the terms equal influence."""
 
 
+# The jit on `term` and `constraints` is kept although callers compile them anyway: without it XLA fuses the training
+# step in another order, and trained weights change in their last bits (tried).
 @functools.partial(jax.jit, static_argnames=("name", "skeleton"))
 def term(name: str, predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> jax.Array:
-    """(n_predicted - n_true)² of one quantity, of every frame and element, in squared units.
+    """Squared differences (n_predicted - n_true)² of one quantity, in squared units.
 
     Args:
-      name: of `QUANTITIES`.
+      name: a key of `QUANTITIES`.
       predictions: (T, J, 3) metres.
       targets: (T, J, 3) metres.
       skeleton: static.
 
     Returns:
-      (T, E): of the angles `skeleton.angles`, the bones `skeleton.bones` or the pairs `skeleton.bone_pairs`; or of the
-      joints, the squared length of the difference. A k-th difference in time has T - k rows, none for a short track.
+      (T, E), with an element for each of `skeleton.angles`, `skeleton.bones` or `skeleton.bone_pairs`, or for each
+      joint the squared length of the difference vector. A k-th difference in time has T - k rows, none for a shorter
+      track.
     """
     chex.assert_shape([predictions, targets], (None, skeleton.num_joints, 3))
     chex.assert_equal_shape([predictions, targets])
     quantity = QUANTITIES[name]
     predictions, targets = as_floating(predictions), as_floating(targets)
-    squares = ((quantity.of(predictions, skeleton) - quantity.of(targets, skeleton)) / quantity.unit) ** 2
+    difference = quantity.compute(predictions, skeleton) - quantity.compute(targets, skeleton)
+    squares = (difference / quantity.unit) ** 2
     return jnp.sum(squares, axis=-1) if squares.ndim == 3 else squares
 
 
 LOSS_SCALE = 1e-3
-"""Metres of MPJPE that a term's mean counts for at weight 1."""
+"""Metres that a term with mean 1 and weight 1 adds to the loss."""
 
 
 def pseudo_huber(squares: jax.Array) -> jax.Array:
-    """2 (√(1 + q) - 1): q itself as long as the difference is well below a unit, twice the difference far beyond.
+    """Pseudo-Huber loss 2 (√(1 + q) - 1) of squared differences q, in units.
 
-    So no gradient grows with the error, as that of MPJPE does not either.
+    About q for differences well below one unit and twice the difference far above, so that its gradient is bounded, as
+    that of MPJPE is. Source: Charbonnier et al., "Deterministic edge-preserving regularization in computed imaging",
+    IEEE Transactions on Image Processing 1997.
     """
     return 2 * (jnp.sqrt(1 + as_floating(squares)) - 1)
 
 
 def validity_mask(name: str, visible: jax.Array, skeleton: Skeleton) -> jax.Array:
-    """Which of a term's values rest on visible joints alone: (T, J) bool to (T - k, E) bool, as `term` gives them."""
+    """Mask of the values of `term` that depend on visible joints only: (T, J) bool to (T - order, E) bool."""
     quantity = QUANTITIES[name]
     chex.assert_shape(visible, (None, skeleton.num_joints))
-    seen = jnp.all(visible[:, quantity.joints(skeleton)], axis=-1)
-    frames = max(len(seen) - quantity.order, 0)
-    return functools.reduce(jnp.logical_and, (seen[lag : lag + frames] for lag in range(quantity.order + 1)))
+    valid = jnp.all(visible[:, quantity.joints(skeleton)], axis=-1)
+    frames = max(len(valid) - quantity.order, 0)
+    return functools.reduce(jnp.logical_and, (valid[lag : lag + frames] for lag in range(quantity.order + 1)))
 
 
 @functools.partial(jax.jit, static_argnames="skeleton")
@@ -142,32 +179,31 @@ def constraints(
     skeleton: Skeleton,
     visible: jax.Array | bool = True,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """The weighted constraint terms of a batch.
+    """Weighted sum of the constraint terms of a batch: LOSS_SCALE · Σ w_n · mean of pseudo_huber(term_n).
 
-    1 mm · Σ w_n · mean of the `bounded` squares of `term`. Where a network trained for positions alone leaves it, a
-    weight of 1 adds about 1 mm to the loss.
+    Where a network trained for positions alone ends up, a weight of 1 adds about 1 mm to the loss.
 
     Args:
       predictions: (B, T, J, 3) metres, T consecutive frames of B tracks.
-      targets: (B, T, J, 3) metres; where a joint is not visible, anything.
-      weights: of the quantities to constrain; those left out are not computed.
+      targets: (B, T, J, 3) metres; any value where a joint is not visible.
+      weights: by name of the quantity; others are not computed.
       skeleton: static.
-      visible: (B, T, J) bool, the joints whose targets count, or (B, T, 1), the frames; all of them by default.
+      visible: (B, T, J) bool, the joints whose targets count, or (B, T, 1) for whole frames; all by default.
 
     Returns:
-      The sum in metres, and the mean of each bounded term by name, unweighted.
+      The sum in metres, and the unweighted mean of each pseudo-Huber term by name.
     """
     chex.assert_shape([predictions, targets], (None, None, skeleton.num_joints, 3))
     chex.assert_equal_shape([predictions, targets])
     visible = jnp.broadcast_to(visible, predictions.shape[:-1])
     predictions, targets = as_floating(predictions), as_floating(targets)
-    # Zeros for joints that do not count, before anything is computed from them: a NaN would survive a mask later.
+    # Joints that do not count become zero before anything is computed: a NaN would pass through a mask applied later.
     predictions, targets = (jnp.where(visible[..., None], x, 0) for x in (predictions, targets))
     parts = {}
     for name in weights:
         squares = jax.vmap(lambda p, t, name=name: term(name, p, t, skeleton))(predictions, targets)
-        counted = jax.vmap(lambda v, name=name: validity_mask(name, v, skeleton))(visible)
-        parts[name] = _mean(pseudo_huber(squares), counted)
+        valid = jax.vmap(lambda v, name=name: validity_mask(name, v, skeleton))(visible)
+        parts[name] = _masked_mean(pseudo_huber(squares), valid)
     return LOSS_SCALE * sum(weight * parts[name] for name, weight in weights.items()), parts
 
 
@@ -178,31 +214,31 @@ def joint_aware(
     skeleton: Skeleton,
     visible: jax.Array | bool = True,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """MPJPE and the weighted constraint terms of the same batch: the loss for any network of one's own.
+    """MPJPE plus the weighted constraint terms of a batch: the loss of joint-aware training for any network.
 
     Arguments and errors are those of `constraints`.
 
     Returns:
-      The loss in metres, and its parts by name: `position` in metres, and the mean of each term, unweighted.
+      The loss in metres, and its parts by name: `position` in metres, and the unweighted mean of each term.
     """
-    added, parts = constraints(predictions, targets, weights, skeleton, visible)
+    constraint_loss, parts = constraints(predictions, targets, weights, skeleton, visible)
     visible = jnp.broadcast_to(visible, predictions.shape[:-1])
-    position = _mean(safe_norm(jnp.where(visible[..., None], predictions - targets, 0)), visible)
-    return position + added, {"position": position, **parts}
+    position = _masked_mean(safe_norm(jnp.where(visible[..., None], predictions - targets, 0)), visible)
+    return position + constraint_loss, {"position": position, **parts}
 
 
-def _mean(values: jax.Array, counted: jax.Array) -> jax.Array:
-    """The mean of the values that count; zero if none does."""
-    return jnp.sum(jnp.where(counted, values, 0)) / jnp.maximum(jnp.sum(counted), 1)
+def _masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
+    """Mean of the values where the mask is true; zero if it is nowhere true."""
+    return jnp.sum(jnp.where(mask, values, 0)) / jnp.maximum(jnp.sum(mask), 1)
 
 
 def reprojection(positions: jax.Array, keypoints: jax.Array, camera: Camera) -> jax.Array:
-    """Squared distance, in pixels, of every joint's projection from its keypoint.
+    """Squared distance in pixels between every joint's projection and its keypoint.
 
     Args:
       positions: (T, J, 3) metres in camera space, not root-relative.
       keypoints: (T, J, 2) pixels.
-      camera: that saw them.
+      camera: the camera of the keypoints.
 
     Returns:
       (T, J) squared pixels. The gradient is finite also for joints behind the camera.
@@ -212,38 +248,38 @@ def reprojection(positions: jax.Array, keypoints: jax.Array, camera: Camera) -> 
 
 
 SPEED_LIMITS: Mapping[str, float] = MappingProxyType({"elbow": 2400, "knee": 1800, "hip": 1000, "shoulder": 1000})
-"""The fastest that joints have been seen to bend, degrees a second, by kind of angle: elbows in baseball pitching
-(Fleisig et al., J. Biomechanics 1999, 2320 ± 300), knees in kicking, hips and shoulders in sprinting and throwing. The
-last three are round figures from memory. Other angles have no limit."""
+"""Highest observed angular speeds in degrees per second, by kind of angle: elbows in baseball pitching (Fleisig et al.,
+J. Biomechanics 1999, 2320 ± 300), knees in kicking, hips and shoulders in sprinting and throwing. The last three are
+round figures from memory, without a source. Other angles have no limit."""
 
 
 def speed_limit(positions: jax.Array, skeleton: Skeleton, *, fps: float) -> jax.Array:
-    """How much faster joints bend than people can.
+    """Squared excess of the angular speed of joints over `SPEED_LIMITS`.
 
     Args:
       positions: (T, J, 3) metres.
-      skeleton: static.
-      fps: frames a second.
+      skeleton: static under `jax.jit`.
+      fps: frames per second.
 
     Returns:
-      (T - 1, A) squares, (radians a second)², of the excess over `SPEED_LIMITS`.
+      (T - 1, A) in (radians per second)², for `skeleton.angles`.
     """
     kinds = (angle.name.rpartition("_")[2] for angle in skeleton.angles)
-    fastest = np.deg2rad(np.asarray([SPEED_LIMITS.get(kind, np.inf) for kind in kinds], np.float32))
+    limits = np.deg2rad(np.asarray([SPEED_LIMITS.get(kind, np.inf) for kind in kinds], np.float32))
     speeds = jnp.abs(finite_difference(joint_angles(positions, skeleton), 1)) * fps
-    return jnp.maximum(speeds - fastest, 0) ** 2
+    return jnp.maximum(speeds - limits, 0) ** 2
 
 
 def fit_limits(positions: jax.Array, skeleton: Skeleton, *, share: float = 0.999) -> Skeleton:
-    """The skeleton with ranges of motion learnt from data.
+    """Skeleton with ranges of motion estimated from data.
 
     Args:
       positions: (..., J, 3) metres, poses of real people.
-      skeleton: whose angles to measure.
-      share: of the poses that the range of an angle admits; the rest is left out at both ends alike.
+      skeleton: its angles are measured.
+      share: share of the poses inside the range of an angle; the rest is split between both ends.
 
     Returns:
-      The same skeleton, with new ranges.
+      The same skeleton with new ranges.
 
     Raises:
       ValueError: there are no poses, they are not finite, or an angle is the same in all of them.
@@ -251,10 +287,10 @@ def fit_limits(positions: jax.Array, skeleton: Skeleton, *, share: float = 0.999
     if not skeleton.angles:
         return skeleton
     if not positions.size:
-        raise ValueError("there are no poses to learn ranges of motion from")
+        raise ValueError("cannot fit ranges of motion without poses; `positions` is empty")
     angles = np.rad2deg(joint_angles(positions, skeleton)).reshape(-1, len(skeleton.angles))
-    tails = ((1 - share) / 2, (1 + share) / 2)
-    ranges = np.quantile(angles, tails, axis=0).T
+    quantiles = ((1 - share) / 2, (1 + share) / 2)
+    ranges = np.quantile(angles, quantiles, axis=0).T
     fitted = (
         dataclasses.replace(angle, range_deg=tuple(map(float, range_deg)))
         for angle, range_deg in zip(skeleton.angles, ranges, strict=True)

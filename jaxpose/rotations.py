@@ -1,7 +1,13 @@
 """Rotations as unit quaternions (w, x, y, z), active and right-handed.
 
-Every function takes leading axes of any shape, broadcast against each other; the last axis is the quaternion
-or the vector. `rotate(q, v)` is q v q⁻¹.
+Every function takes leading axes of any shape, broadcast against each other; the last axis holds the quaternion or the
+vector. `rotate(q, v)` is q v q⁻¹.
+
+>>> import jax.numpy as jnp
+>>> from jaxpose import rotations
+>>> quarter_turn_about_z = rotations.quaternion_from_axis_angle(jnp.array([0, 0, jnp.pi / 2]))
+>>> rotations.rotate(quarter_turn_about_z, jnp.array([1.0, 0.0, 0.0])).round(3).tolist()
+[0.0, 1.0, 0.0]
 """
 
 import chex
@@ -10,9 +16,15 @@ import jax.numpy as jnp
 
 from jaxpose.numerics import safe_divide, safe_norm, safe_normalize
 
+# The public interface: some of it serves callers of the library alone.
+__all__ = [
+    "axis_angle_from_quaternion", "quaternion_from_axis_angle", "quaternion_from_matrix", "quaternion_inverse",
+    "quaternion_multiply", "quaternion_to_matrix", "rotate", "rotation_between",
+]  # fmt: skip
+
 
 def quaternion_multiply(p: jax.Array, q: jax.Array) -> jax.Array:
-    """Hamilton product: the rotation that applies `q` first, then `p`.
+    """Hamilton product p q: the rotation by `q` first, then by `p`.
 
     Args:
       p: (..., 4) quaternions.
@@ -36,7 +48,7 @@ def quaternion_multiply(p: jax.Array, q: jax.Array) -> jax.Array:
 
 
 def quaternion_inverse(q: jax.Array) -> jax.Array:
-    """Inverse of unit quaternions (..., 4): the conjugate."""
+    """Inverse (conjugate) of unit quaternions (..., 4)."""
     chex.assert_axis_dimension(q, -1, 4)
     return q * jnp.asarray([1, -1, -1, -1], jnp.result_type(q))
 
@@ -53,7 +65,7 @@ def rotate(q: jax.Array, v: jax.Array) -> jax.Array:
 def quaternion_from_axis_angle(rotation_vector: jax.Array) -> jax.Array:
     """Exponential map: rotation vectors, axis times angle in radians, to unit quaternions.
 
-    Smooth through the zero rotation, where its gradient is that of (1, v / 2).
+    Smooth through the zero rotation, where its gradient equals that of (1, v / 2).
 
     Args:
       rotation_vector: (..., 3) radians.
@@ -63,7 +75,7 @@ def quaternion_from_axis_angle(rotation_vector: jax.Array) -> jax.Array:
     """
     chex.assert_axis_dimension(rotation_vector, -1, 3)
     half_square = jnp.sum(rotation_vector * rotation_vector, axis=-1, keepdims=True) / 4
-    small = half_square < 1e-6  # the series below is then exact in float32, and to 1e-14 in float64
+    small = half_square < 1e-6  # there the series below is exact in float32, and to 1e-14 in float64
     half = jnp.sqrt(jnp.where(small, 1, half_square))
     sinc = jnp.where(small, 1 - half_square / 6 + half_square**2 / 120, jnp.sin(half) / half)
     cosine = jnp.where(small, 1 - half_square / 2 + half_square**2 / 24, jnp.cos(half))
@@ -93,11 +105,11 @@ def quaternion_to_matrix(q: jax.Array) -> jax.Array:
 
 
 def quaternion_from_matrix(matrix: jax.Array) -> jax.Array:
-    """Unit quaternions (..., 4) with w ≥ 0 of proper rotation matrices (..., 3, 3): undoes `quaternion_to_matrix`.
+    """Unit quaternions (..., 4) with w ≥ 0 of proper rotation matrices (..., 3, 3); inverse of `quaternion_to_matrix`.
 
-    The matrix is linear in the products of the quaternion's parts, q qᵀ. Of that matrix's rows, all along q, the one
-    of the largest part is taken, so nothing small is divided by and the gradient is finite everywhere (S. W.
-    Shepperd, "Quaternion from rotation matrix", 1978).
+    The rotation matrix is linear in the outer product q qᵀ, whose rows are all multiples of q. The row of q's largest
+    component is normalised, so that no divisor is small and the gradient is finite everywhere (S. W. Shepperd,
+    "Quaternion from rotation matrix", Journal of Guidance and Control 1978).
     """
     chex.assert_shape(matrix, (..., 3, 3))
     (a, b, c), (d, e, f), (g, h, i) = (jnp.unstack(row, axis=-1) for row in jnp.unstack(matrix, axis=-2))
@@ -114,27 +126,28 @@ def quaternion_from_matrix(matrix: jax.Array) -> jax.Array:
 
 
 def rotation_between(source: jax.Array, target: jax.Array) -> jax.Array:
-    """The least rotation that turns one direction to another.
+    """Smallest rotation that takes the direction of one vector to the direction of another.
 
-    Accurate for all angles: beyond 90° the source is first turned halfway round about the same axis. Directions that
-    are opposed to 1e-5 have no such axis: the one that is taken depends on the source alone. A vector of no length
-    is left alone.
+    Accurate for all angles: beyond 90° the source is first rotated by 180° about the same axis. If the directions are
+    opposite to within 1e-5, the axis is not determined; the axis used then depends on the source alone.
 
     Args:
       source: (..., 3) vectors of any length.
       target: (..., 3) vectors of any length.
 
     Returns:
-      (..., 4) unit quaternions; none for which a vector has no length turns anything.
+      (..., 4) unit quaternions; the identity where the source or the target is zero.
     """
     source, target = safe_normalize(source), safe_normalize(target)
     axis = jnp.cross(source, target)
-    least = jnp.eye(3, dtype=source.dtype)[jnp.argmin(jnp.abs(source), axis=-1)]
-    opposed = jnp.sum(axis * axis, axis=-1, keepdims=True) < 1e-10
-    axis = safe_normalize(jnp.where(opposed, jnp.cross(source, least), axis))
-    behind = jnp.sum(source * target, axis=-1, keepdims=True) < 0
-    still = jnp.broadcast_to(jnp.asarray([1, 0, 0, 0], axis.dtype), (*axis.shape[:-1], 4))
-    half_turn = jnp.where(behind, jnp.concatenate([jnp.zeros_like(axis[..., :1]), axis], axis=-1), still)
-    near = rotate(half_turn, source)
-    rest = jnp.concatenate([1 + jnp.sum(near * target, axis=-1, keepdims=True), jnp.cross(near, target)], axis=-1)
-    return quaternion_multiply(safe_normalize(rest), half_turn)
+    smallest_axis = jnp.eye(3, dtype=source.dtype)[jnp.argmin(jnp.abs(source), axis=-1)]
+    parallel = jnp.sum(axis * axis, axis=-1, keepdims=True) < 1e-10
+    axis = safe_normalize(jnp.where(parallel, jnp.cross(source, smallest_axis), axis))
+    obtuse = jnp.sum(source * target, axis=-1, keepdims=True) < 0
+    identity = jnp.broadcast_to(jnp.asarray([1, 0, 0, 0], axis.dtype), (*axis.shape[:-1], 4))
+    half_turn = jnp.where(obtuse, jnp.concatenate([jnp.zeros_like(axis[..., :1]), axis], axis=-1), identity)
+    # The remaining rotation, by at most 90°: (1 + cos, sin · axis) is its quaternion but for the length.
+    turned = rotate(half_turn, source)
+    cosine = jnp.sum(turned * target, axis=-1, keepdims=True)
+    remaining = safe_normalize(jnp.concatenate([1 + cosine, jnp.cross(turned, target)], axis=-1))
+    return quaternion_multiply(remaining, half_turn)

@@ -1,13 +1,25 @@
-"""Skeletons as immutable, hashable descriptions, and linear maps from one to another.
+"""Skeletons as immutable, hashable descriptions: joints, parents, left/right pairs, limited angles.
 
-A `Skeleton` is plain static Python: jit treats it as a constant. Joint 0 is the root; parents come before their
-children, so a forward pass over the joints is a walk down the tree. A layout of unconnected keypoints is a
-skeleton whose joints are all roots.
+A `Skeleton` is static Python: pass it to `jax.jit` as a static argument. Joint 0 is the root; parents come before
+their children, so one loop over the joints walks the tree from the root to the leaves. A layout of unconnected
+keypoints is a skeleton whose joints are all roots.
+
+>>> from jaxpose.skeleton import H36M_17
+>>> H36M_17.num_joints, H36M_17.bones[:3]
+(17, ((0, 1), (1, 2), (2, 3)))
+>>> H36M_17.joints[H36M_17.mirrored[H36M_17.index("left_knee")]]
+'right_knee'
 """
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+# The public interface: some of it serves callers of the library alone.
+__all__ = [
+    "CMU_31", "COCO_17", "H36M_17", "H36M_32", "H36M_32_TO_17", "HUMANEVA_15",
+    "Angle", "Skeleton", "is_printable_line", "layout",
+]  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +33,10 @@ class Angle:
 
 @dataclasses.dataclass(frozen=True)
 class Skeleton:
-    """Joints, the tree that connects them, which are left and right, and the angles that anatomy limits.
+    """The joints of a body: their names, their tree, their left/right pairs and the angles that anatomy limits.
 
-    Raises `ValueError` when the description contradicts itself.
+    Raises:
+      ValueError: the description contradicts itself; the message names the skeleton and the contradiction.
     """
 
     name: str
@@ -34,33 +47,33 @@ class Skeleton:
     angles: tuple[Angle, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a description that contradicts itself."""
+        """Raise `ValueError` for a description that contradicts itself."""
         count = len(self.joints)
         paired = self.left + self.right
 
-        def require(truth: bool, fault: str) -> None:
-            if not truth:
+        def require(condition: bool, fault: str) -> None:
+            if not condition:
                 raise ValueError(f"skeleton {self.name!r}: {fault}")
 
-        def whole(*indices: object) -> bool:
+        def integers(*indices: object) -> bool:
             return all(type(index) is int for index in indices)
 
         require(count > 0, "no joints")
         for text in (self.name, *self.joints, *(angle.name for angle in self.angles)):
-            require(isinstance(text, str) and is_printable_line(text), f"{text!r:.50} is no plain name")
-        require(whole(*self.parents, *paired), "a parent, left or right is not the index of a joint")
-        require(len(set(self.joints)) == count, "two joints share a name")
+            require(isinstance(text, str) and is_printable_line(text), f"{text!r:.50} is not a printable name")
+        require(integers(*self.parents, *paired), "parents, left and right must be integers")
+        require(len(set(self.joints)) == count, "two joints have the same name")
         require(len(self.parents) == count, f"{count} joints but {len(self.parents)} parents")
         for joint, parent in enumerate(self.parents):
-            require(-1 <= parent < joint, f"the parent of {self.joints[joint]} does not come before it")
-        require(len(self.left) == len(self.right), "left and right differ in number")
-        require(len(set(paired)) == len(paired), "a joint is twice in left and right")
-        require(all(0 <= joint < count for joint in paired), "left or right names a joint that is not there")
+            require(-1 <= parent < joint, f"the parent of joint {self.joints[joint]!r} must come before it")
+        require(len(self.left) == len(self.right), "left and right have different lengths")
+        require(len(set(paired)) == len(paired), "a joint occurs twice in left and right")
+        require(all(0 <= joint < count for joint in paired), "left or right has an index out of range")
         for angle in self.angles:
-            require(len(angle.joints) == 3 and whole(*angle.joints), f"angle {angle.name}: not three joints")
-            require(all(0 <= joint < count for joint in angle.joints), f"angle {angle.name}: no such joint")
+            require(len(angle.joints) == 3 and integers(*angle.joints), f"angle {angle.name}: not three joint indices")
+            require(all(0 <= joint < count for joint in angle.joints), f"angle {angle.name}: index out of range")
             low, high = angle.range_deg
-            require(0 <= low < high <= 180, f"angle {angle.name}: range of motion {angle.range_deg}")
+            require(0 <= low < high <= 180, f"angle {angle.name}: range {angle.range_deg} must increase in [0, 180]")
 
     @property
     def num_joints(self) -> int:
@@ -75,59 +88,63 @@ class Skeleton:
     @property
     def bone_pairs(self) -> tuple[tuple[int, int], ...]:
         """(left, right) indices into `bones` of the limbs that mirror each other."""
-        place = {child: index for index, (_, child) in enumerate(self.bones)}
+        bone_of = {child: index for index, (_, child) in enumerate(self.bones)}
         pairs = zip(self.left, self.right, strict=True)
-        return tuple((place[a], place[b]) for a, b in pairs if a in place and b in place)
+        return tuple((bone_of[a], bone_of[b]) for a, b in pairs if a in bone_of and b in bone_of)
 
     @property
     def mirrored(self) -> tuple[int, ...]:
-        """For each joint, the index of its mirror image (itself on the midline)."""
+        """Index of each joint's mirror image; a joint on the midline is its own."""
         order = list(range(self.num_joints))
         for a, b in zip(self.left, self.right, strict=True):
             order[a], order[b] = b, a
         return tuple(order)
 
     def index(self, joint: str) -> int:
-        """Index of the joint of that name."""
+        """Index of the joint with this name."""
         return self.joints.index(joint)
 
     def to_dict(self) -> dict[str, Any]:
-        """The description as plain lists, for JSON."""
+        """Description as dicts and lists, for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> "Skeleton":
-        """The inverse of `to_dict`, also after a round trip through JSON; raises `ValueError` for anything else."""
+        """Skeleton from a `to_dict` description, also one that went through JSON.
+
+        Raises:
+          ValueError: a field is missing or has another structure, or the skeleton contradicts itself.
+        """
         try:
             angles = tuple(Angle(a["name"], tuple(a["joints"]), tuple(a["range_deg"])) for a in description["angles"])
             sequences = {key: tuple(description[key]) for key in ("joints", "parents", "left", "right")}
             return cls(name=description["name"], angles=angles, **sequences)
         except (LookupError, TypeError) as error:
-            raise ValueError(f"a skeleton has another structure ({type(error).__name__}: {error})") from error
+            raise ValueError(f"invalid description of a skeleton ({type(error).__name__}: {error})") from error
 
 
 def is_printable_line(text: str) -> bool:
-    """Whether a text can stand in any table, file or title: one line of at most 500 characters, none a control."""
+    """True for one line of at most 500 printable characters, which is safe in any table, file or title."""
     return len(text) <= 500 and text.isprintable()
 
 
 def layout(name: str, num_joints: int, left: Sequence[int], right: Sequence[int]) -> Skeleton:
-    """Unconnected keypoints of which only the left/right pairs are known."""
+    """Skeleton of unconnected keypoints with known left/right pairs."""
     joints = tuple(f"keypoint_{index}" for index in range(num_joints))
     return Skeleton(name, joints, (-1,) * num_joints, tuple(left), tuple(right))
 
 
 def _range_of_motion(names: Mapping[str, str], joints: Sequence[str]) -> tuple[Angle, ...]:
-    """The ten angles whose range of motion the joint-aware paper limits, on joints called by `names`."""
+    """The ten angles whose range of motion the joint-aware paper limits; `names` translates H36M_17's joint names."""
 
-    def angle(name: str, a: str, vertex: str, b: str, low: float, high: float) -> Angle:
-        a, vertex, b = (joints.index(names.get(joint, joint)) for joint in (a, vertex, b))
-        return Angle(name, (a, vertex, b), (low, high))
+    def angle(name: str, first: str, vertex: str, second: str, low: float, high: float) -> Angle:
+        first, vertex, second = (joints.index(names.get(joint, joint)) for joint in (first, vertex, second))
+        return Angle(name, (first, vertex, second), (low, high))
 
     sides = [
-        angle(f"{side}_{name}", a.format(side), vertex.format(side), b.format(side), low, high)
+        angle(f"{side}_{name}", first.format(side), vertex.format(side), second.format(side), low, high)
         for side in ("right", "left")
-        for name, a, vertex, b, low, high in (
+        for name, first, vertex, second, low, high in (
             ("hip", "pelvis", "{}_hip", "{}_knee", 45, 180),
             ("knee", "{}_hip", "{}_knee", "{}_ankle", 45, 180),
             ("shoulder", "spine", "thorax", "{}_shoulder", 0, 135),
@@ -182,7 +199,7 @@ H36M_32 = Skeleton(
     right=(1, 2, 3, 4, 5, 24, 25, 26, 27, 28, 29, 30, 31),
     angles=_range_of_motion(dict(zip(_H36M_17_JOINTS, H36M_32_TO_17, strict=True)), _H36M_32_JOINTS),
 )  # fmt: skip
-"""The 32 joints of Human3.6M's motion capture files; several coincide, so some bones have no length."""
+"""The 32 joints of Human3.6M's motion capture files; several coincide, so some bones have length zero."""
 
 COCO_17 = Skeleton(
     name="coco_17",
@@ -203,7 +220,7 @@ COCO_17 = Skeleton(
         Angle("left_elbow", (5, 7, 9), (0, 180)),
     ),
 )  # fmt: skip
-"""The 17 COCO keypoints, as most 2D detectors give them; it has no pelvis, so face and body are separate trees."""
+"""The 17 COCO keypoints, the output of most 2D detectors; without a pelvis, face and body are separate trees."""
 
 HUMANEVA_15 = Skeleton(
     name="humaneva_15",
@@ -226,7 +243,7 @@ HUMANEVA_15 = Skeleton(
         Angle("left_elbow", (2, 3, 4), (0, 180)),
     ),
 )  # fmt: skip
-"""The 15 joints of HumanEva-I as lifting papers use them."""
+"""The 15 joints of HumanEva-I that lifting papers use."""
 
 CMU_31 = Skeleton(
     name="cmu_31",

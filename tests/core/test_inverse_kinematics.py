@@ -1,4 +1,4 @@
-"""Rotations that pose a skeleton as it was seen: there and back again, and where a pose does not say which."""
+"""Inverse kinematics: round trips, optimality, continuity, and poses that do not determine a rotation."""
 
 import chex
 import jax
@@ -18,6 +18,9 @@ POINT = Skeleton("point", ("a",), (-1,))
 CHAIN = Skeleton("chain", ("a", "b", "c"), (-1, 0, 1))
 FORK = Skeleton("fork", ("a", "b", "c", "d", "e"), (-1, 0, 0, 0, 3))
 solve = jax.jit(ik.inverse_kinematics, static_argnames="skeleton")
+mean_lengths = jax.jit(ik.mean_lengths, static_argnames="skeleton")
+symmetric_lengths = jax.jit(ik.symmetric_lengths, static_argnames="skeleton")
+rest_offsets = jax.jit(ik.rest_offsets, static_argnames="skeleton")
 
 
 def random_rotations(random, *shape):
@@ -30,7 +33,7 @@ def pose(rotations, offsets, skeleton, root=(0, 0, 0)):
 
 
 def solved(positions, offsets, skeleton):
-    """The rotations of up to 50 poses; all of a skeleton share one program."""
+    """Rotations of up to 50 poses; all poses of a skeleton share one program."""
     poses = np.zeros((50, *positions.shape[1:]), np.float32)
     poses[: len(positions)] = positions
     return np.asarray(solve(poses, np.float32(offsets), skeleton=skeleton), np.float64)[: len(positions)]
@@ -44,7 +47,7 @@ def random_offsets(random, skeleton):
 
 @given(seed=seeds, angle=st.sampled_from([0.0, 1e-4, 0.3, 3.0, np.pi]))
 def test_rotations_give_the_positions_back(seed, angle):
-    """Also where the joints turn by little, or halfway round."""
+    """Also for rotations by small angles and by 180°."""
     random = np.random.default_rng(seed)
     offsets = random_offsets(random, H36M_17)
     axes = random_rotations(random, 3, 17)
@@ -60,15 +63,16 @@ def test_rotations_give_the_positions_back(seed, angle):
 @given(seed=seeds)
 def test_split_branches_point_every_bone_of_any_pose(seed):
     random = np.random.default_rng(seed)
-    skeleton, places = ik.split_branches(H36M_17)
+    skeleton, sources = ik.split_branches(H36M_17)
     positions = random.normal(size=(3, 17, 3))
-    offsets = random_offsets(random, H36M_17)[list(places)]
-    offsets[[places[parent] == place for parent, place in zip(skeleton.parents, places, strict=True)]] = 0
-    posed = pose(solved(positions[:, places], offsets, skeleton), offsets, skeleton)
+    offsets = random_offsets(random, H36M_17)[list(sources)]
+    offsets[[sources[parent] == source for parent, source in zip(skeleton.parents, sources, strict=True)]] = 0
+    posed = pose(solved(positions[:, sources], offsets, skeleton), offsets, skeleton)
+    posed = posed[:, [sources.index(joint) for joint in range(17)]]
     for joint, parent in zip(range(1, 17), H36M_17.parents[1:], strict=True):
-        bone, wanted = (p[:, joint] - p[:, parent] for p in (posed[:, [places.index(j) for j in range(17)]], positions))
-        wanted *= np.linalg.norm(bone, axis=-1, keepdims=True) / np.linalg.norm(wanted, axis=-1, keepdims=True)
-        np.testing.assert_allclose(bone, wanted, atol=1e-5)
+        bone, expected = (p[:, joint] - p[:, parent] for p in (posed, positions))
+        expected *= np.linalg.norm(bone, axis=-1, keepdims=True) / np.linalg.norm(expected, axis=-1, keepdims=True)
+        np.testing.assert_allclose(bone, expected, atol=1e-5)
 
 
 def test_joints_that_coincide():
@@ -80,7 +84,7 @@ def test_joints_that_coincide():
     np.testing.assert_allclose(pose(rotations, offsets, H36M_17, root=(1, -2, 3)), expected, atol=1e-5)
 
 
-def test_a_branch_is_turned_best_of_all_rotations():
+def test_the_rotation_of_a_branch_is_the_best_of_all_rotations():
     random = np.random.default_rng(1)
     offsets, positions = random_offsets(random, FORK), random.normal(size=(1, 5, 3))
     positions -= positions[:, :1]
@@ -95,18 +99,18 @@ def test_a_branch_is_turned_best_of_all_rotations():
 
 
 def test_the_twist_is_the_least():
-    """A straight limb turns by nothing about itself; a bone takes the twist of what carries it."""
-    still, limb, hips = [1, 0, 0, 0], np.zeros((5, 3)), np.zeros((5, 3))
-    limb[[3, 4]] = [0, 1, 0]  # of FORK only one branch has length
+    """A straight limb has no twist about itself; a bone takes the twist of its parent."""
+    identity, limb, hips = [1, 0, 0, 0], np.zeros((5, 3)), np.zeros((5, 3))
+    limb[[3, 4]] = [0, 1, 0]  # only one branch of FORK has a length
     straight = np.zeros((1, 5, 3))
     straight[0, [3, 4], 0] = [1, 2]
     shoulder, *_, elbow, wrist = solved(straight, limb, FORK)[0]
     np.testing.assert_allclose(shoulder, np.sqrt(0.5) * np.array([1, 0, 0, -1]), atol=1e-6)  # about -z
-    np.testing.assert_allclose([elbow, wrist], [still, still], atol=1e-6)
-    hips[[1, 2], 0] = [1, -1]  # in line: they do not say how the pelvis is bent
-    np.testing.assert_allclose(solved(hips[None], hips, FORK)[0], [still] * 5, atol=1e-6)
-    turned = solved(hips[None][..., [1, 0, 2]], hips, FORK)[0, 0]
-    np.testing.assert_allclose(turned, np.sqrt(0.5) * np.array([1, 0, 0, 1]), atol=1e-6)  # about z
+    np.testing.assert_allclose([elbow, wrist], [identity, identity], atol=1e-6)
+    hips[[1, 2], 0] = [1, -1]  # on a line: they do not determine the rotation about it
+    np.testing.assert_allclose(solved(hips[None], hips, FORK)[0], [identity] * 5, atol=1e-6)
+    pelvis = solved(hips[None][..., [1, 0, 2]], hips, FORK)[0, 0]
+    np.testing.assert_allclose(pelvis, np.sqrt(0.5) * np.array([1, 0, 0, 1]), atol=1e-6)  # about z
 
 
 def test_rotations_are_continuous_in_time():
@@ -115,11 +119,11 @@ def test_rotations_are_continuous_in_time():
     time = np.linspace(0, 1, 50)[:, None, None]
     vectors = 0.8 * np.sin(2 * np.pi * (time + random.uniform(size=(1, 17, 3))))  # all angles below 90°
     angle = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    turns = np.concatenate([np.cos(angle / 2), np.sin(angle / 2) * vectors / angle], axis=-1)
-    rotations = solved(pose(turns, offsets, H36M_17), offsets, H36M_17)
+    given = np.concatenate([np.cos(angle / 2), np.sin(angle / 2) * vectors / angle], axis=-1)
+    rotations = solved(pose(given, offsets, H36M_17), offsets, H36M_17)
     leaves = [joint for joint in range(17) if joint not in H36M_17.parents]
     np.testing.assert_array_equal(rotations[:, leaves], np.tile([1, 0, 0, 0], (50, len(leaves), 1)))
-    assert np.abs(np.diff(rotations, axis=0)).max() < 3 * np.abs(np.diff(turns, axis=0)).max()
+    assert np.abs(np.diff(rotations, axis=0)).max() < 3 * np.abs(np.diff(given, axis=0)).max()
 
 
 @pytest.mark.slow
@@ -138,8 +142,8 @@ def test_singular_poses_have_rotations_and_gradients(x64):
     pose, step = random.normal(size=(2, *rest.shape))
     step *= 1e-6
     poses = np.array([pose, pose - step, pose + step, 0 * rest, line, -rest, rest])
-    (totals, rotations), (slopes, _) = found = gradients(poses, offsets)
-    chex.assert_tree_all_finite(found)
+    (totals, rotations), (slopes, _) = result = gradients(poses, offsets)
+    chex.assert_tree_all_finite(result)
     np.testing.assert_allclose(np.linalg.norm(rotations, axis=-1), 1, atol=1e-9)
     np.testing.assert_allclose(np.vdot(slopes[0], 2 * step), totals[2] - totals[1], rtol=1e-4, atol=1e-15)
 
@@ -147,7 +151,7 @@ def test_singular_poses_have_rotations_and_gradients(x64):
 def test_lengths_of_the_mean_skeleton():
     random = np.random.default_rng(5)
     positions = random.normal(size=(9, 17, 3))
-    positions[2, 3] = np.nan  # an ankle that is missing once, and a frame gone wild
+    positions[2, 3] = np.nan  # a missing ankle, and an outlier
     positions[4] *= 1e6
     expected = []
     for parent, child in H36M_17.bones:
@@ -157,35 +161,35 @@ def test_lengths_of_the_mean_skeleton():
             if not np.isnan([frame[child], frame[parent]]).any()
         )
         expected.append((lengths[(len(lengths) - 1) // 2] + lengths[len(lengths) // 2]) / 2)
-    lengths = ik.mean_lengths(np.float32(positions), H36M_17)
+    lengths = mean_lengths(np.float32(positions), H36M_17)
     np.testing.assert_allclose(lengths, expected, rtol=1e-5)
-    alike = np.asarray(ik.symmetric_lengths(lengths, H36M_17))
-    sides = {joint: length for (_, joint), length in zip(H36M_17.bones, alike, strict=True)}
+    symmetric = np.asarray(symmetric_lengths(lengths, H36M_17))
+    sides = {joint: length for (_, joint), length in zip(H36M_17.bones, symmetric, strict=True)}
     given = {joint: length for (_, joint), length in zip(H36M_17.bones, expected, strict=True)}
     for left, right in zip(H36M_17.left, H36M_17.right, strict=True):
         np.testing.assert_allclose([sides[left], sides[right]], (given[left] + given[right]) / 2, rtol=1e-5)
     np.testing.assert_allclose(sides[8], given[8], rtol=1e-5)
     directions = np.tile([0.0, 0.6, 0.8], (16, 1))
-    offsets = ik.rest_offsets(directions, lengths, H36M_17)
+    offsets = np.asarray(rest_offsets(np.float32(directions), lengths, H36M_17))
     np.testing.assert_allclose(offsets[1:], np.outer(expected, [0, 0.6, 0.8]), rtol=1e-5)
     np.testing.assert_array_equal(offsets[0], 0)
 
 
 def test_split_branches():
-    skeleton, places = ik.split_branches(H36M_17)
+    skeleton, sources = ik.split_branches(H36M_17)
     assert [name for name in skeleton.joints if "_to_" in name] == [
         "pelvis_to_right_hip", "pelvis_to_left_hip", "pelvis_to_spine",
         "thorax_to_neck", "thorax_to_left_shoulder", "thorax_to_right_shoulder",
     ]  # fmt: skip
     for joint, parent in enumerate(skeleton.parents):
         if "_to_" in skeleton.joints[joint]:
-            assert places[joint] == places[parent]
+            assert sources[joint] == sources[parent]
             assert skeleton.parents.count(joint) == 1
         elif joint:
-            assert skeleton.joints[joint] == H36M_17.joints[places[joint]]
-            assert H36M_17.parents[places[joint]] == places[parent]
+            assert skeleton.joints[joint] == H36M_17.joints[sources[joint]]
+            assert H36M_17.parents[sources[joint]] == sources[parent]
     names = [[skeleton.joints[joint] for joint in side] for side in (skeleton.left, skeleton.right)]
     assert names == [[H36M_17.joints[joint] for joint in side] for side in (H36M_17.left, H36M_17.right)]
     for one in (POINT, CHAIN):
-        same, places = ik.split_branches(one)
-        assert (same.joints, same.parents, places) == (one.joints, one.parents, tuple(range(one.num_joints)))
+        same, sources = ik.split_branches(one)
+        assert (same.joints, same.parents, sources) == (one.joints, one.parents, tuple(range(one.num_joints)))

@@ -1,4 +1,4 @@
-"""The skeletons hold together, mirror onto themselves, and turn into each other."""
+"""The skeletons are consistent and symmetric, survive JSON, and convert into each other."""
 
 import dataclasses
 import json
@@ -80,15 +80,17 @@ def test_coco_hips_and_shoulders_make_the_trunk():
     weights = layouts.conversion(skeleton.COCO_17, skeleton.H36M_17)
     positions = np.random.default_rng(0).normal(size=(17, 2))
     made = dict(zip(skeleton.H36M_17.joints, weights @ positions, strict=True))
-    of = dict(zip(skeleton.COCO_17.joints, positions, strict=True))
-    np.testing.assert_allclose(made["pelvis"], (of["left_hip"] + of["right_hip"]) / 2, rtol=1e-5)
-    np.testing.assert_allclose(made["thorax"], (of["left_shoulder"] + of["right_shoulder"]) / 2, rtol=1e-5)
+    coco = dict(zip(skeleton.COCO_17.joints, positions, strict=True))
+    np.testing.assert_allclose(made["pelvis"], (coco["left_hip"] + coco["right_hip"]) / 2, rtol=1e-5)
+    np.testing.assert_allclose(made["thorax"], (coco["left_shoulder"] + coco["right_shoulder"]) / 2, rtol=1e-5)
     np.testing.assert_allclose(made["spine"], (made["pelvis"] + made["thorax"]) / 2, rtol=1e-5)
-    np.testing.assert_allclose(made["right_wrist"], of["right_wrist"], rtol=1e-6)
+    np.testing.assert_allclose(made["right_wrist"], coco["right_wrist"], rtol=1e-6)
 
 
 def test_unknown_conversion_names_the_known_ones():
-    with pytest.raises(ValueError, match="no map from skeleton 'h36m_17' to 'coco_17'; known: h36m_32 -> h36m_17"):
+    with pytest.raises(
+        ValueError, match="no conversion from 'h36m_17' to 'coco_17' keypoints; known: h36m_32 -> h36m_17"
+    ):
         layouts.conversion(skeleton.H36M_17, skeleton.COCO_17)
 
 
@@ -102,21 +104,29 @@ def test_a_layout_has_no_bones():
     ("changes", "fault"),
     [
         ({"joints": ()}, "no joints"),
-        ({"joints": ("a", "a", "c")}, "two joints share a name"),
+        ({"joints": ("a", "a", "c")}, "two joints have the same name"),
         ({"parents": (-1, 0)}, "3 joints but 2 parents"),
-        ({"parents": (-1, 2, 0)}, "the parent of b does not come before it"),
-        ({"parents": (-1, -2, 0)}, "the parent of b does not come before it"),
-        ({"left": (1,)}, "left and right differ in number"),
-        ({"left": (1,), "right": (1,)}, "a joint is twice in left and right"),
-        ({"left": (1,), "right": (3,)}, "left or right names a joint that is not there"),
-        ({"angles": (Angle("a", (0, 1, 3)),)}, "angle a: no such joint"),
-        ({"angles": (Angle("a", (0, 1, 2), (90, 45)),)}, "angle a: range of motion"),
+        ({"joints": ("a", "b\x1b", "c")}, "'b.x1b' is not a printable name"),
+        ({"parents": (-1, 2, 0)}, "the parent of joint 'b' must come before it"),
+        ({"parents": (-1, -2, 0)}, "the parent of joint 'b' must come before it"),
+        ({"parents": (-1, 0.0, 0)}, "parents, left and right must be integers"),
+        ({"left": (1,)}, "left and right have different lengths"),
+        ({"left": (1,), "right": (1,)}, "a joint occurs twice in left and right"),
+        ({"left": (1,), "right": (3,)}, "left or right has an index out of range"),
+        ({"angles": (Angle("a", (0, 1)),)}, "angle a: not three joint indices"),
+        ({"angles": (Angle("a", (0, 1, 3)),)}, "angle a: index out of range"),
+        ({"angles": (Angle("a", (0, 1, 2), (90, 45)),)}, r"angle a: range \(90, 45\) must increase in \[0, 180\]"),
     ],
 )
 def test_contradictions_are_refused(changes, fault):
-    sound = {"name": "s", "joints": ("a", "b", "c"), "parents": (-1, 0, 1)}
+    valid = {"name": "s", "joints": ("a", "b", "c"), "parents": (-1, 0, 1)}
     with pytest.raises(ValueError, match=f"skeleton 's': {fault}"):
-        Skeleton(**sound | changes)
+        Skeleton(**valid | changes)
+
+
+def test_an_invalid_description_is_refused():
+    with pytest.raises(ValueError, match=r"invalid description of a skeleton \(KeyError: 'angles'\)"):
+        Skeleton.from_dict({"name": "s"})
 
 
 def test_is_immutable():

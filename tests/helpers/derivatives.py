@@ -1,0 +1,28 @@
+"""Derivatives against central differences, in one compiled program for each function."""
+
+import jax
+import numpy as np
+
+
+def assert_derivatives_agree(function, *arguments, rtol=1e-5, atol=1e-7, seed=0):
+    """Compare forward and reverse derivatives along a random direction with a central difference, in float64."""
+    random = np.random.default_rng(seed)
+    arguments = tuple(np.asarray(argument, np.float64) for argument in arguments)
+    direction = tuple(random.normal(size=argument.shape) for argument in arguments)
+    shape = jax.eval_shape(function, *arguments)
+    assert shape.dtype == np.float64, "run the test with the fixture x64"
+    weights = random.normal(size=shape.shape)
+
+    @jax.jit
+    def derivatives(arguments, direction, weights, step=1e-6):
+        up, down = (
+            function(*(x + sign * step * v for x, v in zip(arguments, direction, strict=True))) for sign in (1, -1)
+        )
+        _, forward = jax.jvp(function, arguments, direction)
+        _, pull_back = jax.vjp(function, *arguments)
+        return (up - down) / (2 * step), forward, pull_back(weights)
+
+    difference, forward, gradients = derivatives(arguments, direction, weights)
+    np.testing.assert_allclose(forward, difference, rtol=rtol, atol=atol)
+    along = sum(np.vdot(gradient, v) for gradient, v in zip(gradients, direction, strict=True))
+    np.testing.assert_allclose(along, np.vdot(weights, forward), rtol=rtol, atol=atol)
