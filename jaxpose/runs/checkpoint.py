@@ -249,5 +249,5 @@ def _as_input_error(folder: Path) -> Iterator[None]:
             reason = known if known in reason else reason
         raise InputError(
             f"no checkpoint can be written in {folder} ({reason[:200]}); the checkpoints that are there are whole: "
-            f"make room, and go on with --resume {Path(folder).parent}"
+            f"make room, and continue with --resume {Path(folder).parent}"
         ) from error

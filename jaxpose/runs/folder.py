@@ -31,7 +31,7 @@ def refuse_occupied(run: Path) -> None:
     """Raise `InputError` if the folder has files in it, other than those of a run that was killed before it began."""
     occupied = os.path.exists(run)  # unlike Path.exists, no error for a folder that one may not look into
     if occupied and (not run.is_dir() or not all(_LEFTOVER.fullmatch(path.name) for path in run.iterdir())):
-        raise InputError(f"{run} already exists; name another folder with --out, or go on with --resume {run}")
+        raise InputError(f"{run} already exists; name another folder with --out, or continue with --resume {run}")
 
 
 def make_folder(run: Path) -> None:

@@ -31,7 +31,7 @@ def append_log(run: Path, record: Mapping[str, float]) -> None:
             os.fsync(log.fileno())  # else a power cut could keep the checkpoint and lose the line
     except OSError as error:
         raise InputError(
-            f"{path} cannot be written ({error.strerror}); make room, and go on with --resume {run}"
+            f"{path} cannot be written ({error.strerror}); make room, and continue with --resume {run}"
         ) from error
 
 

@@ -1,5 +1,6 @@
-"""A trained run, opened to lift tracks: what every command that looks at a run begins with."""
+"""A trained run, opened to predict tracks: what every command that looks at a run begins with."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from jaxpose.training.config import Config
 
 
 class TrainedModel(NamedTuple):
-    """A run's network, on every device."""
+    """The network of a run, on every device."""
 
     run: Path
     config: Config
@@ -31,24 +32,25 @@ class TrainedModel(NamedTuple):
     mesh: Mesh
 
     def join(self, tracks: list[Track]) -> PackedTracks:
-        """The tracks end to end, on every device; see `windows.pack`."""
-        return replicate(pack(tracks), self.mesh)
+        """Pack tracks end to end; see `jaxpose.data.windows.pack`."""
+        return pack(tracks)
 
     def lift(self, frames: PackedTracks, *, mirrored: bool = True) -> np.ndarray:
-        """(F, J, 3) metres, every frame of joined tracks; see `predict_tracks.predict_tracks`."""
+        """Predict every frame of packed tracks, (F, J, 3) metres; see `predict_tracks.predict_tracks`."""
         return predict_tracks(self.model, self.variables, frames, self.description, self.mesh, mirrored=mirrored)
 
 
-def open_run(run: Path, which: Which = "last") -> TrainedModel:
-    """The network of one of a run's checkpoints.
+def open_run(run: str | os.PathLike[str], which: Which = "last") -> TrainedModel:
+    """Open the network of one of a run's checkpoints.
 
     Args:
       run: the run's folder.
-      which: the last, or the best on the run's validation split.
+      which: the last checkpoint, or the best on the run's validation split.
 
     Raises:
-      InputError: there is no such run, or its checkpoint cannot be used.
+      InputError: the folder is not a run, or its checkpoint cannot be used.
     """
+    run = Path(run)
     config, description = read_settings(run)
     model, mesh = setup.build_model(config, description), data_mesh()
     variables = replicate(checkpoint.load(run, setup.variable_shapes(model, description), which), mesh)
@@ -58,7 +60,7 @@ def open_run(run: Path, which: Which = "last") -> TrainedModel:
 def load_fitting(
     lifter: TrainedModel, data: str | None = None, split: str | None = None
 ) -> tuple[Description, list[Track], str]:
-    """Tracks that a run can lift.
+    """Load tracks of the skeleton and keypoints that a run was trained on.
 
     Args:
       lifter: the run.
@@ -66,16 +68,21 @@ def load_fitting(
       split: subjects of it; None for the run's test split.
 
     Returns:
-      What the data set says about itself, at least one track, and the split.
+      The description of the data set, at least one track, and the split.
 
     Raises:
-      InputError: there is no such data set or split, or its joints or keypoints are others than the run's.
+      InputError: there is no such data set or split, or its joints or keypoints are not those of the run.
     """
     data, split = data or lifter.config.data, split or lifter.config.test_split
     description, tracks = load(data, split)
-    for field in ("skeleton", "layout", "channels"):
-        here, there = getattr(description, field), getattr(lifter.description, field)
-        if here != there:
-            names = [getattr(value, "name", value) for value in (here, there)]
-            raise InputError(f"{data} has {field} {names[0]}, but {lifter.run} was trained on {names[1]}")
+    check_fits(lifter, description, data)
     return description, tracks, split
+
+
+def check_fits(lifter: TrainedModel, description: Description, data: str) -> None:
+    """Raise `InputError` if the skeleton or keypoints of a data set, named `data`, are not those of the run."""
+    for field in ("skeleton", "layout", "channels"):
+        given, trained = getattr(description, field), getattr(lifter.description, field)
+        if given != trained:
+            names = [getattr(value, "name", value) for value in (given, trained)]
+            raise InputError(f"{data} has {field} {names[0]}, but {lifter.run} was trained on {names[1]}")

@@ -1,1 +1,1 @@
-"""Errors and signals of commands, devices and compiled programs, tables of text."""
+"""What every command shares: errors, signals, devices, compiled programs, tables of text, the frame of a command."""

@@ -1,7 +1,7 @@
-"""JAX's runtime: the processes and devices that work together, and the programs that it compiles for them.
+"""Devices and processes of a data-parallel program, and the programs that JAX compiles for them.
 
 One program runs on any number of devices: parameters and data on each, the windows of a batch divided among them.
-JAX's compiler divides the work and adds the exchanges between devices; nothing here talks to another device itself.
+JAX's compiler divides the work and adds the communication between devices.
 """
 
 import os
@@ -18,17 +18,17 @@ Tree = TypeVar("Tree")
 
 
 def join_cluster() -> None:
-    """Find the other processes of a Slurm step or an Open MPI job; alone, do nothing. Before anything else of JAX."""
+    """Join the other processes of a Slurm step or an Open MPI job, if there are any; call it before JAX is used."""
     if max(int(os.environ.get(size, 1)) for size in ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")) > 1:
         jax.distributed.initialize()
 
 
 def keep_compiled() -> None:
-    """Let JAX keep compiled programs on disk: a second run of the same settings loads them.
+    """Turn on JAX's compilation cache, so that a second run of the same settings loads its programs.
 
-    They lie in `jaxpose` in the user's cache folder ($XDG_CACHE_HOME, ~/.cache): those last used, at most 64 MB. What
-    the user has told JAX stays: another folder (JAX_COMPILATION_CACHE_DIR), or none (JAX_ENABLE_COMPILATION_CACHE=0).
-    Where nothing can be written, every run compiles.
+    They are in `jaxpose` in the user's cache folder ($XDG_CACHE_HOME, ~/.cache): the last used, at most 64 MB. The
+    user's own settings win: another folder (JAX_COMPILATION_CACHE_DIR), or none (JAX_ENABLE_COMPILATION_CACHE=0). Where
+    nothing can be written, every run compiles.
     """
     decided = jax.config.jax_compilation_cache_dir is not None or not jax.config.jax_enable_compilation_cache
     if decided or jax.__version_info__ < (0, 10, 2):  # older ones print false alarms when a CPU loads a program
@@ -40,7 +40,7 @@ def keep_compiled() -> None:
     except (OSError, RuntimeError):  # RuntimeError: the user has no home
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    # JAX looks at every kept program whenever it adds one: keep few, and none that is compiled at once.
+    # JAX looks at every kept program whenever it adds one: keep few, and none that compiles in a moment.
     jax.config.update("jax_compilation_cache_max_size", 64 * 2**20)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
@@ -66,7 +66,7 @@ def bucket_length(frames: int, *, fewest: int) -> int:
 
 
 def describe_devices() -> str:
-    """What JAX computes on, in words: a GPU where JAX finds one."""
+    """Describe the devices that JAX computes on, such as "NVIDIA H100" or "2 × CPU in 2 processes"."""
     devices = jax.devices()
     cpu = devices[0].platform == "cpu"
     if len(devices) == 1:
@@ -75,12 +75,12 @@ def describe_devices() -> str:
 
 
 def data_mesh() -> Mesh:
-    """All devices of all processes in a row, the axis "data"."""
+    """Make a mesh of all devices of all processes, with one axis, "data"."""
     return Mesh(np.asarray(jax.devices()), ("data",))
 
 
 def replicate(tree: Tree, mesh: Mesh) -> Tree:
-    """The arrays of a tree on every device; each process has the same ones to begin with."""
+    """Put the arrays of a tree on every device; every process must hold the same values."""
     everywhere = NamedSharding(mesh, PartitionSpec())
 
     def put(array: jax.Array) -> jax.Array:
@@ -93,22 +93,22 @@ def replicate(tree: Tree, mesh: Mesh) -> Tree:
 
 
 def addressable(tree: Tree) -> Tree:
-    """The arrays of a tree, which are on every device, on one device of this process alone."""
+    """Take the copy of replicated arrays that is on the first device of this process."""
     return jax.tree.map(lambda array: array.addressable_data(0), tree)
 
 
 def max_over_processes(*numbers: int) -> tuple[int, ...]:
-    """The largest of each number among the processes, so that all decide alike; they all have to ask."""
+    """Return the maximum of each number over all processes, so that all decide alike; all processes must call this."""
     if jax.process_count() == 1:
         return numbers
     return tuple(int(number) for number in process_allgather(np.asarray(numbers)).max(axis=0))
 
 
 def shard_in_jit(array: jax.Array, mesh: Mesh) -> jax.Array:
-    """Inside a compiled function: divide the first axis among the devices, and with it all that is made from it."""
+    """Divide the first axis of an array among the devices, inside a compiled function."""
     return jax.lax.with_sharding_constraint(array, NamedSharding(mesh, PartitionSpec("data")))
 
 
 def replicate_in_jit(array: jax.Array, mesh: Mesh) -> jax.Array:
-    """Inside a compiled function: the whole array on every device again."""
+    """Put the whole of an array on every device, inside a compiled function."""
     return jax.lax.with_sharding_constraint(array, NamedSharding(mesh, PartitionSpec()))

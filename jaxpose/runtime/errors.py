@@ -1,4 +1,4 @@
-"""What a user's input or wish can end a command with, and how the command reports it."""
+"""Errors that a user's input or signal can cause, and how a command reports them: in one line, with an exit code."""
 
 import contextlib
 import signal
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 
 class InputError(Exception):
-    """What the user gave cannot be used; the message names the file, the field and the remedy.
+    """The user's input cannot be used; the message names the file, the field and the remedy.
 
-    Not a `ValueError`: parsers of command lines and files catch those, and this one is for the user's eyes.
+    Not a `ValueError`: parsers of command lines and files catch those, and this one must reach the user.
     """
 
 
 class StopError(Exception):
-    """A signal asked the command to stop, and it has; the message says what is done."""
+    """A signal stopped the command; the message says what was finished before."""
 
     def __init__(self, number: int, message: str) -> None:
         """Keep the signal's number, from which the exit code follows."""
@@ -23,7 +23,7 @@ class StopError(Exception):
 
 
 def warn(message: str) -> None:
-    """One line on stderr about what the user should know and need not act on."""
+    """Print one line on stderr, for what the user should know and does not have to act on."""
     print(f"warning: {one_line(message)}", file=sys.stderr)
 
 
@@ -32,9 +32,9 @@ _LONGEST_LINE = 1000  # characters of a message that are shown
 
 @contextlib.contextmanager
 def cli_errors() -> Iterator[None]:
-    """Turn an `InputError` inside a command into one line on stderr and exit code 2, Ctrl-C into exit code 130.
+    """Print an `InputError` as one line on stderr and exit with code 2; exit with 130 after Ctrl-C.
 
-    A `StopError` is one line and, as shells have it, 128 and the number of the signal: 143 for SIGTERM, 130 for Ctrl-C.
+    A `StopError` is one line and 128 plus the number of the signal, as in shells: 143 for SIGTERM, 130 for Ctrl-C.
     """
     try:
         yield
@@ -50,12 +50,12 @@ def cli_errors() -> Iterator[None]:
 
 
 def one_line(error: InputError | str) -> str:
-    """The message as a terminal is shown it.
+    """Return a message as one printable line of at most about a thousand characters.
 
-    Messages repeat what files hold, and that may be lines, control sequences that a terminal would obey, or endless.
+    Messages quote what files hold: that may be several lines, control sequences that a terminal obeys, or megabytes.
     """
     words = " ".join(str(error).split())
-    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in words)
-    if len(shown) <= _LONGEST_LINE:
-        return shown
-    return f"{shown[: _LONGEST_LINE // 2]} … {shown[-_LONGEST_LINE // 2 :]}"  # the remedy is at the end
+    printable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in words)
+    if len(printable) <= _LONGEST_LINE:
+        return printable
+    return f"{printable[: _LONGEST_LINE // 2]} … {printable[-_LONGEST_LINE // 2 :]}"  # the remedy is at the end

@@ -17,21 +17,21 @@ MOVED: Mapping[str, str] = {
     "jaxpose.protocol": "jaxpose.evaluation.protocol",
     "jaxpose.models.streaming": "jaxpose.models.temporal_streaming",
 }
-"""New path by old path. `python -m` takes the old paths of commands, too."""
+"""New path by old path. `python -m` accepts the old paths of commands, too."""
 
 
 class MovedModules(MetaPathFinder):
-    """Finds a moved module under its old path; both paths give the same module object."""
+    """Import a moved module under its old path; both paths give the same module object."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """How to load a module from its old path; None for a module that has not moved."""
+        """Return the spec of a module that has moved, or None."""
         return importlib.util.spec_from_loader(fullname, _Alias(MOVED[fullname])) if fullname in MOVED else None
 
 
 class _Alias(Loader):
-    """Gives the module of another path."""
+    """Load the module of another path."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -45,5 +45,5 @@ class _Alias(Loader):
         module.__spec__ = self.spec  # the import has just replaced it; nothing is run again
 
     def get_code(self, fullname: str) -> CodeType | None:
-        """The code of a command, for `python -m`."""
+        """Return the code of a command, for `python -m`."""
         return importlib.util.find_spec(self.path).loader.get_code(self.path)

@@ -10,26 +10,26 @@ from types import FrameType
 
 @contextlib.contextmanager
 def deferred_signals() -> Iterator[Callable[[], int]]:
-    """Note SIGTERM and SIGINT instead of ending at once; a second one ends the process as it would have anyway.
+    """Record SIGTERM and SIGINT instead of ending the process; a second one ends it as usual.
 
-    Python lets only the main thread handle signals: elsewhere nothing changes.
+    Python lets only the main thread handle signals: in other threads nothing changes.
 
     Yields:
-      What gives the number of the signal that came, 0 if none did.
+      A function that returns the number of the signal received, or 0.
     """
-    came = 0
+    received = 0
 
-    def note(number: int, _: FrameType | None) -> None:
-        nonlocal came
-        if came:
+    def record(number: int, _: FrameType | None) -> None:
+        nonlocal received
+        if received:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        came = number
+        received = number
 
     numbers = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
-    before = {number: signal.signal(number, note) for number in numbers}
+    before = {number: signal.signal(number, record) for number in numbers}
     try:
-        yield lambda: came
+        yield lambda: received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,6 +1,6 @@
-"""A table as data, and how it looks: on the terminal, in Markdown, LaTeX, HTML and CSV.
+"""Tables of text, printed on the terminal or written as Markdown, LaTeX, HTML and CSV.
 
-Whoever has numbers makes a `Table` of text, once; what is special in a form is escaped here, whatever the cells hold.
+Cells are text already, numbers included; whatever is special in a format is escaped here.
 """
 
 import csv
@@ -21,18 +21,18 @@ _LONG = 32  # characters of a cell of words, which may be wrapped
 
 
 class Table(NamedTuple):
-    """Cells as text, a row for each thing that has a name."""
+    """A table of text."""
 
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]  # each as long as the head
-    notes: Sequence[str] = ()  # what one must know to read the numbers, a sentence or more each
-    strong: Sequence[int] = ()  # the rows that sum up others, counted from 0
-    left: Sequence[int] = (0,)  # the columns of words; the others are of numbers, and end at the right
+    notes: Sequence[str] = ()  # below the table, a sentence or more each
+    strong: Sequence[int] = ()  # rows of averages and other summaries, counted from 0: bold, below a rule
+    left: Sequence[int] = (0,)  # columns of words, aligned left; the others hold numbers, aligned right
 
 
 def show(console: Console, table: Table) -> None:
-    """Print title, table and notes. A terminal too narrow for the numbers breaks lines, rather than lose digits."""
+    """Print title, table and notes; on a terminal too narrow for the numbers, lines wrap and no digit is lost."""
     view = rich.table.Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column, heading in enumerate(table.head):
         words, longest = column in table.left, max((cell_len(row[column]) for row in table.rows), default=0)
@@ -58,17 +58,17 @@ def show(console: Console, table: Table) -> None:
 
 
 def deduplicate_notes(tables: Iterable[Table]) -> list[Table]:
-    """Tables to be read one after the other: a note that an earlier one has is not repeated."""
-    said: set[str] = set()
-    found = []
+    """Remove from each table the notes that an earlier one has."""
+    seen: set[str] = set()
+    result = []
     for table in tables:
-        found.append(table._replace(notes=[note for note in table.notes if note not in said]))
-        said |= {*table.notes}
-    return found
+        result.append(table._replace(notes=[note for note in table.notes if note not in seen]))
+        seen |= {*table.notes}
+    return result
 
 
 def markdown(table: Table) -> str:
-    """Title, table and notes as paragraphs of GitHub's Markdown."""
+    """Format title, table and notes as GitHub's Markdown."""
     sides = ["---" if column in table.left else "---:" for column in range(len(table.head))]
     rows = [
         [f"**{cell}**" if cell and index in table.strong else cell for cell in map(markdown_text, row)]
@@ -81,7 +81,7 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """A `table` environment, with the rules of the package booktabs."""
+    """Format a LaTeX `table` environment, with the rules of the package booktabs."""
     sides = "".join("l" if column in table.left else "r" for column in range(len(table.head)))
     lines = [_latex_row(table.head), r"\midrule"]
     for index, row in enumerate(table.rows):
@@ -109,7 +109,7 @@ def latex(table: Table) -> str:
 
 
 def page_part(table: Table) -> str:
-    """A `<table>`, its title the caption, and a `<p>` for each note: a part of an HTML page."""
+    """Format part of an HTML page: a `<table>` with the title as caption, and a `<p>` for each note."""
 
     attribute = ' class="strong"'
 
@@ -137,7 +137,7 @@ def page_part(table: Table) -> str:
 
 
 def comma_separated(table: Table) -> str:
-    """Head and rows as RFC 4180 has them; neither title nor notes, which are no cells."""
+    """Format head and rows as CSV (RFC 4180), without title and notes."""
     file = io.StringIO()
     csv.writer(file).writerows([table.head, *table.rows])
     return file.getvalue()
@@ -147,7 +147,7 @@ _MARKDOWN_SPECIAL = re.compile(r"[\\`*_\[\]<>|~$&]")
 
 
 def markdown_text(text: str) -> str:
-    """Text that Markdown shows as it is, in one line."""
+    """Escape text for Markdown, in one line."""
     return _MARKDOWN_SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
 
 
@@ -163,13 +163,15 @@ _LATEX = str.maketrans(
 
 
 def latex_text(text: str) -> str:
-    """Text that LaTeX sets as it is; a minus before a digit is one, and no hyphen; two hyphens are no dash."""
-    plain = " ".join(text.split()).translate(_LATEX)  # brackets and stars: after the end of a row they would command
+    """Escape text for LaTeX; a hyphen before a digit becomes a minus sign, and two hyphens do not become a dash."""
+    plain = " ".join(text.split()).translate(
+        _LATEX
+    )  # brackets and stars: after the end of a row they would be read as its options
     return re.sub(r"(?<![\w.-])-(?=\d)", "$-$", re.sub(r"-(?=-)", "-{}", plain).replace("–", "--"))
 
 
 def _begins_sum(table: Table, index: int) -> bool:
-    """Whether a rule stands above the row: it sums up rows above it that do not."""
+    """Return whether a rule goes above the row: it is the first summary row after others."""
     return index > 0 and index in table.strong and index - 1 not in table.strong
 
 

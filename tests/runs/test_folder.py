@@ -49,7 +49,9 @@ def test_an_occupied_folder_is_refused(tmp_path, run):
     (tmp_path / "empty").mkdir()
     folder.refuse_occupied(tmp_path / "empty")
     for occupied in (run, run / "config.json"):
-        with pytest.raises(InputError, match="already exists; name another folder with --out, or go on with --resume"):
+        with pytest.raises(
+            InputError, match="already exists; name another folder with --out, or continue with"
+        ):
             folder.refuse_occupied(occupied)
 
 

@@ -31,6 +31,10 @@ def test_a_run_lifts_its_test_split(untrained):
                       score(lifted, frames.poses, tracks)["actions"]["Walking"]["mpjpe"])  # fmt: skip
 
 
+def test_a_path_may_be_a_string(untrained):
+    assert trained.open_run(str(untrained)).run == untrained
+
+
 def test_other_splits_and_data(untrained, tmp_path):
     opened = trained.open_run(untrained)
     assert trained.load_fitting(opened, split="S1")[1][0].subject == "S1"

@@ -1,22 +1,19 @@
 """Many devices and many processes give the answer of one, up to the order of summation."""
 
+import functools
 import json
 import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from helpers import data_parallel
+from helpers.places import ROOT
 
-from jaxpose.runtime import devices
-from jaxpose.runtime.errors import InputError
-from jaxpose.training import loop, setup
-from jaxpose.training.config import Config
-
-WORKER = Path(__file__).parent / "worker_data_parallel.py"
+pytestmark = pytest.mark.usefixtures("compiled_soon")
 
 
 def start(command, *, local_devices, rank=0, ranks=1, job=0, x64=False):
@@ -26,7 +23,7 @@ def start(command, *, local_devices, rank=0, ranks=1, job=0, x64=False):
         "JAX_NUM_CPU_DEVICES": str(local_devices),
         "JAX_ENABLE_X64": str(int(x64)),
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # as the fixture `compiled_soon`
-        "PYTHONPATH": os.pathsep.join([str(WORKER.parent), str(WORKER.parent.parent)]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
     }
     if ranks > 1:
         environment |= {
@@ -54,8 +51,9 @@ def free_job():
 
 
 def trained(folder, name, *, local_devices, ranks=1, x64=True):
+    """What `data_parallel.train` leaves in processes with that many devices."""
     out, job = folder / f"{name}.npz", free_job()
-    command = [str(WORKER), str(out), "float64" if x64 else "float32"]
+    command = [data_parallel.__file__, str(out), "float64" if x64 else "float32"]
     finish([
         start(command, local_devices=local_devices, rank=rank, ranks=ranks, job=job, x64=x64) for rank in range(ranks)
     ])  # fmt: skip
@@ -67,20 +65,26 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("devices")
 
 
-@pytest.fixture(scope="module")
-def one_device(folder):
-    return {x64: trained(folder, f"one-{x64}", local_devices=1, x64=x64) for x64 in (True, False)}
+@functools.cache
+def on_one_device(x64):
+    """The same in this process, which has one."""
+    with jax.enable_x64(x64):
+        return data_parallel.train("float64" if x64 else "float32")
 
 
 @pytest.mark.parametrize(
     ("local_devices", "ranks", "x64"),
-    [(8, 1, True), (8, 1, False), (1, 2, True)],
+    [
+        (8, 1, True),
+        pytest.param(8, 1, False, marks=pytest.mark.system),
+        pytest.param(1, 2, True, marks=pytest.mark.system),
+    ],
     ids=["8", "8 in float32", "2 processes"],
 )
-def test_the_answer_is_that_of_one_device(folder, one_device, local_devices, ranks, x64):
+def test_the_answer_is_that_of_one_device(folder, local_devices, ranks, x64):
     """The order of summation is all that may differ: 1e-10 in float64, 1e-4 in float32."""
     many = trained(folder, f"{local_devices}-{ranks}-{x64}", local_devices=local_devices, ranks=ranks, x64=x64)
-    one = one_device[x64]
+    one = on_one_device(x64)
     assert one["devices"] == 1
     assert many["devices"] == local_devices * ranks
     assert set(one) == set(many)
@@ -90,6 +94,7 @@ def test_the_answer_is_that_of_one_device(folder, one_device, local_devices, ran
         np.testing.assert_allclose(many[name], one[name], rtol=0, atol=max(scale, 1e-3) * (1e-10 if x64 else 1e-4))
 
 
+@pytest.mark.system
 def test_the_command_trains_under_a_launcher(prepared, folder):
     """Two processes, one run: one of them writes and prints."""
     run, job = folder / "run", free_job()
@@ -107,6 +112,7 @@ def test_the_command_trains_under_a_launcher(prepared, folder):
     assert after == pytest.approx(before, rel=1e-4)
 
 
+@pytest.mark.system
 def test_a_run_goes_on_with_another_number_of_devices(prepared, folder):
     """Its checkpoint is of one device, then of two; the answer is that of one up to the order of summation."""
     small = ["--filter-widths", "3", "--channels", "8", "--batch-size", "16", "--epochs", "2", "--dropout", "0"]
@@ -121,56 +127,3 @@ def test_a_run_goes_on_with_another_number_of_devices(prepared, folder):
         log = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
         errors.append([value for record in log for value in record.values()])
     np.testing.assert_allclose(*errors, rtol=1e-4)
-
-
-def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch):
-    class Three:
-        size = 3
-
-    monkeypatch.setattr(loop, "data_mesh", Three)
-    with pytest.raises(InputError, match="--batch-size is 1024; it must be a multiple of the 3 devices"):
-        setup.build_recipe(Config(), None, 10)
-
-
-def test_alone_there_is_no_cluster_to_join():
-    devices.join_cluster()
-    assert jax.process_count() == 1
-
-
-def test_programs_are_kept_in_the_users_cache_folder(cache_folder):
-    devices.keep_compiled()
-    assert jax.config.jax_compilation_cache_dir == str(cache_folder / "jaxpose")
-    assert (cache_folder / "jaxpose").stat().st_mode & 0o777 == 0o700
-    assert not any((cache_folder / "jaxpose").iterdir())
-    assert 0 < jax.config.jax_compilation_cache_max_size < 1e9
-
-
-def test_without_a_cache_folder_of_its_own_it_is_in_the_home(cache_folder, monkeypatch):
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(cache_folder))
-    devices.keep_compiled()
-    assert jax.config.jax_compilation_cache_dir == str(cache_folder / ".cache" / "jaxpose")
-
-
-@pytest.mark.parametrize(
-    ("setting", "value"), [("jax_compilation_cache_dir", "/elsewhere"), ("jax_enable_compilation_cache", False)]
-)
-def test_what_the_user_decided_about_the_cache_stays(cache_folder, setting, value):
-    jax.config.update(setting, value)
-    before = dict(jax.config.values)
-    devices.keep_compiled()
-    assert dict(jax.config.values) == before
-    assert not cache_folder.exists()
-
-
-def test_old_versions_of_jax_keep_nothing(cache_folder, monkeypatch):
-    """They call every program that they load one for another kind of processor, on stderr, if it knows AVX-512."""
-    monkeypatch.setattr(jax, "__version_info__", (0, 10, 1))
-    devices.keep_compiled()
-    assert jax.config.jax_compilation_cache_dir is None
-
-
-def test_a_cache_folder_that_cannot_be_written_is_not_used(cache_folder):
-    cache_folder.write_text("a file is in its place")
-    devices.keep_compiled()
-    assert jax.config.jax_compilation_cache_dir is None

@@ -10,8 +10,12 @@ from helpers.samples import DESCRIPTION, make_track
 
 from data_prep.writer import data_set
 from jaxpose import train
+from jaxpose.runs import job
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc"),
+]
 
 
 @pytest.mark.parametrize(
@@ -22,7 +26,7 @@ def test_nothing_grows(tmp_path, monkeypatch, steps, growth):
 
     By then all that an epoch does, evaluating and saving too, has been done twice, and is done eight times more.
     """
-    compiled, samples, log = [], [], train.append_log
+    compiled, samples, append_log = [], [], job.append_log
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, *_, **__: compiled.append(event) if event.endswith("backend_compile_duration") else None
     )
@@ -30,9 +34,9 @@ def test_nothing_grows(tmp_path, monkeypatch, steps, growth):
     def sampled(run, record):
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         samples.append((resident, len(os.listdir("/proc/self/fd")), len(compiled)))
-        log(run, record)
+        append_log(run, record)
 
-    monkeypatch.setattr(train, "append_log", sampled)
+    monkeypatch.setattr(job, "append_log", sampled)
     data_set.write(
         tmp_path / "data",
         DESCRIPTION,
