@@ -1,1 +1,1 @@
-"""Tracks, windows of them, prepared data sets on disk, and the built-in synthetic data."""
+"""Tracks, windows of tracks, prepared data sets on disk, and the built-in synthetic data."""

@@ -1,7 +1,7 @@
-"""The published calibration of the Human3.6M cameras: facts, as data.
+"""The published camera calibration of Human3.6M, and the recordings of it that are damaged.
 
-Orientations and positions differ by subject, lenses do not. Source: the calibration of the Human3.6M data
-set as the lifting literature publishes it, rounded to float32; translations converted from millimetres.
+Orientations and positions differ by subject, lenses do not. Source: the calibration of the Human3.6M data set as
+publications on lifting give it, rounded to float32; translations are converted from millimetres.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _LENSES = {  # fx, fy, cx, cy, k1, k2, k3, p1, p2; then width and height of the 
                   -0.19838409, 0.21832368, -0.008947807, -0.0005872056, -0.001813362), 1000, 1002),
 }  # fmt: skip
 
-_RIGS = {  # orientation (w, x, y, z), then translation in metres, in the order of _LENSES
+_POSES = {  # orientation (w, x, y, z), then translation in metres, in the order of _LENSES
     "S1": (
         ((0.14070565, -0.15007018, -0.7552408, 0.62232804), (1.841107, 4.9552846, 1.5634454)),
         ((0.6157188, -0.7648363, -0.14833826, 0.11794741), (1.7612785, -5.0780067, 1.6062651)),
@@ -74,17 +74,17 @@ def _camera(name: str, orientation: tuple[float, ...], translation: tuple[float,
 
 
 H36M_CAMERAS: Mapping[str, Mapping[str, Camera]] = {
-    subject: {name: _camera(name, *pose) for name, pose in zip(_LENSES, rig, strict=True)}
-    for subject, rig in _RIGS.items()
+    subject: {name: _camera(name, *pose) for name, pose in zip(_LENSES, poses, strict=True)}
+    for subject, poses in _POSES.items()
 }
-"""Camera by subject (S1, S5, S6, S7, S8, S9, S11) and camera name, in the order the key point files use."""
+"""Cameras by subject (S1, S5, S6, S7, S8, S9, S11) and name, in the order of the keypoint files."""
 
 
 S11_DIRECTIONS = ("S11", "Directions")
-"""A recording of Human3.6M by subject and action; one of its videos is damaged, and published evaluations omit it."""
+"""A recording, by subject and action, with a damaged video; published evaluations omit it."""
 
 DAMAGED_CAMERA = "54138969"
-"""The camera of that video."""
+"""The camera of the damaged video of `S11_DIRECTIONS`."""
 
 DAMAGED_S9 = tuple(("S9", action) for action in ("Greeting", "SittingDown 1", "Waiting 1"))
-"""Recordings of Human3.6M whose poses are shifted against the videos; some evaluations leave them out."""
+"""Recordings whose poses are shifted against the videos; some evaluations omit them."""

@@ -1,4 +1,4 @@
-"""Pose tracks in memory: all frames end to end on the device, windows of them by index."""
+"""A track and the description of a data set: the data contract in memory, and what breaks it."""
 
 import difflib
 import math
@@ -11,11 +11,11 @@ from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import Skeleton, is_printable_line
 
 SYNTHETIC_NOTICE = "SYNTHETIC motion: these numbers say nothing about real people."
-"""Stands wherever numbers or pictures of synthetic data are shown."""
+"""Printed with all numbers and pictures of synthetic data."""
 
 
 class Track(NamedTuple):
-    """What one camera saw of one subject's action: an example of the data contract."""
+    """One subject's action seen by one camera: an example of the data contract."""
 
     subject: str
     action: str
@@ -23,7 +23,7 @@ class Track(NamedTuple):
     fps: float
     positions_3d: np.ndarray  # (T, J, 3) float32 metres, camera space
     keypoints_2d: np.ndarray  # (T, K, 2 or 3) float32 pixels, and a confidence if there are three
-    intrinsics: np.ndarray  # (9,) float32, as `cameras.Camera`
+    intrinsics: np.ndarray  # (9,) float32, as in `cameras.Camera`
     orientation: np.ndarray  # (4,) float32 unit quaternion (w, x, y, z) of the camera in the world
     translation: np.ndarray  # (3,) float32 metres, of the camera in the world
     width: int  # pixels
@@ -31,31 +31,31 @@ class Track(NamedTuple):
 
 
 class Description(NamedTuple):
-    """What a data set says about itself."""
+    """Title, joints, keypoints and subjects of a data set."""
 
-    title: str  # names the data in reports
-    synthetic: bool  # made by a program: its numbers say nothing about real people
+    title: str  # of the data, in reports
+    synthetic: bool  # made by a program: numbers from it say nothing about real people
     skeleton: Skeleton  # of positions_3d
     layout: Skeleton  # of keypoints_2d
     channels: int  # per keypoint: 2, or 3 with a confidence
     splits: tuple[str, ...]  # the subjects
-    fps: float | None = None  # of all tracks; None if they differ, or nobody looked
-    extent: float | None = None  # of people in the image, see `extent`; None if nobody looked
+    fps: float | None = None  # of all tracks; None if they differ or are not known
+    extent: float | None = None  # size of people, relative to the image's width (`person_extent`); None if not known
 
 
 def title_with_notice(description: Description) -> str:
-    """The title of a data set; after `SYNTHETIC_NOTICE` if it is synthetic."""
+    """The title of a data set, preceded by `SYNTHETIC_NOTICE` if it is synthetic."""
     return f"{SYNTHETIC_NOTICE} {description.title}" if description.synthetic else description.title
 
 
 def description_from_dict(data: Mapping[str, Any]) -> Description:
-    """The description whose fields are in a mapping, as a JSON file holds them: skeletons as dicts, tuples as lists.
+    """Build a description from the fields of a JSON object: skeletons are dicts, tuples are lists.
 
     Raises:
-      ValueError: a field is missing, unknown, or of another kind; says which.
+      ValueError: a field is missing, unknown, or of another type; says which.
     """
-    needed = set(Description._fields) - Description._field_defaults.keys()
-    if not isinstance(data, Mapping) or not needed <= data.keys() <= set(Description._fields):
+    required = set(Description._fields) - Description._field_defaults.keys()
+    if not isinstance(data, Mapping) or not required <= data.keys() <= set(Description._fields):
         raise ValueError(f"the fields must be {', '.join(Description._fields)}")
     for field, kind in (("title", str), ("synthetic", bool), ("skeleton", dict), ("layout", dict)):
         if not isinstance(data[field], kind):
@@ -70,32 +70,32 @@ def description_from_dict(data: Mapping[str, Any]) -> Description:
         raise ValueError(f"splits is {data['splits']!r:.50}")
     for text in (data["title"], *data["splits"]):
         if not isinstance(text, str) or not is_printable_line(text):
-            raise ValueError(f"{text!r:.50} is no plain text")
-    made = {field: Skeleton.from_dict(data[field]) for field in ("skeleton", "layout")}
-    return Description(**{**data, **made, "splits": tuple(data["splits"])})
+            raise ValueError(f"{text!r:.50} is not one printable line")
+    skeletons = {field: Skeleton.from_dict(data[field]) for field in ("skeleton", "layout")}
+    return Description(**{**data, **skeletons, "splits": tuple(data["splits"])})
 
 
 def track_name(track: Track) -> str:
-    """How messages call a track."""
+    """The name of a track: subject/action/camera."""
     return f"{track.subject}/{track.action}/{track.camera}"
 
 
 def find_track(tracks: Sequence[Track], wanted: str | None, source: str) -> Track:
-    """The track of that name; its camera may be a number, counted from 0 among those of the subject's action.
+    """Find a track by name; the camera may be a number, counted from 0 among the cameras of the subject's action.
 
     Args:
       tracks: to choose from.
-      wanted: subject/action/camera; the first track if none.
+      wanted: subject/action/camera; None for the first track.
       source: of the tracks, for the message.
 
     Raises:
-      InputError: there is none of that name.
+      InputError: there is no track of that name.
     """
     if wanted is None:
         return tracks[0]
     names = [track_name(track) for track in tracks]
     clip, _, camera = wanted.rpartition("/")
-    views = [place for place, other in enumerate(names) if other.rpartition("/")[0] == clip]
+    views = [index for index, name in enumerate(names) if name.rpartition("/")[0] == clip]
     if wanted in names:
         return tracks[names.index(wanted)]
     if camera.isdecimal() and int(camera) < len(views):
@@ -105,12 +105,12 @@ def find_track(tracks: Sequence[Track], wanted: str | None, source: str) -> Trac
 
 
 def person_extent(keypoints: np.ndarray) -> float:
-    """How large a person is in the image: the larger side of the box around (T, K, 2 or more), the median of frames."""
+    """Size of a person in the image: the larger side of the box around keypoints (T, K, 2 or 3), median of frames."""
     return float(np.median(np.ptp(keypoints[..., :2], axis=1).max(axis=-1)))
 
 
 def track_lengths(tracks: Sequence[Track]) -> np.ndarray:
-    """(N,) frames of each track."""
+    """Number of frames of each track, (N,)."""
     return np.asarray([len(track.keypoints_2d) for track in tracks])
 
 
@@ -118,10 +118,10 @@ TEXT_FIELDS = ("subject", "action", "camera")
 
 
 def contract_violation(track: Track, description: Description) -> str:
-    """What in a track breaks the data contract, in words that begin with the track; empty if nothing does.
+    """The first violation of the data contract in a track, as a message that begins with its name; empty if none.
 
-    Checked: shapes, joints as the skeleton and the layout have them, equal numbers of frames (or no poses at all),
-    finite values, a unit quaternion, a frame rate and an image size above zero.
+    Checked: shapes, the joints of the skeleton and the layout, equal numbers of frames (or no poses at all), finite
+    values, a unit quaternion, a frame rate and an image size above zero.
     """
     skeleton, layout, channels = description.skeleton, description.layout, description.channels
     positions, keypoints = track.positions_3d, track.keypoints_2d
@@ -129,10 +129,10 @@ def contract_violation(track: Track, description: Description) -> str:
         if not is_printable_line(getattr(track, field)):
             return f"{track_name(track)!r:.100}: {field} is not one line of at most 500 characters"
     if positions.ndim != 3 or positions.shape[1:] != (skeleton.num_joints, 3):
-        wanted = f"(frames, {skeleton.num_joints}, 3) as skeleton {skeleton.name!r} has it"
+        wanted = f"(frames, {skeleton.num_joints}, 3) as in skeleton {skeleton.name!r}"
         return f"{track_name(track)}: positions_3d have shape {positions.shape}, not {wanted}"
     if keypoints.ndim != 3 or keypoints.shape[1:] != (layout.num_joints, channels):
-        wanted = f"(frames, {layout.num_joints}, {channels}) as layout {layout.name!r} has it"
+        wanted = f"(frames, {layout.num_joints}, {channels}) as in layout {layout.name!r}"
         return f"{track_name(track)}: keypoints_2d have shape {keypoints.shape}, not {wanted}"
     if len(keypoints) == 0 or len(positions) not in (len(keypoints), 0):
         return f"{track_name(track)}: {len(positions)} frames of positions_3d and {len(keypoints)} of keypoints_2d"
@@ -151,7 +151,7 @@ def contract_violation(track: Track, description: Description) -> str:
 
 
 def first_not_finite(frames: np.ndarray) -> int | None:
-    """The first frame of (T, ...) that holds NaN or infinity; None if there is none."""
+    """The first frame of (T, ...) with NaN or infinity; None if there is none."""
     if np.isfinite(frames).all():
         return None
     return int(np.argmin(np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))))

@@ -1,4 +1,4 @@
-"""All frames of some tracks packed end to end on the device, and windows of them by index."""
+"""Pack tracks end to end on the device, and gather windows of them by index."""
 
 import math
 from collections.abc import Sequence
@@ -8,24 +8,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxpose.data.track import Track, track_lengths, track_name
+from jaxpose.data.track import Track, track_name
 from jaxpose.kinematics import mirror, root_relative
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import Skeleton
 
 
 class PackedTracks(NamedTuple):
-    """All frames of some tracks, end to end; a pytree of arrays, F frames of N tracks."""
+    """All frames of N tracks, end to end: F frames, a pytree of arrays."""
 
     keypoints: jax.Array  # (F, K, D) screen coordinates
-    poses: jax.Array  # (F, J, 3) metres, root-relative
-    track: jax.Array  # (F,) int32, which track a frame belongs to
+    poses: jax.Array | None  # (F, J, 3) metres, root-relative; None if only keypoints are known
+    track: jax.Array  # (F,) int32, the track of each frame
     first: jax.Array  # (N,) int32, the first frame of each track
     last: jax.Array  # (N,) int32, its last frame
 
 
 def pack(tracks: Sequence[Track]) -> PackedTracks:
-    """Put tracks end to end, as the model sees them: screen coordinates in, root-relative poses out.
+    """Pack tracks as the model sees them: screen coordinates in, root-relative poses out.
 
     Args:
       tracks: at least one, each of at least one frame.
@@ -34,44 +34,74 @@ def pack(tracks: Sequence[Track]) -> PackedTracks:
       The frames, on the default device.
 
     Raises:
-      InputError: there is nothing to join, or a track has no frames or no poses.
+      InputError: there are no tracks, or a track has no frames or no poses.
     """
     if not tracks:
         raise InputError("the split holds no tracks; choose another split")
-    lengths = track_lengths(tracks)
-    if not lengths.all():
-        raise InputError(f"{track_name(tracks[int(np.argmin(lengths))])} has no frames; leave it out of the data set")
     for track in tracks:
+        if not len(track.keypoints_2d):
+            raise InputError(f"{track_name(track)} has no frames; remove it from the data set")
         if not len(track.positions_3d):
             raise InputError(
                 f"{track_name(track)} has keypoints but no poses; choose a split of subjects that have both"
             )
+    packed = _on_screen([track.keypoints_2d for track in tracks], [(track.width, track.height) for track in tracks])
+    poses = _empty_aligned(len(packed.keypoints), *tracks[0].positions_3d.shape[1:])
+    for track, first, last in zip(tracks, packed.first, packed.last, strict=True):
+        poses[first : last + 1] = root_relative(track.positions_3d)
+    return _on_device(packed._replace(poses=poses))
+
+
+def pack_keypoints(keypoints: Sequence[np.ndarray], sizes: Sequence[tuple[float, float]]) -> PackedTracks:
+    """Pack keypoints whose poses are not known, as the model sees them: in screen coordinates.
+
+    Args:
+      keypoints: of each track, (T, K, 2 or 3) pixels, and perhaps a confidence; at least one track of one frame.
+      sizes: width and height of each track's images, pixels.
+
+    Returns:
+      The frames, without poses, on the default device.
+    """
+    return _on_device(_on_screen(keypoints, sizes))
+
+
+def _on_screen(keypoints: Sequence[np.ndarray], sizes: Sequence[tuple[float, float]]) -> PackedTracks:
+    """Keypoints end to end as NumPy arrays, in screen coordinates; without poses."""
+    lengths = np.asarray([len(frames) for frames in keypoints])
     ends = np.cumsum(lengths, dtype=np.int32)
     firsts = ends - lengths.astype(np.int32)
-    keypoints = _empty_aligned(int(ends[-1]), *tracks[0].keypoints_2d.shape[1:])
-    poses = _empty_aligned(int(ends[-1]), *tracks[0].positions_3d.shape[1:])
-    for track, first, end in zip(tracks, firsts, ends, strict=True):
+    packed = _empty_aligned(int(ends[-1]), *keypoints[0].shape[1:])
+    for frames, (width, height), first, end in zip(keypoints, sizes, firsts, ends, strict=True):
         # As `cameras.normalize_screen`, but in NumPy: JAX would compile a program for every length of track.
-        aspect = np.asarray([1, track.height / track.width], np.float32)
-        keypoints[first:end] = track.keypoints_2d
-        keypoints[first:end, :, :2] = track.keypoints_2d[..., :2] / np.float32(track.width) * 2 - aspect
-        poses[first:end] = root_relative(track.positions_3d)
-    of_track = np.repeat(np.arange(len(tracks), dtype=np.int32), lengths)
-    return jax.device_put(PackedTracks(keypoints, poses, of_track, firsts, ends - 1))
+        aspect = np.asarray([1, height / width], np.float32)
+        packed[first:end] = frames
+        packed[first:end, :, :2] = frames[..., :2] / np.float32(width) * 2 - aspect
+    track = np.repeat(np.arange(len(keypoints), dtype=np.int32), lengths)
+    return PackedTracks(packed, None, track, firsts, ends - 1)
+
+
+def _on_device(packed: PackedTracks) -> PackedTracks:
+    """Put packed NumPy arrays on the default device.
+
+    A CPU takes aligned arrays without a copy, and so shares their memory: nothing may write to it from now on.
+    """
+    for array in jax.tree.leaves(packed):
+        array.setflags(write=False)
+    return jax.device_put(packed)
 
 
 def window_starts(lengths: Sequence[int], frames: int) -> np.ndarray:
-    """Where windows of `frames` output frames start so that they cover every frame of every track.
+    """First frames of windows that cover every frame of every track.
 
     The windows of a track follow each other; the last one is moved back to end with the track, and so overlaps the
-    one before. A track shorter than a window has one window, which starts with it.
+    one before. A track shorter than a window has one window, which starts with the track.
 
     Args:
       lengths: (N,) frames of each track.
       frames: output frames of a window, K.
 
     Returns:
-      (W,) int32 indices into the joined frames.
+      (W,) int32 indices into the packed frames.
     """
     starts, begin = [], 0
     for length in lengths:
@@ -83,10 +113,10 @@ def window_starts(lengths: Sequence[int], frames: int) -> np.ndarray:
 def take_windows(
     data: PackedTracks, starts: jax.Array, frames: int, context: tuple[int, int]
 ) -> tuple[jax.Array, jax.Array]:
-    """Gather windows: each with its context, for which a track's edge frames are repeated.
+    """Gather windows and their context; a track's edge frames are repeated beyond its ends.
 
     Args:
-      data: the joined frames.
+      data: the packed frames.
       starts: (B,) first output frame of each window.
       frames: output frames of a window, K; those beyond the end of a track repeat its last frame.
       context: input frames before and after the output frames.
@@ -97,22 +127,22 @@ def take_windows(
     before, after = context
     track = data.track[starts]
     first, last = data.first[track][:, None], data.last[track][:, None]
-    seen = jnp.clip(starts[:, None] + jnp.arange(-before, frames + after), first, last)
-    wanted = jnp.minimum(starts[:, None] + jnp.arange(frames), last)
-    return data.keypoints[seen], data.poses[wanted]
+    inputs = jnp.clip(starts[:, None] + jnp.arange(-before, frames + after), first, last)
+    outputs = jnp.minimum(starts[:, None] + jnp.arange(frames), last)
+    return data.keypoints[inputs], data.poses[outputs]
 
 
 def recentre(data: PackedTracks, starts: jax.Array, frames: int, longer: int) -> tuple[jax.Array, jax.Array]:
-    """Windows of another length about the middle of given ones, moved so that they lie within the track.
+    """Windows of another length with the same centres, moved so that they lie within their tracks.
 
     Args:
-      data: the joined frames.
+      data: the packed frames.
       starts: (B,) first output frame of each window.
-      frames: output frames of these windows.
-      longer: output frames of those wanted, L.
+      frames: output frames of the given windows.
+      longer: output frames of the new windows, L.
 
     Returns:
-      Their starts (B,), and whether each of their frames is one of the track (B, L): a track may be shorter.
+      The starts (B,) of the new windows, and which of their frames are in the track (B, L): it may be shorter than L.
     """
     track = data.track[starts]
     first, last = data.first[track], data.last[track]
@@ -123,7 +153,7 @@ def recentre(data: PackedTracks, starts: jax.Array, frames: int, longer: int) ->
 def mirror_where(
     mirrored: jax.Array, keypoints: jax.Array, poses: jax.Array, layout: Skeleton, skeleton: Skeleton
 ) -> tuple[jax.Array, jax.Array]:
-    """Reflect the windows of a batch for which `mirrored` (B,) is true, in 2D and in 3D alike."""
+    """Reflect the windows of a batch for which `mirrored` (B,) is true, both keypoints and poses."""
     choose = mirrored[:, None, None, None]
     return (
         jnp.where(choose, mirror(keypoints, layout), keypoints),
@@ -132,7 +162,7 @@ def mirror_where(
 
 
 def epoch_order(key: jax.Array, epoch: int, windows: int) -> jax.Array:
-    """The samples of one epoch in random order: a function of (key, epoch) alone, so that a run can resume anywhere.
+    """Random order of the samples of an epoch, a function of (key, epoch) alone: a run can resume anywhere.
 
     Args:
       key: random key of the run.
@@ -146,7 +176,7 @@ def epoch_order(key: jax.Array, epoch: int, windows: int) -> jax.Array:
 
 
 def _empty_aligned(*shape: int) -> np.ndarray:
-    """A float32 array that begins at a multiple of 64 bytes: JAX takes such an array for the CPU without a copy."""
+    """An uninitialised float32 array that begins at a multiple of 64 bytes: JAX on a CPU uses it without a copy."""
     size = math.prod(shape) * 4
     memory = np.empty(size + 64, np.uint8)
     begin = -memory.ctypes.data % 64

@@ -1,5 +1,8 @@
 """Tracks come from a prepared folder or from the generator, and only from subjects that are there."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -49,3 +52,15 @@ def test_an_unknown_subject_is_refused(split):
 def test_no_such_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="no such folder"):
         load.load(str(tmp_path / "nothing"), "S1")
+
+
+def test_prepared_data_do_not_wait_for_the_generator():
+    """Nor does any command that loads data wait for SciPy or TFDS."""
+    code = """
+import sys
+import jaxpose.data.load, jaxpose.data.resampling, jaxpose.keypoints.readers, jaxpose.export.writers
+print(sorted({"jaxpose.data.synthetic.generate", "scipy.optimize", "scipy.signal", "scipy.spatial",
+              "tensorflow_datasets"} & set(sys.modules)))
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown == "[]\n"

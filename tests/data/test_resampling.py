@@ -35,6 +35,13 @@ def test_what_the_lower_rate_cannot_hold_is_suppressed(source, target, share):
     assert np.abs(inside(found, target)).max() < 0.001
 
 
+@pytest.mark.parametrize(("source", "target"), RATES)
+def test_slow_motion_is_right_to_its_ends(source, target):
+    hertz = 0.05 * min(source, target) / 2
+    found = resample(sine(hertz, source), source, target)
+    assert np.abs(found - sine(hertz, target, 11)[: len(found)]).max() < 0.001
+
+
 @given(st.integers(1, 60), st.sampled_from(RATES), st.floats(-100, 100), st.floats(-10, 10))
 def test_constants_and_straight_lines_are_kept_to_the_ends(frames, rates, start, slope):
     source, target = rates

@@ -2,37 +2,26 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from helpers.tracks import LEGS, changed_track, leg_track
 
 from data_prep.writer import builder, data_set
 from jaxpose.data import store
-from jaxpose.data.track import Description, Track, contract_violation
 from jaxpose.runtime.errors import InputError
-from jaxpose.skeleton import H36M_17, Skeleton, layout
+from jaxpose.skeleton import H36M_17
 
-LEG = Skeleton("leg", ("hip", "knee", "ankle"), (-1, 0, 1))
-DESCRIPTION = Description("legs", False, LEG, layout("eyes", 2, [0], [1]), 2, ("S1", "S5"))
 ACTIONS = ("Walking", "Walking 1", "Sitting", "Eating")
-
-
-def track(subject="S1", action="Walking", frames=3) -> Track:
-    positions, keypoints = np.ones((frames, 3, 3), np.float32), np.ones((frames, 2, 2), np.float32)
-    orientation = np.float32([1, 0, 0, 0])
-    return Track(
-        subject, action, "left", 50.0, positions, keypoints, np.ones(9, np.float32), orientation, orientation[1:], 9, 8
-    )
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     out = tmp_path_factory.mktemp("prepared") / "legs"
-    data_set.write(out, DESCRIPTION, lambda subject: [track(subject, action) for action in ACTIONS], text="")
+    data_set.write(out, LEGS, lambda subject: [leg_track(subject, action) for action in ACTIONS], text="")
     return out
 
 
@@ -133,49 +122,13 @@ def test_damaged_records(copy, damage):
         store.read_tracks(copy, "S5")
 
 
-def changed(field, value, at=...):
-    """A good track with one value of a field changed, or all of it."""
-    array = np.array(getattr(track(), field))
-    array[at] = value
-    return track()._replace(**{field: array})
-
-
-@pytest.mark.parametrize(
-    ("bad", "message"),
-    [
-        (track(), ""),
-        (track(frames=1), ""),
-        (track()._replace(positions_3d=np.ones((0, 3, 3), np.float32)), ""),
-        (changed("positions_3d", np.nan, at=(1, 2, 0)), "positions_3d are not finite at frame 1"),
-        (changed("keypoints_2d", -np.inf, at=(2, 0, 1)), "keypoints_2d are not finite at frame 2"),
-        (changed("intrinsics", np.nan, at=4), "intrinsics is not 9 finite numbers"),
-        (changed("translation", np.inf), "translation is not 3 finite numbers"),
-        (changed("orientation", 1.0), "orientation is not a unit quaternion"),
-        (track()._replace(keypoints_2d=np.ones((5, 2, 2))), "3 frames of positions_3d and 5 of keypoints_2d"),
-        (track(frames=0), "0 frames of positions_3d and 0 of keypoints_2d"),
-        (track()._replace(positions_3d=np.ones((3, 17, 3))), r"shape \(3, 17, 3\), not \(frames, 3, 3\) .*'leg'"),
-        (track()._replace(keypoints_2d=np.ones((3, 2, 3))), r"shape \(3, 2, 3\), not \(frames, 2, 2\) .*'eyes'"),
-        (track()._replace(positions_3d=np.ones(9)), r"positions_3d have shape \(9,\)"),
-        (track()._replace(translation=np.ones(4)), "translation is not 3 finite numbers"),
-        (track()._replace(fps=0.0), "fps 0.0, width 9 and height 8 must be above zero"),
-        (track()._replace(fps=float("nan")), "must be above zero"),
-        (track()._replace(width=0), "must be above zero"),
-    ],
-)
-def test_faults_name_the_track_the_field_and_the_frame(bad, message):
-    found = contract_violation(bad, DESCRIPTION)
-    if message:
-        assert found.startswith("S1/Walking/left: ")
-    assert re.search(message, found) if message else found == ""
-
-
 def test_faults_are_found_when_reading(tmp_path, monkeypatch):
     """A data set that breaks the contract, as only another program would write it."""
-    tracks = [track(action="Sitting"), changed("positions_3d", np.nan, at=(2, 0, 0))]
+    tracks = [leg_track(action="Sitting"), changed_track("positions_3d", np.nan, at=(2, 0, 0))]
     with monkeypatch.context() as blind:
         for module in (builder, store):
             blind.setattr(module, "contract_violation", lambda track, description: "")
-        data_set.write(tmp_path / "out", DESCRIPTION._replace(splits=("S1",)), lambda subject: tracks, text="")
+        data_set.write(tmp_path / "out", LEGS._replace(splits=("S1",)), lambda subject: tracks, text="")
     with pytest.raises(InputError, match=r"out: S1/Walking/left: positions_3d are not finite at frame 2; correct"):
         store.read_tracks(tmp_path / "out", "S1")
     description, found = store.read_tracks_unchecked(tmp_path / "out", "S1")

@@ -1,7 +1,6 @@
 """Windows by index against slices of padded tracks."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.samples import make_track
@@ -10,12 +9,12 @@ from hypothesis import strategies as st
 
 from jaxpose.cameras import normalize_screen
 from jaxpose.data import windows
-from jaxpose.data.track import find_track, person_extent, track_name
 from jaxpose.runtime.devices import data_mesh, replicate
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, H36M_17
 
 LENGTHS = (5, 1, 12, 3)
+normalize = jax.jit(normalize_screen)
 
 
 def tracks():
@@ -24,8 +23,8 @@ def tracks():
 
 def test_joined_frames_are_what_the_model_sees():
     some = [make_track(frames=4, width=640, height=480), make_track(frames=3, seed=1)]
-    data = windows.pack(some)
-    assert data.keypoints.dtype == data.poses.dtype == jnp.float32
+    data = jax.device_get(windows.pack(some))
+    assert data.keypoints.dtype == data.poses.dtype == np.float32
     first = some[0]
     expected = first.keypoints_2d / 640 * 2 - [1, 480 / 640]
     np.testing.assert_allclose(data.keypoints[:4], expected, atol=1e-6)
@@ -40,23 +39,24 @@ def test_joined_keypoints_are_screen_coordinates_and_keep_their_confidence():
     some = [make_track(frames=5, seed=width, width=width, height=height) for width, height in sizes]
     sure = np.random.default_rng(0).uniform(size=(5, 17, 1)).astype(np.float32)
     some = [t._replace(keypoints_2d=np.concatenate([t.keypoints_2d, sure], axis=-1)) for t in some]
-    expected = [normalize_screen(t.keypoints_2d, t.width, t.height) for t in some]
-    np.testing.assert_allclose(windows.pack(some).keypoints, np.concatenate(expected), rtol=1e-6, atol=2e-7)
+    expected = [normalize(t.keypoints_2d, t.width, t.height) for t in some]
+    packed = windows.pack(some)
+    np.testing.assert_allclose(packed.keypoints, np.concatenate(expected), rtol=1e-6, atol=2e-7)
+    alone = windows.pack_keypoints([t.keypoints_2d for t in some], [(t.width, t.height) for t in some])
+    assert alone.poses is None
+    for array, same in zip(alone._replace(poses=packed.poses), packed, strict=True):
+        np.testing.assert_array_equal(array, same)
 
 
 def test_a_cpu_takes_joined_frames_without_a_copy(monkeypatch):
-    filled = []
+    """And nothing can write to the memory that it shares from then on."""
+    arrays = []
     make = windows._empty_aligned
-    monkeypatch.setattr(windows, "_empty_aligned", lambda *shape: filled.append(make(*shape)) or filled[-1])
+    monkeypatch.setattr(windows, "_empty_aligned", lambda *shape: arrays.append(make(*shape)) or arrays[-1])
     data = replicate(windows.pack(tracks()), data_mesh())
-    for there, here in zip(filled, (data.keypoints, data.poses), strict=True):
-        assert here.unsafe_buffer_pointer() == there.ctypes.data
-
-
-def test_the_extent_is_the_larger_side_of_the_box_in_the_median_frame():
-    keypoints = np.zeros((3, 4, 3))
-    keypoints[:, 1, 0], keypoints[:, 2, 1], keypoints[..., 2] = [10, 30, 20], [5, 5, 40], 99
-    assert person_extent(keypoints) == 30  # of 10, 30 and 40
+    for on_host, on_device in zip(arrays, (data.keypoints, data.poses), strict=True):
+        assert on_device.unsafe_buffer_pointer() == on_host.ctypes.data
+        assert not on_host.flags.writeable
 
 
 def test_nothing_to_join_is_refused():
@@ -85,27 +85,44 @@ def test_windows_cover_every_frame_and_stay_inside(lengths, frames):
 @pytest.mark.parametrize("context", [(0, 0), (4, 4), (8, 0)])
 @pytest.mark.parametrize("frames", [1, 3, 6])
 def test_windows_are_slices_of_edge_padded_tracks(frames, context):
-    data = windows.pack(tracks())
+    data = jax.device_get(windows.pack(tracks()))
     starts = windows.window_starts(LENGTHS, frames)
-    keypoints, poses = jax.jit(windows.take_windows, static_argnums=(2, 3))(data, jnp.asarray(starts), frames, context)
+    take = jax.jit(windows.take_windows, static_argnums=(2, 3))
+    keypoints, poses = jax.device_get(take(data, starts, frames, context))
     before, after = context
     begins = np.cumsum([0, *LENGTHS[:-1]])
     for start, window, pose in zip(starts, keypoints, poses, strict=True):
         track = np.searchsorted(begins, start, side="right") - 1
         own = slice(begins[track], begins[track] + LENGTHS[track])
         padding = ((before, after + frames), (0, 0), (0, 0))
-        padded = np.pad(np.asarray(data.keypoints[own]), padding, mode="edge")
+        padded = np.pad(data.keypoints[own], padding, mode="edge")
         local = start - begins[track]
         np.testing.assert_array_equal(window, padded[local : local + before + frames + after])
-        padded = np.pad(np.asarray(data.poses[own]), ((0, frames), (0, 0), (0, 0)), mode="edge")
+        padded = np.pad(data.poses[own], ((0, frames), (0, 0), (0, 0)), mode="edge")
         np.testing.assert_array_equal(pose, padded[local : local + frames])
 
 
+@pytest.mark.parametrize(("frames", "longer"), [(1, 4), (3, 6), (6, 3)])
+def test_recentred_windows_keep_their_centre_and_their_track(frames, longer):
+    data = windows.pack(tracks())
+    starts = windows.window_starts(LENGTHS, frames)
+    moved, inside = jax.device_get(jax.jit(windows.recentre, static_argnums=(2, 3))(data, starts, frames, longer))
+    track, first, last = (np.asarray(array) for array in (data.track[starts], data.first, data.last))
+    np.testing.assert_array_equal(data.track[moved], track)
+    room = last[track] - first[track] + 1
+    np.testing.assert_array_equal(inside.sum(axis=1), np.minimum(room, longer))  # a track may be shorter
+    wanted = starts + (frames - longer) // 2
+    free = (wanted >= first[track]) & (wanted + longer - 1 <= last[track])
+    np.testing.assert_array_equal(moved[free], wanted[free])
+    assert (moved[~free & (wanted < first[track])] == first[track][~free & (wanted < first[track])]).all()
+
+
 def test_only_the_chosen_windows_are_mirrored():
-    keypoints = jnp.asarray(np.random.default_rng(0).normal(size=(3, 5, 17, 2)), jnp.float32)
-    poses = jnp.asarray(np.random.default_rng(1).normal(size=(3, 1, 17, 3)), jnp.float32)
-    some = jnp.asarray([True, False, True])
-    seen, wanted = windows.mirror_where(some, keypoints, poses, COCO_17, H36M_17)
+    keypoints = np.random.default_rng(0).normal(size=(3, 5, 17, 2)).astype(np.float32)
+    poses = np.random.default_rng(1).normal(size=(3, 1, 17, 3)).astype(np.float32)
+    chosen = np.asarray([True, False, True])
+    mirror_where = jax.jit(windows.mirror_where, static_argnums=(3, 4))
+    seen, wanted = jax.device_get(mirror_where(chosen, keypoints, poses, COCO_17, H36M_17))
     np.testing.assert_array_equal(seen[1], keypoints[1])
     np.testing.assert_array_equal(seen[0, :, :, 0], -keypoints[0][:, list(COCO_17.mirrored), 0])
     np.testing.assert_array_equal(wanted[2, ..., 1:], poses[2][:, list(H36M_17.mirrored), 1:])
@@ -113,20 +130,9 @@ def test_only_the_chosen_windows_are_mirrored():
 
 def test_an_epoch_visits_every_sample_once_in_an_order_of_its_own():
     key = jax.random.key(0)
-    orders = [np.asarray(windows.epoch_order(key, epoch, 50)) for epoch in (0, 0, 1)]
+    order_of = jax.jit(windows.epoch_order, static_argnums=2)
+    orders = [np.asarray(order_of(key, epoch, 50)) for epoch in (0, 0, 1)]
     for order in orders:
         np.testing.assert_array_equal(np.sort(order), np.arange(100))
     np.testing.assert_array_equal(orders[0], orders[1])
     assert (orders[0] != orders[2]).any()
-
-
-def test_tracks_have_names_and_numbers():
-    clips = [("Walking 1", "a"), ("Walking", "1"), ("Walking", "0"), ("Walking", "b")]
-    some = [make_track(frames=1)._replace(action=action, camera=camera) for action, camera in clips]
-    assert find_track(some, None, "") is some[0]
-    for track in some:
-        assert find_track(some, track_name(track), "") is track  # a camera called 0 is that, not the first
-    assert find_track(some, "S1/Walking/2", "") is some[3]
-    for wrong in ("S1/Walking/3", "S1/Walking/-1", "S1/Walking", "", "S2/Walking/0"):
-        with pytest.raises(InputError, match="it has 4, such as S1"):
-            find_track(some, wrong, "data")

@@ -4,22 +4,19 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from jaxpose.data.synthetic.generate import body
+from jaxpose.data.synthetic.body import bone_offsets
 from jaxpose.skeleton import COCO_17, H36M_17
+from jaxpose.visualization.attribution_figures import cosine_matrix, descent_paths, gradient_arrows, joint_term_heatmaps
 from jaxpose.visualization.figures import (
-    GHOST,
+    GRADIENT,
     LEFT,
     MIDDLE,
-    PULL,
+    REFERENCE,
     RIGHT,
-    contact_sheet,
-    cosine_matrix,
-    descents,
+    clips_contact_sheet,
     draw_pose,
-    joint_errors,
-    joint_terms,
+    joint_error_figure,
     project_view,
-    pulls,
 )
 
 
@@ -28,7 +25,7 @@ def pose():
     """A person who stands upright and faces +x."""
     positions = np.zeros((17, 3))
     for joint, parent in enumerate(H36M_17.parents):
-        positions[joint] = (positions[parent] if parent >= 0 else [0, 0, 1]) + body("S1")[joint]
+        positions[joint] = (positions[parent] if parent >= 0 else [0, 0, 1]) + bone_offsets("S1")[joint]
     return positions
 
 
@@ -68,7 +65,7 @@ def test_a_view_keeps_distances(pose):
 
 def test_the_sheet_has_a_titled_row_for_every_clip(pose):
     clips = {name: np.stack([pose] * 20) for name in ("Standing", "Waiting", "Still")}
-    figure = contact_sheet(clips, H36M_17, title="synthetic", frames=4)
+    figure = clips_contact_sheet(clips, H36M_17, title="synthetic", frames=4)
     assert figure.get_suptitle() == "synthetic"
     drawn = [axes for axes in figure.axes if axes.lines]
     assert [axes.get_title() for axes in drawn] == list(clips)
@@ -85,7 +82,7 @@ def gradients():
 
 
 def test_arrows_point_against_the_gradient_at_one_scale(pose, gradients):
-    figure = pulls(pose, pose, gradients, H36M_17, title="synthetic, mm/m")
+    figure = gradient_arrows(pose, pose, gradients, H36M_17, title="synthetic, mm/m")
     assert figure.get_suptitle() == "synthetic, mm/m"
     angle, symmetry = (axes for axes in figure.axes if axes.get_title())
     assert [axes.get_title() for axes in (angle, symmetry)] == ["angle\nlongest: 2 mm/m", "symmetry\nno pull"]
@@ -100,11 +97,11 @@ def test_arrows_point_against_the_gradient_at_one_scale(pose, gradients):
 
 def test_a_descent_ends_in_colours(pose):
     path = np.stack([pose, pose + np.asarray([0, 0, 0.1])])
-    figure = descents({"angle": (path, np.asarray([0.002, 0.0005]))}, H36M_17, title="synthetic")
+    figure = descent_paths({"angle": (path, np.asarray([0.002, 0.0005]))}, H36M_17, title="synthetic")
     (panel,) = (axes for axes in figure.axes if axes.get_title())
     assert panel.get_title() == "angle\n2.00 → 0.50 mm"
-    ghosts = [line for line in panel.lines if line.get_color() == GHOST]
-    ways = [line for line in panel.lines if line.get_color() == PULL]
+    ghosts = [line for line in panel.lines if line.get_color() == REFERENCE]
+    ways = [line for line in panel.lines if line.get_color() == GRADIENT]
     assert (len(ghosts), len(ways)) == (2 * len(H36M_17.bones), 2 * 17)
     coloured = [line for line in panel.lines if line.get_color() in (LEFT, RIGHT, MIDDLE)]
     before, after = (max(line.get_xdata().max() for line in lines) for lines in (ghosts, coloured))
@@ -116,7 +113,9 @@ def test_a_descent_ends_in_colours(pose):
 def test_the_map_of_joints_and_terms():
     table = np.zeros((17, 2))
     table[3, 0], table[4, 0] = 3, 1
-    figure = joint_terms({"mm of loss": table, "mm/m": 2 * table}, ["angle", "ratio"], H36M_17, title="synthetic")
+    figure = joint_term_heatmaps(
+        {"mm of loss": table, "mm/m": 2 * table}, ["angle", "ratio"], H36M_17, title="synthetic"
+    )
     left, right = figure.axes
     assert [axes.get_title() for axes in (left, right)] == ["mm of loss", "mm/m"]
     assert [label.get_text() for label in left.get_yticklabels()] == list(H36M_17.joints)
@@ -140,7 +139,7 @@ def test_the_matrix_of_conflicts():
 
 def test_errors_by_joint_are_written_sized_and_coloured(pose):
     errors = np.linspace(10, 90, 17)
-    figure = joint_errors(pose, errors, H36M_17, title="sample motion")
+    figure = joint_error_figure(pose, errors, H36M_17, title="sample motion")
     body, bars = figure.axes
     assert [text.get_text() for text in body.texts] == [f"{error:.0f}" for error in errors]
     (discs,) = body.collections

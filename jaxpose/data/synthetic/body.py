@@ -1,4 +1,4 @@
-"""The bodies of the synthetic people: bones, joints that turn, and soles that stand on the floor.
+"""The bodies of the synthetic people: bone offsets, forward kinematics from joint angles, contact with the floor.
 
 Angles are the columns of `jaxpose.data.synthetic.scripts.ANGLES`, in degrees; positions are metric with z up.
 """
@@ -19,7 +19,7 @@ from jaxpose.skeleton import H36M_17, Skeleton
 
 
 class _Build(NamedTuple):
-    """Stature in metres, and proportions relative to the average of Drillis & Contini."""
+    """Stature in metres, and proportions relative to the averages of Drillis & Contini."""
 
     stature: float
     legs: float
@@ -54,8 +54,8 @@ _REST = {  # child from parent in statures: x ahead, y to the left, z up
 the trunk's joints, and the widths between joint centres, estimated to fit."""
 
 
-def body(subject: str) -> np.ndarray:
-    """Bone offsets of one person, from parent to joint, in the rest pose.
+def bone_offsets(subject: str) -> np.ndarray:
+    """Bone offsets of one person in the rest pose, from each joint's parent to the joint.
 
     Args:
       subject: one of `SUBJECTS`.
@@ -87,7 +87,7 @@ _AS_H36M = np.asarray([_JOINTS.index(joint) for joint in H36M_17.joints])
 
 
 def _rows(*joints: str) -> np.ndarray:
-    """Where `body` has the offsets of these joints; what has no length shares the pelvis's, which is zero."""
+    """Rows of these joints in `bone_offsets`; joints without length share the pelvis's row, which is zero."""
     return np.asarray([H36M_17.index(joint) if joint in H36M_17.joints else 0 for joint in joints])
 
 
@@ -97,7 +97,7 @@ _LEG_ROWS = np.stack([_rows(*(f"{side}_{joint}" for joint in _LEG.joints)) for s
 _SOLE = np.asarray([(-0.12, 0, -0.159), (0.31, 0, -0.159)], np.float32)  # heel and ball from the ankle, in shanks
 
 _X, _Y, _Z = 0, 1, 2
-_TURNS = {  # what each angle turns: (joint, axis, factor), for the left side where there are two
+_TURNS = {  # joints that each angle turns: (joint, axis, factor), of the left side if there are two
     "pelvis_tilt": (("pelvis", _Y, 1),),
     "pelvis_list": (("pelvis", _X, 1),),
     "pelvis_turn": (("pelvis", _Z, 1),),
@@ -122,7 +122,7 @@ _TURNS = {  # what each angle turns: (joint, axis, factor), for the left side wh
 
 
 def _turn_table() -> np.ndarray:
-    """(D, J, 3): radians that a degree in each column turns each joint of the figure about x, y and z."""
+    """Radians (D, J, 3) that a degree in each column turns each joint of the posed body about x, y and z."""
     table = np.zeros((len(ANGLES), len(_JOINTS), 3), np.float32)
     for column, name in enumerate(ANGLES):
         side, _, angle = name.partition("_")
@@ -139,12 +139,12 @@ _TURN_TABLE = _turn_table()
 def pose_body(angles: jax.Array, offsets: jax.Array) -> jax.Array:
     """Forward kinematics of a body that faces +x, its pelvis at the origin.
 
-    Every joint turns about its z, then x, then y axis: in the trunk relative to the joint below, arms relative to the
-    trunk, knees to the thigh; pelvis, thighs and feet to the world, as gait laboratories measure them.
+    Every joint turns about its z, then x, then y axis: joints of the trunk relative to the joint below, arms to the
+    trunk, knees to the thigh; pelvis, thighs and feet relative to the world, as gait laboratories measure them.
 
     Args:
       angles: (T, D) degrees, the columns `ANGLES`.
-      offsets: (17, 3) metres, as `body` gives them.
+      offsets: (17, 3) metres, as `bone_offsets` gives them.
 
     Returns:
       (T, 21, 3) metres: the joints of `H36M_17`, then heel and ball of the right foot, then of the left.
@@ -170,26 +170,26 @@ def pose_body(angles: jax.Array, offsets: jax.Array) -> jax.Array:
     return jnp.concatenate([jnp.concatenate([midline, arms, legs], axis=1)[:, _AS_H36M], soles], axis=1)
 
 
-_SUPPORTS = {  # what can touch the floor: metres from the joint to the skin below it, and how firmly that stays put
+_SUPPORTS = {  # parts that can touch the floor: metres from the joint to the skin below it, and resistance to sliding
     "heel": (0.0, 1.0), "ball": (0.0, 1.0), "ankle": (0.045, 1.0), "knee": (0.05, 1.0), "hip": (0.10, 20.0),
     "elbow": (0.04, 0.1), "wrist": (0.03, 0.1),
 }  # fmt: skip
-_FIGURE_JOINTS = (*H36M_17.joints, "right_heel", "right_ball", "left_heel", "left_ball")
-_SUPPORT_JOINTS = np.asarray([_FIGURE_JOINTS.index(f"{side}_{part}") for part in _SUPPORTS for side in _SIDES])
+_POSED_JOINTS = (*H36M_17.joints, "right_heel", "right_ball", "left_heel", "left_ball")
+_SUPPORT_JOINTS = np.asarray([_POSED_JOINTS.index(f"{side}_{part}") for part in _SUPPORTS for side in _SIDES])
 _SKIN, _FIRMNESS = np.repeat(np.asarray(list(_SUPPORTS.values()), np.float32), len(_SIDES), axis=0).T
 _CONTACT = 0.003  # metres over which contact fades
 
 
 def ground_contact(points: jax.Array, walking: jax.Array, path: Callable[[jax.Array], jax.Array]) -> jax.Array:
-    """Put a figure on the floor, where it stands and walks.
+    """Put a posed body on the floor, and move it as its contact with the floor demands.
 
     Args:
-      points: (T, 21, 3) metres, as `figure` gives them.
+      points: (T, 21, 3) metres, as `pose_body` gives them.
       walking: (T,) 1 where the body walks and its path turns it, 0 where it stays on the spot.
       path: heading (T,) in radians from +x to +y, after the distances (T,) walked in metres.
 
     Returns:
-      (T, 17, 3) metres, up to a shift along the floor. What touches the floor does not slide.
+      (T, 17, 3) metres, up to a shift along the floor. Parts that touch the floor do not slide.
     """
     height = points[:, _SUPPORT_JOINTS, 2] - _SKIN
     lift = _CONTACT * jax.nn.logsumexp(-height / _CONTACT, axis=-1)  # at least -min(height): nothing sinks in
@@ -197,7 +197,7 @@ def ground_contact(points: jax.Array, walking: jax.Array, path: Callable[[jax.Ar
     grip = (grip[1:] + grip[:-1]) / 2
 
     def steps(points: jax.Array) -> jax.Array:
-        """How far the body moves past the points that stand, from frame to frame: (T, 2) metres."""
+        """Movement (T, 2) of the body relative to the points that stand, from frame to frame, metres."""
         slide = jnp.sum(grip[..., None] * jnp.diff(points[:, _SUPPORT_JOINTS, :2], axis=0), axis=1)
         return -jnp.pad(slide, ((1, 0), (0, 0)))
 

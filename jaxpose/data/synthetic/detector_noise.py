@@ -1,4 +1,4 @@
-"""A model of the errors of a 2D keypoint detector: jitter correlated in time, outliers, lower confidences."""
+"""A model of the errors of a 2D keypoint detector: jitter that is correlated in time, and outliers."""
 
 import math
 
@@ -9,27 +9,27 @@ import numpy as np
 
 from jaxpose.skeleton import H36M_17, Skeleton
 
-# What a detector adds, in pixels of the Human3.6M images: standard deviation by kind of joint.
+# Standard deviation of a detector's errors by kind of joint, in pixels of the Human3.6M images.
 _JITTER = {"pelvis": 3.0, "hip": 3.5, "spine": 3.5, "thorax": 3.5, "shoulder": 4.0, "neck": 4.0, "nose": 4.0,
            "head": 4.0, "eye": 4.0, "ear": 4.5, "knee": 5.0, "elbow": 6.0, "ankle": 7.0, "wrist": 8.0}  # fmt: skip
 
-_USUAL_JITTER = 5.0
+_OTHER_JITTER = 5.0
 
-_MEMORY = 0.8  # correlation of the jitter from frame to frame: it lasts about five frames
+_CORRELATION = 0.8  # of the jitter from frame to frame: it lasts about five frames
 
-_OUTLIER_SHARE, _OUTLIER_FRAMES, _OUTLIER_SPREAD = 0.01, 3, 40.0  # of the key points; frames; pixels
+_OUTLIER_SHARE, _OUTLIER_FRAMES, _OUTLIER_SPREAD = 0.01, 3, 40.0  # of the keypoints; frames; pixels
 
 
 def add_detector_noise(key: jax.Array, keypoints: jax.Array, skeleton: Skeleton = H36M_17) -> jax.Array:
-    """Key points as a 2D detector gives them, with jitter that lasts a few frames, and outliers.
+    """Add the errors of a 2D detector to exact keypoints: jitter that lasts a few frames, and outliers.
 
     The jitter is autoregressive, x' = 0.8 x + noise, with a standard deviation of 3 to 8 pixels by kind of joint,
-    largest at the ends of the limbs; about 1 % of the key points jump by tens of pixels for three frames.
+    largest at the ends of the limbs; about 1 % of the keypoints jump by tens of pixels for three frames.
 
     Args:
       key: of the noise.
       keypoints: (T, K, 2) true pixels.
-      skeleton: names the K joints, and so their noise.
+      skeleton: the names of the K joints decide their jitter.
 
     Returns:
       (T, K, 2) noisy pixels.
@@ -43,11 +43,11 @@ def add_detector_noise(key: jax.Array, keypoints: jax.Array, skeleton: Skeleton 
     outliers = sum(jumps[lag : lag + frames] for lag in range(_OUTLIER_FRAMES))
 
     def step(state: jax.Array, innovation: jax.Array) -> tuple[jax.Array, jax.Array]:
-        state = _MEMORY * state + math.sqrt(1 - _MEMORY**2) * innovation
+        state = _CORRELATION * state + math.sqrt(1 - _CORRELATION**2) * innovation
         return state, state
 
     innovations = draws[..., 2:]
     _, jitter = jax.lax.scan(step, innovations[0], innovations[early:])  # stationary from the start
     kinds = [name.rpartition("_")[2] for name in skeleton.joints]
-    spread = np.asarray([_JITTER.get(kind, _USUAL_JITTER) for kind in kinds], np.float32)
+    spread = np.asarray([_JITTER.get(kind, _OTHER_JITTER) for kind in kinds], np.float32)
     return keypoints + spread[:, None] * jitter + outliers

@@ -1,12 +1,12 @@
-"""Built-in data: synthetic motion of seven people and fifteen actions, and a model of a 2D detector.
+"""Generate the built-in data: synthetic motion of seven people and fifteen actions, with noisy 2D keypoints.
 
-A clip plays a script of postures (`scripts`) with seeded choices of order, tempo, amplitude, side, heading
-and place. Joint angles move from posture to posture with minimum jerk (Flash & Hogan, J. Neuroscience, 1985); the
-gait cycle, gestures and sway are added; forward kinematics gives the body. What touches the floor carries it: the
-lowest points stand on z = 0 and do not slide, so that height and walking speed follow from the angles alone.
+A clip plays a script of postures (`scripts`) with random choices of order, tempo, amplitude, side, heading and place.
+Joint angles move from posture to posture with minimum jerk (Flash & Hogan, J. Neuroscience, 1985); the gait cycle,
+gestures and sway are added; forward kinematics gives the body. The lowest points of the body stand on z = 0 and do not
+slide, so that the height of the body and its walking speed follow from the angles alone.
 
-World space is metric with z up. The people are made of anthropometric tables and rules: a number that comes from
-these data says nothing about real people, and whatever prints one says so (`results_file.SYNTHETIC`).
+World space is metric with z up. The people are made of anthropometric tables and rules: numbers from these data say
+nothing about real people, and every report of them says so (`track.SYNTHETIC_NOTICE`).
 """
 
 import functools
@@ -20,28 +20,29 @@ import numpy as np
 
 from jaxpose.cameras import Camera, project, world_to_camera
 from jaxpose.data.human36m import H36M_CAMERAS
-from jaxpose.data.synthetic import scripts as actions
-from jaxpose.data.synthetic.body import body, ground_contact, pose_body
+from jaxpose.data.synthetic import scripts
+from jaxpose.data.synthetic.body import bone_offsets, ground_contact, pose_body
 from jaxpose.data.synthetic.detector_noise import add_detector_noise
 from jaxpose.data.track import Track
 from jaxpose.kinematics import mirror
 from jaxpose.numerics import safe_norm
+from jaxpose.runtime.devices import cpu_compiler_options
 from jaxpose.skeleton import H36M_17
 
-ACTIONS: tuple[str, ...] = tuple(actions.ACTIONS)
+ACTIONS: tuple[str, ...] = tuple(scripts.SCRIPTS)
 """The fifteen actions of Human3.6M."""
 
 SUBJECTS: tuple[str, ...] = tuple(H36M_CAMERAS)
-"""Seven synthetic people, each before the cameras of the Human3.6M subject of that name."""
+"""Seven synthetic people, each seen by the cameras of the Human3.6M subject of that name."""
 
 CENTRE = (0.2, 0.5)
 """Where on the floor the Human3.6M cameras look, in metres."""
 
-_REACH = 1.5  # metres around it where every camera sees a whole person
+_REACH = 1.5  # metres around it in which every camera sees a whole person
 
 
 class _Scripts(NamedTuple):
-    """Scripts as arrays: S of them, with at most P postures; or one, without the first axis."""
+    """S scripts as arrays, each of at most P postures; or one script, without the first axis."""
 
     postures: np.ndarray  # (S, P, 2, D) degrees: angles and swing
     count: np.ndarray  # (S,) of postures
@@ -51,29 +52,30 @@ class _Scripts(NamedTuple):
     rhythm: np.ndarray  # (S,) per second
 
 
-def _tabulate(scripts: Sequence[actions.Script]) -> _Scripts:
-    count = np.asarray([len(script.postures) for script in scripts])
-    postures = np.zeros((len(scripts), count.max(), 2, len(actions.ANGLES)), np.float32)
-    for index, script in enumerate(scripts):
-        postures[index, : count[index]] = [actions.posture(description) for description in script.postures]
-    ordered = np.asarray([script.ordered for script in scripts])
-    times = np.asarray([(script.move, script.hold, script.rhythm) for script in scripts], np.float32)
+def _as_arrays(variants: Sequence[scripts.Script]) -> _Scripts:
+    """Scripts as arrays, their postures padded to the longest."""
+    count = np.asarray([len(script.postures) for script in variants])
+    postures = np.zeros((len(variants), count.max(), 2, len(scripts.ANGLES)), np.float32)
+    for index, script in enumerate(variants):
+        postures[index, : count[index]] = [scripts.posture_angles(description) for description in script.postures]
+    ordered = np.asarray([script.ordered for script in variants])
+    times = np.asarray([(script.move, script.hold, script.rhythm) for script in variants], np.float32)
     return _Scripts(postures, count, ordered, *times.T)
 
 
-_SCRIPTS = _tabulate([script for variants in actions.ACTIONS.values() for script in variants])
+_SCRIPTS = _as_arrays([script for variants in scripts.SCRIPTS.values() for script in variants])
 
-_VARIANTS = np.asarray([len(variants) for variants in actions.ACTIONS.values()])
+_VARIANTS = np.asarray([len(variants) for variants in scripts.SCRIPTS.values()])
 
 _FIRST_VARIANT = np.cumsum(_VARIANTS) - _VARIANTS
 
-_GAIT, _GAIT_GAIN = actions.gait_series(), actions.gait_gain()
+_GAIT, _GAIT_GAIN = scripts.gait_series(), scripts.gait_gain()
 
-_WALKING = actions.ANGLES.index("legs_gait")
+_WALKING = scripts.ANGLES.index("legs_gait")
 
-_BY_POSTURE, _BY_CLIP, _SWAY = actions.by_column(actions.VARIATION, (0, 0, 0))
+_BY_POSTURE, _BY_CLIP, _SWAY = scripts.by_column(scripts.VARIATION, (0, 0, 0))
 
-_LOWEST, _HIGHEST = actions.by_column(actions.LIMITS, (-180, 180))
+_LOWEST, _HIGHEST = scripts.by_column(scripts.HINGE_LIMITS, (-180, 180))
 
 _TEMPO = (0.85, 1.2)  # how long the quickest and the slowest person take for what takes one second on average
 
@@ -81,7 +83,7 @@ _HOLD = (0.6, 1.4)  # shortest and longest hold, relative to the average
 
 
 def motion(key: jax.Array, action: str, subject: str, *, frames: int, fps: float = 50.0) -> jax.Array:
-    """One clip of one person.
+    """Generate one clip of one person.
 
     Args:
       key: of all randomness; the same key gives the same choices for any action and subject.
@@ -94,13 +96,13 @@ def motion(key: jax.Array, action: str, subject: str, *, frames: int, fps: float
       (T, 17, 3) float32 positions in the world, metres, z up, floor at 0; joints as in `H36M_17`. All actions and
       subjects share one compiled program for each `frames` and `fps`.
     """
-    play, perform = jax.random.split(key)  # two programs: XLA takes a fifth less memory to compile them than one
-    return _perform(perform, _play(play, ACTIONS.index(action), frames, fps), body(subject))
+    play, perform = jax.random.split(key)  # two programs: XLA needs a fifth less memory to compile them than one
+    return _perform(perform, _play(play, ACTIONS.index(action), frames, fps), bone_offsets(subject))
 
 
 @functools.partial(jax.jit, static_argnames=("frames", "fps"))
 def _play(key: jax.Array, action: jax.Array, frames: int, fps: float) -> jax.Array:
-    """Angles (T, D) in degrees of one of the action's scripts."""
+    """Angles (T, D) in degrees while one of the action's scripts is played."""
     variant, order, tempo, vary, swing, sway, gait = jax.random.split(key, 7)
     first, count = jnp.asarray(_FIRST_VARIANT)[action], jnp.asarray(_VARIANTS)[action]
     chosen = first + _pick(jax.random.uniform(variant), count)
@@ -135,7 +137,7 @@ def _pick(draw: jax.Array, count: jax.Array) -> jax.Array:
 
 
 def _sequence(key: jax.Array, script: _Scripts, length: int) -> jax.Array:
-    """Postures (length, 2, D) in the order they are taken: never the same twice in a row."""
+    """Postures (length, 2, D) in the order they are played, never the same twice in a row."""
     draws = jax.random.uniform(key, (1 + length,), jnp.float32)
     jumps = 1 + _pick(draws[1:], script.count - 1)
     visits = _pick(draws[0], script.count) + jnp.cumsum(jnp.where(script.ordered, 1, jumps))
@@ -143,7 +145,7 @@ def _sequence(key: jax.Array, script: _Scripts, length: int) -> jax.Array:
 
 
 def _progress(key: jax.Array, script: _Scripts, time: jax.Array, moves: int) -> jax.Array:
-    """How far each move is done at each time: (T, moves) from 0 to 1 along minimum-jerk curves."""
+    """Progress of each move at each time, (T, moves) from 0 to 1 along minimum-jerk curves."""
     draws = jax.random.uniform(key, (2 + moves,), jnp.float32)
     tempo, phase, hold = _between(_TEMPO, draws[0]), draws[1], _between(_HOLD, draws[2:])
     move = tempo * script.move
@@ -158,7 +160,7 @@ def _between(limits: tuple[float, float], draws: jax.Array) -> jax.Array:
 
 
 def _blend(progress: jax.Array, poses: jax.Array) -> jax.Array:
-    """Values (T, D) on the way through the poses (N + 1, D) after the progress (T, N) of the moves between them."""
+    """Interpolate poses (N + 1, D) to (T, D) by the progress (T, N) of the moves between them."""
     return poses[0] + jnp.matmul(progress, jnp.diff(poses, axis=0), precision="highest")
 
 
@@ -171,17 +173,17 @@ def _smooth_noise(key: jax.Array, time: jax.Array, columns: int) -> jax.Array:
 
 
 def _walk(key: jax.Array, angles: jax.Array, time: jax.Array) -> jax.Array:
-    """What the gait cycle adds to the angles (T, D), as far as their gains allow."""
+    """Angles (T, D) of the gait cycle, multiplied by the gains in the angles (T, D)."""
     phase, cadence, vigour = jax.random.uniform(key, (3,), jnp.float32)
     strides = phase + (0.8 + 0.15 * cadence) * time
-    turns = 2 * jnp.pi * strides[:, None] * np.arange(1, actions.HARMONICS + 1, dtype=np.float32)
+    turns = 2 * jnp.pi * strides[:, None] * np.arange(1, scripts.HARMONICS + 1, dtype=np.float32)
     waves = jnp.concatenate([jnp.ones_like(turns[:, :1]), jnp.cos(turns), jnp.sin(turns)], axis=1)
     gain = jnp.matmul(angles, _GAIT_GAIN, precision="highest") * (0.85 + 0.2 * vigour)
     return gain * jnp.matmul(waves, _GAIT, precision="highest")
 
 
 def _oval(draws: jax.Array) -> Callable[[jax.Array], jax.Array]:
-    """A closed path by 4 numbers in [0, 1): heading in radians, either way, as a function of distance in metres."""
+    """A closed path from 4 numbers in [0, 1): heading in radians as a function of the distance walked in metres."""
     heading, phase, side, radius = draws
     radius = 0.7 + 0.2 * radius
 
@@ -193,7 +195,7 @@ def _oval(draws: jax.Array) -> Callable[[jax.Array], jax.Array]:
 
 
 def _place(draws: jax.Array, positions: jax.Array) -> jax.Array:
-    """Shift positions (T, J, 3) along the floor to where the cameras see all of them, by 2 numbers in [0, 1)."""
+    """Shift positions (T, J, 3) along the floor into the view of all cameras, by 2 numbers in [0, 1)."""
     floor = positions[..., :2]
     middle = (jnp.min(floor, axis=(0, 1)) + jnp.max(floor, axis=(0, 1))) / 2
     room = jnp.maximum(_REACH - jnp.max(safe_norm(floor - middle)), 0)
@@ -204,10 +206,10 @@ def _place(draws: jax.Array, positions: jax.Array) -> jax.Array:
 
 
 def tracks(seed: int, subjects: Sequence[str] = SUBJECTS, *, frames: int = 200, fps: float = 50.0) -> list[Track]:
-    """Every action of the subjects before their four cameras, with noisy key points.
+    """Generate every action of the subjects, seen by their four cameras, with noisy keypoints.
 
     Args:
-      seed: of everything; a clip depends on it, its subject and its action alone, not on what else is asked for.
+      seed: of all randomness; a clip depends on the seed, its subject and its action, not on the other arguments.
       subjects: some of `SUBJECTS`.
       frames: of each clip.
       fps: frames a second.
@@ -215,42 +217,46 @@ def tracks(seed: int, subjects: Sequence[str] = SUBJECTS, *, frames: int = 200, 
     Returns:
       15 actions × 4 cameras for each subject, in that order.
     """
-    return [track for subject in subjects for track in _tracks_of(seed, subject, frames, fps)]
+    return [track for subject in subjects for track in _subject_tracks(seed, subject, frames, fps)]
 
 
-def _tracks_of(seed: int, subject: str, frames: int, fps: float) -> Iterator[Track]:
+def _subject_tracks(seed: int, subject: str, frames: int, fps: float) -> Iterator[Track]:
+    """The tracks of one subject, in the order of `tracks`."""
+    play_each, perform_each, film = _compiled()
     cameras = H36M_CAMERAS[subject]
-    rig = Camera(*(np.stack(values) for values in zip(*cameras.values(), strict=True)))
-    angles, perform, see = _play_each(jax.random.key(seed), SUBJECTS.index(subject), frames, fps)
-    world = _perform_each(perform, angles, body(subject))
-    positions, keypoints = jax.device_get(_film(see, world, rig))
-    for action, of_action in enumerate(ACTIONS):
-        for index, (name, camera) in enumerate(cameras.items()):
+    stacked = Camera(*(np.stack(values) for values in zip(*cameras.values(), strict=True)))
+    angles, perform_keys, view_key = play_each(jax.random.key(seed), SUBJECTS.index(subject), frames, fps)
+    world = perform_each(perform_keys, angles, bone_offsets(subject))
+    positions, keypoints = jax.device_get(film(view_key, world, stacked))
+    for action, action_name in enumerate(ACTIONS):
+        for view, (camera_name, camera) in enumerate(cameras.items()):
             yield Track(
-                subject, of_action, name, fps, positions[action, index], keypoints[action, index],
+                subject, action_name, camera_name, fps, positions[action, view], keypoints[action, view],
                 camera.intrinsics, camera.orientation, camera.translation, camera.width, camera.height,
             )  # fmt: skip
 
 
-# These run once for each subject: LLVM's last optimisations would take longer than they save.
-_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})
+@functools.cache
+def _compiled() -> tuple[Callable, Callable, Callable]:
+    """`_play_each`, `_perform` for each action, and `_film`, jitted when first needed: the options ask for the backend.
+
+    They run once for each subject: LLVM's last optimisations would take longer than they save.
+    """
+    jit = functools.partial(jax.jit, compiler_options=cpu_compiler_options(1))
+    perform_each = jax.vmap(_perform, in_axes=(0, 0, None))
+    return jit(_play_each, static_argnames=("frames", "fps")), jit(perform_each), jit(_film)
 
 
-@functools.partial(_jit, static_argnames=("frames", "fps"))
 def _play_each(key: jax.Array, subject: jax.Array, frames: int, fps: float) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Of each action: angles (A, T, D) in degrees, and the key (A,) of how they are performed; the key of the views."""
+    """Angles (A, T, D) of each action in degrees, a key (A,) for `_perform` of each action, and a key for `_film`."""
     move, see = jax.random.split(jax.random.fold_in(key, subject))
     play, perform = jax.vmap(jax.random.split, out_axes=1)(jax.random.split(move, len(ACTIONS)))
     angles = jax.vmap(lambda key, action: _play(key, action, frames, fps))(play, jnp.arange(len(ACTIONS)))
     return angles, perform, see
 
 
-_perform_each = _jit(jax.vmap(_perform, in_axes=(0, 0, None)))
-
-
-@_jit
 def _film(key: jax.Array, world: jax.Array, cameras: Camera) -> tuple[jax.Array, jax.Array]:
-    """Positions (A, C, T, 17, 3) in camera space and noisy key points (A, C, T, 17, 2) of clips (A, T, 17, 3)."""
+    """Positions (A, C, T, 17, 3) in camera space and noisy keypoints (A, C, T, 17, 2) of clips (A, T, 17, 3)."""
 
     def view(key: jax.Array, world: jax.Array, camera: Camera) -> tuple[jax.Array, jax.Array]:
         positions = world_to_camera(world, camera)

@@ -1,4 +1,4 @@
-"""What the synthetic people do: postures, gestures, the gait cycle and the fifteen scripts, as tables.
+"""Tables of the synthetic motion: postures, gestures, the gait cycle and the scripts of fifteen actions.
 
 Angles are in degrees. An arm or a leg is written once and serves both sides: abduction leads away from the
 midline and rotation inwards, on either side. Arm angles are relative to the trunk (0 hangs down); thigh, foot and
@@ -136,7 +136,7 @@ class Script(NamedTuple):
     rhythm: float = 1.2  # swings a second of a gesture
 
 
-ACTIONS: dict[str, tuple[Script, ...]] = {
+SCRIPTS: dict[str, tuple[Script, ...]] = {
     "Directions": (
         Script((
             "stand upright ahead point_ahead down", "stand turned aside down point_aside",
@@ -259,7 +259,7 @@ ACTIONS: dict[str, tuple[Script, ...]] = {
         Script(("walk upright aside swing link", "walk upright ahead palm link")),
     ),
 }  # fmt: skip
-"""The scripts of every action; a clip follows one of them."""
+"""The scripts of every action; a clip plays one of them."""
 
 _GAIT_CYCLE = (  # of a leg, every 5 % of the stride from heel contact: hip and knee flexion, ankle dorsiflexion
     (20, 5, 1), (18, 10, -1), (19, 17, -2), (16, 19, -1), (10, 14, 1), (2, 8, 2), (-2, 6, 3),
@@ -281,7 +281,7 @@ _GAIT_WAVES = {  # of the rest of the body: amplitudes of cos and sin over the c
 """As the same book describes it: the pelvis drops and turns with the swinging leg, the arms swing against the legs."""
 
 HARMONICS = 6
-"""Of the gait cycle; more are noise (Winter, Biomechanics and Motor Control of Human Movement)."""
+"""Number of harmonics of the gait cycle; more are noise (Winter, Biomechanics and Motor Control of Human Movement)."""
 
 VARIATION = {  # degrees, standard deviations: from posture to posture, from clip to clip, and of the sway in time
     "pelvis_tilt": (1.5, 2.0, 0.4),
@@ -302,12 +302,12 @@ VARIATION = {  # degrees, standard deviations: from posture to posture, from cli
     "lean": (0.4, 0.4, 0.4),
     "shift": (0.6, 0.4, 0.5),
 }
-LIMITS = {"elbow_flexion": (2, 150), "knee_flexion": (1, 132)}
-"""Where these hinges stop, in degrees: neither bends the wrong way."""
+HINGE_LIMITS = {"elbow_flexion": (2, 150), "knee_flexion": (1, 132)}
+"""Range of these hinge joints in degrees: neither bends the wrong way."""
 
 
 def by_column(table: Mapping[str, tuple[float, ...]], default: tuple[float, ...]) -> np.ndarray:
-    """A table by angle, the same for both sides, as an array (n, D)."""
+    """Turn a table by angle, the same for both sides, into an array (n, D) with a column for each of `ANGLES`."""
     rows = [table.get(name, table.get(name.partition("_")[2], default)) for name in ANGLES]
     return np.asarray(rows, np.float32).T
 
@@ -330,7 +330,7 @@ def gait_series() -> np.ndarray:
 
 
 def gait_gain() -> np.ndarray:
-    """(D, D): 1 where the row's column is the gain of the gait cycle in the column's."""
+    """Matrix (D, D) with 1 where the row's angle is the gain of the gait cycle in the column's angle."""
     table = np.zeros((len(ANGLES), len(ANGLES)), np.float32)
     for column, name in enumerate(ANGLES):
         side, _, angle = name.partition("_")
@@ -338,7 +338,7 @@ def gait_gain() -> np.ndarray:
     return table
 
 
-def posture(description: str) -> np.ndarray:
+def posture_angles(description: str) -> np.ndarray:
     """Angles and swing (2, D) in degrees of a posture written as "legs trunk head right-arm left-arm"."""
     legs, trunk, head, *arms = description.split()
     right, left, *stance, gait = _LEGS[legs]
