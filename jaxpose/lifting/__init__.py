@@ -1,1 +1,1 @@
-"""Anyone's 2D keypoints to 3D poses with a trained model."""
+"""Lift 2D keypoints of any detector to 3D poses with a trained run."""

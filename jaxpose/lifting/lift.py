@@ -1,7 +1,7 @@
-"""Anyone's 2D keypoints to 3D poses: gaps filled, joints mapped, frame rates matched, tracks of any length lifted.
+"""Lift 2D keypoints of any detector to 3D poses: fill gaps, map joints, match the frame rate, run the network.
 
-Poses are in camera space about the root, which the network leaves within millimetres of the origin: a lifter says how a
-person moves, not where.
+Poses are in camera space relative to the root, which the network leaves within millimetres of the origin: the path of a
+person through the room is not estimated.
 """
 
 import math
@@ -11,22 +11,24 @@ from pathlib import Path
 import numpy as np
 
 from jaxpose.data.resampling import resample
-from jaxpose.data.track import Track, person_extent
+from jaxpose.data.track import person_extent
+from jaxpose.data.windows import pack_keypoints
 from jaxpose.export.motion import Motion
-from jaxpose.keypoints.detections import Detections, Overrides, Rows, by_track
+from jaxpose.keypoints.detections import DetectionRows, Detections, Overrides, tracks_by_person
 from jaxpose.keypoints.layouts import conversion, find_layout
-from jaxpose.lifting.preprocess import cropped, preprocess
+from jaxpose.lifting.preprocess import crop_to_person, preprocess
 from jaxpose.runs.trained import TrainedModel, open_run
+from jaxpose.runtime.devices import replicate
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import Skeleton
 
 USUAL_FPS = 50.0
-"""Of Human3.6M: taken for the rate of runs that do not say on which they were trained."""
+"""Human3.6M's frame rate, assumed for runs that do not say at which rate they were trained."""
 
 USUAL_EXTENT = 0.33
-"""How large people are before Human3.6M's cameras, of the image's width: taken for runs that do not say."""
+"""Size of people in Human3.6M's images, relative to the image's width, assumed for runs that do not say."""
 
-_ALIKE = 1.5  # people who are so many times larger or smaller than those of the training are lifted notably worse
+_MAX_SIZE_RATIO = 1.5  # people who are larger or smaller than the training's by more than this are lifted worse
 
 
 def lift(
@@ -40,23 +42,23 @@ def lift(
     min_confidence: float = 0.0,
     crop: bool = False,
 ) -> np.ndarray:
-    """Lift one person's 2D keypoints; what should be known of them is warned of (`UserWarning`).
+    """Lift one person's 2D keypoints; gaps and other doubts are `UserWarning`s.
 
     Args:
-      keypoints: (T, K, 2 or 3) pixels, and perhaps a confidence; any T from 1. NaN where nothing was seen.
-      run: a run's folder, or the run opened (`trained.open_run`), which is quicker for many calls.
-      layout: which keypoint is which: a name of `layouts`, or the run's own layout.
+      keypoints: (T, K, 2 or 3) pixels, and perhaps a confidence; T is at least 1. NaN where nothing was seen.
+      run: a run's folder; or an opened run (`trained.open_run`), which is quicker for many calls.
+      layout: which keypoint is which: a name in `layouts.LAYOUTS`, or the run's own layout.
       width: of the image, pixels.
       height: of the image, pixels.
       fps: of the video; None for that of the run's training.
       min_confidence: keypoints whose confidence is not above it count as not seen.
-      crop: lift as if the video had been cropped around the person; see `cropped`.
+      crop: lift as if the video had been cropped around the person; see `crop_to_person`.
 
     Returns:
-      (T, J, 3) float32 metres, in camera space, about the root.
+      (T, J, 3) float32 metres, in camera space, relative to the root.
 
     Raises:
-      InputError: the keypoints are not as described, a joint is never seen, no map leads from their layout to the
+      InputError: the keypoints are not as described, a joint is never seen, their layout cannot be converted to the
         run's, or there is no such run.
     """
     lifter = run if isinstance(run, TrainedModel) else open_run(Path(run))
@@ -72,8 +74,10 @@ def lift(
         )
     seen = np.ones_like(keypoints[..., :1]) if keypoints.shape[2] == 2 else keypoints[..., 2:]
     given = Overrides(named_layout(layout, lifter), (width, height), training_fps(lifter) if fps is None else fps)
-    rows = Rows(range(len(keypoints)), [""] * len(keypoints), np.concatenate([keypoints[..., :2], seen], axis=-1))
-    (person,) = by_track(Path("keypoints"), rows, given)
+    rows = DetectionRows(
+        range(len(keypoints)), [""] * len(keypoints), np.concatenate([keypoints[..., :2], seen], axis=-1)
+    )
+    (person,) = tracks_by_person(Path("keypoints"), rows, given)
     person = person._replace(name="keypoints")
     motion, notes = lift_person(person, lifter, min_confidence=min_confidence, crop=crop)
     for note in notes:
@@ -90,34 +94,35 @@ def lift_person(
       person: the track.
       lifter: the run.
       min_confidence: keypoints whose confidence is not above it count as not seen.
-      crop: lift as if the video had been cropped around the person; see `cropped`.
+      crop: lift as if the video had been cropped around the person; see `crop_to_person`.
 
     Returns:
-      The motion, at the frame rate of the track, from its first frame to its last; and what the user should know.
+      The motion, at the frame rate of the track, from its first frame to its last; and warnings.
 
     Raises:
-      InputError: a joint is never seen, or no map leads from the layout of the keypoints to the run's.
+      InputError: a joint is never seen, or the layout of the keypoints cannot be converted to the run's.
     """
     description = lifter.description
     keypoints, filled, notes = preprocess(person, description.layout, min_confidence=min_confidence)
     rate, usual = training_fps(lifter), description.extent or USUAL_EXTENT
+    size = (person.width, person.height)
     if crop:
-        keypoints, side = cropped(keypoints, usual)
-        person = person._replace(width=side, height=side)
-    elif not usual / _ALIKE < (share := person_extent(keypoints) / person.width) < usual * _ALIKE:
+        keypoints, side = crop_to_person(keypoints, usual)
+        size = (side, side)
+    elif not usual / _MAX_SIZE_RATIO < (share := person_extent(keypoints) / person.width) < usual * _MAX_SIZE_RATIO:
         notes += (
             f"track {person.name}: the person takes up {share:.2f} of the image's width, those of the run's training "
             f"{usual:.2f}; it is better to lift as if the video were cropped around the person (--crop, crop=True)",
         )
     if person.fps == rate:
-        positions = _lift_frames(keypoints, person, lifter)
-    else:  # prolonged by what it takes to reach the last frame again when the rate is changed back
-        beyond = np.repeat(keypoints[-1:], math.ceil(person.fps / rate) + 1, axis=0)
-        resampled = resample(np.concatenate([keypoints, beyond]), person.fps, rate)
-        positions = resample(_lift_frames(resampled, person, lifter), rate, person.fps)[: len(keypoints)]
-    of_joints = _joints_filled(filled, description.layout, description.skeleton)
-    motion = Motion(person.name, positions, description.skeleton, person.fps, of_joints, start=int(person.frames[0]))
-    return motion, notes
+        positions = _lift_frames(keypoints, size, lifter)
+    else:  # repeat the last frame, so that it is still there when the rate has been changed back
+        padding = np.repeat(keypoints[-1:], math.ceil(person.fps / rate) + 1, axis=0)
+        resampled = resample(np.concatenate([keypoints, padding]), person.fps, rate)
+        positions = resample(_lift_frames(resampled, size, lifter), rate, person.fps)[: len(keypoints)]
+    joints_filled = _joints_filled(filled, description.layout, description.skeleton)
+    start = int(person.frames[0])
+    return Motion(person.name, positions, description.skeleton, person.fps, joints_filled, start=start), notes
 
 
 def training_fps(lifter: TrainedModel) -> float:
@@ -126,7 +131,7 @@ def training_fps(lifter: TrainedModel) -> float:
 
 
 def named_layout(layout: str | Skeleton, lifter: TrainedModel) -> Skeleton:
-    """The layout of that name: the run's own, or one of `layouts`.
+    """Find a layout by name: the run's own, or one of `layouts.LAYOUTS`.
 
     Raises:
       InputError: there is none.
@@ -141,18 +146,15 @@ def named_layout(layout: str | Skeleton, lifter: TrainedModel) -> Skeleton:
         raise InputError(str(error)) from None
 
 
-def _lift_frames(keypoints: np.ndarray, person: Detections, lifter: TrainedModel) -> np.ndarray:
-    """(T, K, 3) pixels and a confidence to (T, J, 3) metres, at the rate of the run's training."""
-    confidence = np.clip(keypoints[..., 2:], 0, 1)  # some detectors' reaches 6, and resampling overshoots
+def _lift_frames(keypoints: np.ndarray, size: tuple[float, float], lifter: TrainedModel) -> np.ndarray:
+    """Lift (T, K, 3) pixels and a confidence, at the rate of the run's training, to (T, J, 3) metres."""
+    confidence = np.clip(keypoints[..., 2:], 0, 1)  # some detectors' confidences reach 6, and resampling overshoots
     keypoints = np.concatenate([keypoints[..., :2], confidence], axis=-1)[..., : lifter.description.channels]
-    unknown = np.zeros((len(keypoints), lifter.description.skeleton.num_joints, 3), np.float32)  # what is to be found
-    camera = (np.zeros(9, np.float32), np.zeros(4, np.float32), np.zeros(3, np.float32))  # neither known nor needed
-    track = Track(person.name, "", "", person.fps, unknown, keypoints, *camera, person.width, person.height)
-    return lifter.lift(lifter.join([track]))
+    return lifter.lift(replicate(pack_keypoints([keypoints], [size]), lifter.mesh))
 
 
 def _joints_filled(filled: np.ndarray, layout: Skeleton, skeleton: Skeleton) -> np.ndarray:
-    """(T, K) of keypoints to (T, J) of the joints that they make; all joints of a frame if no map says which."""
+    """Which joints (T, J) come from filled keypoints (T, K); all joints of a frame if no conversion is known."""
     try:
         used = conversion(layout, skeleton) != 0
     except ValueError:

@@ -1,6 +1,8 @@
 """The command: files in, motion out, everything that the user should know on stderr."""
 
 import json
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -9,9 +11,8 @@ from helpers import detector_files as files
 from helpers.samples import DESCRIPTION, make_track
 
 from jaxpose import predict
-from jaxpose.cameras import Camera, world_to_camera
-from jaxpose.export.motion import Motion, upright
-from jaxpose.keypoints.layouts import BODY_25
+from jaxpose.export.writers import WRITERS as WRITERS_BY_SUFFIX
+from jaxpose.keypoints.layouts import BODY_25, LAYOUTS
 from jaxpose.runs import checkpoint
 from jaxpose.runs.folder import write_settings
 from jaxpose.runs.trained import open_run
@@ -74,7 +75,7 @@ def test_every_file_gives_what_evaluation_predicts(name, run, track, expected, t
     assert not written["filled_0"].any()
     out, err = capsys.readouterr()
     assert "1 track of h36m_17 keypoints in images of 1000 x 1000 pixels at 50 frames/s" in out
-    assert "Poses: camera space; about the root, the way through the room is not estimated." in out
+    assert "Poses: camera space; relative to the root, the path through the room is not estimated." in out
     assert not err
 
 
@@ -98,7 +99,7 @@ def test_people_are_lifted_as_far_as_they_are_seen(run, crowd, tmp_path, capsys)
     np.testing.assert_array_equal(written[f"filled_{gap}"], np.repeat([[False], [True], [True], [False]], 17, axis=1))
     out, err = capsys.readouterr()
     assert "Lifted at the run's 50 frames/s and resampled." in out
-    assert "warning: left out: track 9: left_knee, left_ankle never seen; a pose cannot be lifted without" in err
+    assert "warning: left out: track 9: left_knee, left_ankle never seen; a pose cannot be lifted without it" in err
     assert "warning: track 7: 50.0% of the keypoints were not seen and are interpolated" in err
 
 
@@ -121,20 +122,6 @@ def test_nobody_who_can_be_lifted_is_an_error(run, tmp_path, refusal):
     assert "track 1: pelvis, right_hip" in line
     assert "never seen with a confidence above 2" in line
     assert not (tmp_path / "o.npz").exists()
-
-
-@pytest.mark.parametrize("pitch", [0, 20])
-def test_a_tilted_camera_is_set_upright(pitch):
-    """What a camera that looks down sees of people on a floor is people on a floor again."""
-    people = np.random.default_rng(0).uniform([-1, -1, 0], [1, 1, 2], (6, 17, 3)).astype(np.float32)
-    people[..., 2] -= people[..., 2].min()
-    orientation = predict.camera_looking_down(pitch)
-    seen = np.asarray(world_to_camera(people, Camera(orientation, np.float32([0, 0, 1.5]), None, 9, 9)))
-    found = upright(Motion("ann", seen, H36M_17, 50.0), orientation)
-    np.testing.assert_allclose(found.positions, people, atol=1e-5)
-    ahead = np.asarray(world_to_camera(np.float32([0, np.cos(np.radians(pitch)), -np.sin(np.radians(pitch))]),
-                                       Camera(orientation, np.zeros(3, np.float32), None, 9, 9)))  # fmt: skip
-    np.testing.assert_allclose(ahead, [0, 0, 1], atol=1e-6)
 
 
 def test_upright_poses_are_labelled(run, track, expected, tmp_path, capsys):
@@ -163,6 +150,36 @@ def test_what_a_run_does_not_say_is_warned_of(run, tmp_path, capsys):
     err = capsys.readouterr().err
     assert "the run was trained on SYNTHETIC motion, which says nothing about real people." in err
     assert "does not say at which frame rate it was trained; 50 frames/s are assumed" in err
+
+
+def test_track_ids_are_shown_without_what_a_terminal_would_obey(run, tmp_path, capsys):
+    keypoints = files.people(count=1, frames=4, joints=17)[0]
+    keypoints[1, :, 2] = 0
+    path = files.table(tmp_path / "t.csv", keypoints[None], H36M_17.joints)
+    path.write_text(path.read_text().replace(",p0,", ",\x1b]0;owned\x07\x1b[2J,"))
+    predict.main([str(run), str(path), "--out", str(tmp_path / "o.npz"), *FACTS])
+    err = capsys.readouterr().err
+    assert "\N{REPLACEMENT CHARACTER}]0;owned" in err
+    assert "25.0% of the keypoints were not seen" in err
+    assert "\x1b" not in err
+    assert "\x07" not in err
+
+
+def test_help_is_quick_and_names_formats_and_layouts():
+    """It imports neither JAX nor SciPy."""
+    code = """
+import sys
+from jaxpose import predict
+try:
+    predict.main(["--help"])
+finally:
+    print("imported:", sorted({"jax", "scipy", "numpy", "flax", "orbax"} & set(sys.modules)))
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.startswith("usage: jaxpose predict [-h] [OPTIONS] RUN KEYPOINTS")
+    assert shown.endswith("imported: []\n")
+    for name in (*LAYOUTS, *WRITERS_BY_SUFFIX):
+        assert name in shown
 
 
 def test_what_is_missing_is_asked_for(run, tmp_path, refusal):

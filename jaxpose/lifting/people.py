@@ -1,0 +1,84 @@
+"""Lift the people of a keypoint file: choose tracks, lift each, and describe the axes of the result."""
+
+from collections.abc import Sequence
+
+from jaxpose.export.motion import Motion
+from jaxpose.keypoints.detections import Detections
+from jaxpose.lifting.lift import lift_person, training_fps
+from jaxpose.runs.trained import TrainedModel
+from jaxpose.runtime.errors import InputError
+
+
+def choose_tracks(people: Sequence[Detections], names: Sequence[str]) -> list[Detections]:
+    """The tracks with these ids; all tracks if there are no ids.
+
+    Raises:
+      InputError: there is no track of that id.
+    """
+    by_name = {person.name: person for person in people}
+    if unknown := [name for name in names if name not in by_name]:
+        longest = sorted(people, key=lambda person: -len(person.frames))[:8]
+        raise InputError(
+            f"--track {unknown[0]}: there is no such track; there are {len(people)}, the longest are "
+            f"{', '.join(person.name for person in longest)}"
+        )
+    return [by_name[name] for name in dict.fromkeys(names)] or list(people)
+
+
+def lift_people(
+    people: Sequence[Detections],
+    lifter: TrainedModel,
+    *,
+    min_confidence: float = 0.0,
+    crop: bool = False,
+    skip_failures: bool = False,
+) -> tuple[list[Motion], list[str]]:
+    """Lift several people's tracks.
+
+    Args:
+      people: their tracks.
+      lifter: the run.
+      min_confidence: keypoints whose confidence is not above it count as not seen.
+      crop: lift as if the video had been cropped around each person; see `crop_to_person`.
+      skip_failures: leave out people who cannot be lifted, unless nobody can.
+
+    Returns:
+      The motions; and warnings, those about people who were left out among them.
+
+    Raises:
+      InputError: a person cannot be lifted; with `skip_failures`, nobody can.
+    """
+    motions, failures, warnings = [], [], []
+    for person in people:
+        try:
+            motion, notes = lift_person(person, lifter, min_confidence=min_confidence, crop=crop)
+        except InputError as error:
+            if not skip_failures:
+                raise
+            failures.append(error)
+            warnings.append(f"left out: {error}")
+        else:
+            motions.append(motion)
+            warnings.extend(notes)
+    if failures and not motions:
+        raise failures[0]
+    return motions, warnings
+
+
+def describe_axes(lifter: TrainedModel, fps: float, *, crop: bool, camera_pitch: float | None) -> str:
+    """One sentence or two about the axes, the origin and the frame rate of lifted poses.
+
+    Args:
+      lifter: the run.
+      fps: of the video.
+      crop: as given to `lift_people`.
+      camera_pitch: degrees that the camera looks down, if the motion was turned upright; None for camera space.
+    """
+    space = "camera space"
+    if camera_pitch is not None:
+        space = f"upright, of a camera that looks down by {camera_pitch:g}°, the lowest joint of a track on the floor"
+    if crop:
+        space += " (the camera aimed at the person)"
+    rate = training_fps(lifter)
+    resampled = f" Lifted at the run's {rate:g} frames/s and resampled." if fps != rate else ""
+    return f"Poses: {space}; relative to the root, the path through the room is not estimated.{resampled}"

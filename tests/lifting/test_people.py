@@ -1,0 +1,49 @@
+"""People of a file: those who are asked for are lifted or refused, the others as far as they are seen."""
+
+import numpy as np
+import pytest
+from helpers.lifters import person, untrained_lifter
+from helpers.samples import make_track
+
+from jaxpose.lifting.people import choose_tracks, describe_axes, lift_people
+from jaxpose.runtime.errors import InputError
+
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
+
+@pytest.fixture(scope="module")
+def people():
+    """Three people: ann is seen, ben has a gap, cat has no left knee."""
+    keypoints = np.repeat(make_track(frames=6).keypoints_2d[None], 3, axis=0).copy()
+    keypoints[1, 2:4] = np.nan
+    keypoints[2, :, 5] = np.nan
+    return [person(track)._replace(name=name) for name, track in zip(("ann", "ben", "cat"), keypoints, strict=True)]
+
+
+def test_tracks_are_chosen_by_id_each_once(people):
+    assert choose_tracks(people, ()) == people
+    assert [track.name for track in choose_tracks(people, ("cat", "ann", "cat"))] == ["cat", "ann"]
+    with pytest.raises(InputError, match="--track bob: there is no such track; there are 3, the longest are ann, ben"):
+        choose_tracks(people, ("ann", "bob"))
+
+
+def test_people_who_cannot_be_lifted_are_left_out_or_refused(people):
+    lifter = untrained_lifter()
+    motions, warnings = lift_people(people, lifter, skip_failures=True)
+    assert [motion.name for motion in motions] == ["ann", "ben"]
+    assert warnings[0].startswith("track ben: 33.3% of the keypoints were not seen")
+    assert warnings[1] == "left out: track cat: left_knee never seen; a pose cannot be lifted without it"
+    with pytest.raises(InputError, match="track cat: left_knee never seen"):
+        lift_people(people, lifter)
+    with pytest.raises(InputError, match="track cat: left_knee never seen"):
+        lift_people(people[2:], lifter, skip_failures=True)
+    assert lift_people([], lifter) == ([], [])
+
+
+def test_axes_are_described():
+    lifter = untrained_lifter()
+    assert describe_axes(lifter, 50.0, crop=False, camera_pitch=None).startswith("Poses: camera space; relative to the")
+    text = describe_axes(lifter, 25.0, crop=True, camera_pitch=10.0)
+    assert "upright, of a camera that looks down by 10°" in text
+    assert "(the camera aimed at the person)" in text
+    assert text.endswith("Lifted at the run's 50 frames/s and resampled.")
