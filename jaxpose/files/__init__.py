@@ -1,1 +1,1 @@
-"""Files written whole or not at all, and files read that anyone may have made."""
+"""Write files atomically, and read files from strangers without risk."""

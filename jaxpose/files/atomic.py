@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Write files atomically: whole, or not at all."""
 
 import os
 import tempfile
@@ -9,11 +9,11 @@ from jaxpose.runtime.errors import InputError
 
 
 def atomic_write(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make the file in a temporary folder beside it, then move it: a reader never sees half of it.
+    """Write a file, or a folder, in a temporary folder beside it, then move it: a reader never sees half of it.
 
     Args:
       path: the file to make or replace.
-      write: is given the temporary path, which has the same name.
+      write: makes the file at the temporary path that it is given, which has the same name.
 
     Raises:
       InputError: the file cannot be written.
@@ -29,11 +29,11 @@ def atomic_write(path: Path, write: Callable[[Path], object]) -> None:
             os.replace(Path(folder, path.name), path)
     except OSError as error:
         reason = error.strerror or error
-        raise InputError(f"{path} cannot be written ({reason}); make room, or choose another place") from error
+        raise InputError(f"{path} cannot be written ({reason}); make room, or choose another folder") from error
 
 
 def atomic_write_all(contents: Mapping[Path, bytes]) -> None:
-    """Write several files of one folder: all whole before the first of them is seen.
+    """Write several files of one folder: all are whole before the first of them appears.
 
     Args:
       contents: by the file to make or replace; at least one.
@@ -54,5 +54,5 @@ def atomic_write_all(contents: Mapping[Path, bytes]) -> None:
 
 
 def atomic_write_text(path: Path, text: str) -> None:
-    """Write a text file whole."""
+    """Write a text file in UTF-8 atomically; raises `InputError` if it cannot be written."""
     atomic_write(path, lambda temporary: temporary.write_text(text, "utf-8"))

@@ -1,10 +1,13 @@
-"""Read npz archives that hold pickled objects, as a stranger could have crafted them.
+"""Read npz archives with pickled objects that a stranger may have made.
 
-Pose files are exchanged as npz archives whose members are dicts of arrays, which numpy stores as pickles; and
-loading a pickle runs whatever it names. Here a pickle may describe numpy arrays, dicts, lists, tuples, strings and
-numbers and nothing else. Not even numpy's own code sees its contents: the names that array pickles call stand for
-`_Recipe` classes, which keep the arguments, and the arrays are made from these after they have been checked.
-(`numpy.dtype` and `numpy.ndarray` trust the state a pickle hands them: bytes can pose as object pointers.)
+Pose files are exchanged as npz archives whose members are dicts of arrays. numpy stores those as pickles, and loading a
+pickle runs whatever it names. Here a pickle may describe numpy arrays, dicts, lists, tuples, strings and numbers, and
+nothing else.
+
+An allow-list in `find_class` would not be enough: `numpy.dtype`, `numpy.ndarray` and `scalar` trust the state in a
+pickle, so bytes can pose as object pointers, and reading them crashes the interpreter (`tests/files/test_safe_npz.py`
+has such pickles). So the names that array pickles call stand for `_Recipe` classes, which keep the arguments; arrays
+are made from these after they have been checked, and numpy's code sees no state from the file.
 """
 
 import io
@@ -20,46 +23,46 @@ import numpy as np
 
 from jaxpose.runtime.errors import InputError
 
-LIMIT_BYTES = 8 * 2**30
-"""The most that an archive may hold, unpacked: twenty times Human3.6M."""
+MAX_BYTES = 8 * 2**30
+"""Largest unpacked size of an archive that is read: twenty times Human3.6M."""
 
 
 def load_npz(path: Path) -> dict[str, Any]:
-    """Every member of an npz archive, by name.
+    """Read every member of an npz archive, by name; nothing that the file names is called.
 
     Args:
-      path: an archive as `numpy.savez` or `numpy.savez_compressed` writes it, under Python 2 or 3.
+      path: an archive as `numpy.savez` or `numpy.savez_compressed` writes it, in Python 2 or 3.
 
     Returns:
-      Arrays; and for a member that is one pickled object, which is how numpy saves a dict, that object.
+      Arrays; or the object, for a member that is one pickled object, which is how numpy saves a dict.
 
     Raises:
-      InputError: no such file, not an npz archive, damaged, too big, or with a pickle of anything but arrays, dicts,
-        lists, tuples, strings and numbers. Nothing that the file names has been called.
+      InputError: there is no such file; or it is not an npz archive, is damaged, is too large, or has a pickle of
+        anything but arrays, dicts, lists, tuples, strings and numbers.
     """
-    if not path.is_file():  # a pipe would be waited for
+    if not path.is_file():  # reading a pipe would wait for ever
         raise InputError(f"{path}: no such file")
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = [member.file_size for member in archive.infolist()]  # zipfile reads no more than these
-            if sum(sizes) > LIMIT_BYTES:
-                raise InputError(f"unpacks to {sum(sizes)} bytes, more than the {LIMIT_BYTES} allowed")
+            if sum(sizes) > MAX_BYTES:
+                raise InputError(f"unpacks to {sum(sizes)} bytes, more than the {MAX_BYTES} allowed")
             return {name.removesuffix(".npy"): _member(name, archive.read(name)) for name in archive.namelist()}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except Exception as error:  # crafted or damaged bytes can make zipfile, numpy and pickle raise anything
-        fault = f"{type(error).__name__}: {error}"
-        raise InputError(f"{path}: not a readable npz archive ({fault}); copy or download it again") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{path}: not a readable npz archive ({reason}); copy or download it again") from error
 
 
 def _member(name: str, content: bytes) -> Any:
-    """One member: an array, or the object it holds."""
+    """Decode one member: an array, or its one pickled object."""
     stream = io.BytesIO(content)
     header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     version = np.lib.format.read_magic(stream)
     if version in header and header[version](stream)[2].hasobject:  # the shape is repeated in the pickle
         try:
-            array = _unpickled(content[stream.tell() :])
+            array = _unpickle(content[stream.tell() :])
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
         return array.item() if isinstance(array, np.ndarray) and array.ndim == 0 else array
@@ -68,7 +71,7 @@ def _member(name: str, content: bytes) -> Any:
 
 
 class _Recipe:
-    """What a pickle calls, with what: nothing has been made of it yet."""
+    """A call in a pickle and its arguments, before anything is made of it."""
 
     state: Any = None
 
@@ -95,7 +98,7 @@ class _Bytes(_Recipe):
     """`encode(text, "latin1")`, or `bytes()` for none, which is how protocol 2 spells bytes."""
 
 
-_ADMITTED: dict[tuple[str, str], type[_Recipe]] = {
+_ALLOWED: dict[tuple[str, str], type[_Recipe]] = {
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _DType,
     ("_codecs", "encode"): _Bytes,
@@ -106,11 +109,11 @@ _ADMITTED: dict[tuple[str, str], type[_Recipe]] = {
 
 
 class _Unpickler(pickle.Unpickler):
-    """An unpickler that finds recipes under the names that array pickles call, and nothing elsewhere."""
+    """An unpickler that finds recipes under the names that array pickles call, and no other names."""
 
     def find_class(self, module: str, name: str) -> type[_Recipe]:
         try:
-            return _ADMITTED[module, name]
+            return _ALLOWED[module, name]
         except KeyError:
             raise InputError(
                 f"the pickle names {f'{module}.{name}'!r}; only numpy arrays, dicts, lists, strings and numbers are "
@@ -118,55 +121,55 @@ class _Unpickler(pickle.Unpickler):
             ) from None
 
 
-def _unpickled(content: bytes) -> Any:
-    """The object that a pickle describes."""
+def _unpickle(content: bytes) -> Any:
+    """Make the object that a pickle describes."""
     for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
         if opcode.name.endswith("PUT") and argument > count:  # the unpickler would allocate a memo of that length
             raise InputError("the pickle's memo is out of order; copy or download the file again")
-    return _made(_Unpickler(io.BytesIO(content), encoding="latin1").load(), {})
+    return _resolve(_Unpickler(io.BytesIO(content), encoding="latin1").load(), {})
 
 
-_PLAIN = (str, bytes, bool, int, float, type(None))
+_SIMPLE_TYPES = (str, bytes, bool, int, float, type(None))
 
 
-def _made(value: Any, done: dict[int, tuple[Any, Any]]) -> Any:
-    """`value` with its recipes followed: dicts and lists in place.
+def _resolve(value: Any, done: dict[int, tuple[Any, Any]]) -> Any:
+    """Replace the recipes in a value by what they describe; dicts and lists are changed in place.
 
-    `done` maps the id of what has been seen to itself, which keeps the id taken, and to what became of it: objects
-    that a pickle refers to often are made once.
+    `done` maps the id of an object to the object, so that the id is not used again, and to its result: an object to
+    which a pickle refers several times is made once.
     """
-    if type(value) in _PLAIN:
+    if type(value) in _SIMPLE_TYPES:
         return value
     if id(value) in done:
         return done[id(value)][1]
     if type(value) is dict:
-        if any(type(key) not in _PLAIN for key in value):
+        if any(type(key) not in _SIMPLE_TYPES for key in value):
             raise InputError("a key of a pickled dict is neither a string nor a number")
         done[id(value)] = value, value
         for key, item in value.items():
-            value[key] = _made(item, done)
+            value[key] = _resolve(item, done)
         return value
     if type(value) is list:
         done[id(value)] = value, value
-        value[:] = [_made(item, done) for item in value]
+        value[:] = [_resolve(item, done) for item in value]
         return value
     if type(value) is tuple:
-        result: Any = tuple(_made(item, done) for item in value)
+        result: Any = tuple(_resolve(item, done) for item in value)
     elif isinstance(value, _Recipe):
-        result = _followed(value, done)
+        result = _make(value, done)
     else:
         raise InputError(f"a pickled {type(value).__name__}; only arrays, dicts, lists, strings and numbers are read")
     done[id(value)] = value, result
     return result
 
 
-def _followed(recipe: _Recipe, done: dict[int, tuple[Any, Any]]) -> Any:
-    """What a recipe is for; raises `ValueError` or `TypeError` where it is not as numpy writes it."""
+def _make(recipe: _Recipe, done: dict[int, tuple[Any, Any]]) -> Any:
+    """Make the object of a recipe; raises `ValueError` or `TypeError` if it is not as numpy writes it."""
     match recipe:
         case _DType():
-            return _dtype(recipe.arguments[0], _made(recipe.state, done))
+            return _dtype(recipe.arguments[0], _resolve(recipe.state, done))
         case _Scalar():
-            dtype, data = _made(recipe.arguments, done)
+            dtype, data = _resolve(recipe.arguments, done)
             return _array((), dtype, data)[()]
         case _Bytes():
             text, encoding = recipe.arguments or ("", "latin1")
@@ -174,12 +177,12 @@ def _followed(recipe: _Recipe, done: dict[int, tuple[Any, Any]]) -> Any:
                 raise ValueError(f"bytes encoded as {encoding!r}")
             return text.encode("latin1")
         case _:
-            _, shape, dtype, fortran, data = _made(recipe.state, done)
+            _, shape, dtype, fortran, data = _resolve(recipe.state, done)
             return _array(shape, dtype, data, "F" if fortran else "C")
 
 
 def _dtype(code: str, state: tuple[Any, ...]) -> np.dtype:
-    """The element type: booleans, integers, floating and complex numbers, strings, objects."""
+    """Make an element type: booleans, integers, floating and complex numbers, strings, objects."""
     if re.fullmatch(r"O[48]?", code):
         return np.dtype(object)
     _, byte_order, *structure = state[:5]
@@ -189,7 +192,7 @@ def _dtype(code: str, state: tuple[Any, ...]) -> np.dtype:
 
 
 def _array(shape: tuple[int, ...], dtype: np.dtype, data: Any, order: Any = "C") -> np.ndarray:
-    """An array from its elements: bytes, or a list of objects in C order."""
+    """Make an array from its elements: bytes, or a list of objects in C order."""
     if dtype.hasobject:
         if len(data) != math.prod(shape):
             raise ValueError(f"{len(data)} objects for an array of shape {shape}")

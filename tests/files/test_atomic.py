@@ -40,7 +40,7 @@ def test_a_failure_leaves_the_old_file_alone(tmp_path):
 @pytest.mark.parametrize("name", ["no/folder.txt", "file/file.txt", "x" * 300])
 def test_a_place_that_cannot_be_written_is_refused(tmp_path, name):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=rf"{name} cannot be written \(.+\); make room, or choose another place"):
+    with pytest.raises(InputError, match=rf"{name} cannot be written \(.+\); make room, or choose another folder"):
         atomic_write_text(tmp_path / name, "text")
     assert os.listdir(tmp_path) == ["file"]
 

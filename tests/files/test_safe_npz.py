@@ -181,7 +181,7 @@ def test_other_files_end_in_one_line(tmp_path):
 
 
 def test_archives_that_unpack_to_too_much_are_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr(safe_npz, "LIMIT_BYTES", 10**6)
+    monkeypatch.setattr(safe_npz, "MAX_BYTES", 10**6)
     np.savez_compressed(tmp_path / "bomb.npz", zeros=np.zeros(10**6))
     assert (tmp_path / "bomb.npz").stat().st_size < 10**5
     assert "more than the 1000000 allowed" in refusal(tmp_path / "bomb.npz")
