@@ -156,7 +156,7 @@ def training(config: Config, steps: int, data: PackedTracks) -> tuple[Thunk, Thu
 
     def go_on() -> object:
         nonlocal state
-        state, means = loop.train_steps(state, data, starts, order, np.int32(steps), recipe)
+        state, means = loop.train_steps(state, data, starts, order, steps, recipe)
         return state, means
 
     return lambda: loop.order_of_epoch(state, recipe), go_on

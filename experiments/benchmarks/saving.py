@@ -44,7 +44,7 @@ def measure(config: Config, turns: int, folder: Path) -> dict[str, list[float]]:
     order = loop.order_of_epoch(state, recipe)
 
     def step(state: State) -> State:
-        return jax.block_until_ready(loop.train_steps(state, data, starts, order, np.int32(1), recipe)[0])
+        return jax.block_until_ready(loop.train_steps(state, data, starts, order, 1, recipe)[0])
 
     seconds: dict[str, list[float]] = {"plain": [], "saving": [], "blocked": []}
     steps = 1

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import Mesh
 
 from jaxpose.data.track import Description
@@ -45,14 +44,19 @@ def motion(key: jax.Array, frames: int, tracks: int) -> PackedTracks:
 
 
 def training_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
-    """`loop.train_steps` as `python -m jaxpose.train` calls it, for all training frames of Human3.6M."""
+    """The step program as `jaxpose train` calls it, for all training frames of Human3.6M."""
     recipe = setup.build_recipe(config, HUMAN36M, TRAIN_FRAMES // config.frames)._replace(mesh=mesh)
     data = jax.eval_shape(lambda: motion(jax.random.key(0), TRAIN_FRAMES, TRAIN_TRACKS))
-    starts, order, steps = (
-        jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((recipe.windows,), (2 * recipe.windows,), ())
-    )
-    arguments = (setup.init.eval_shape(recipe, jax.random.key(0)), data, starts, order, steps)
-    return loop.train_steps.trace(*cuda_compiler.on_every_device(arguments, mesh), recipe)
+    starts, order = (jax.ShapeDtypeStruct((count,), jnp.int32) for count in (recipe.windows, 2 * recipe.windows))
+    arguments = (setup.init_program(recipe).eval_shape(jax.random.key(0)), data, starts, order)
+    return loop.step_program(recipe).trace(*cuda_compiler.on_every_device(arguments, mesh))
+
+
+def initial_state_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
+    """The program that makes the first state of a run."""
+    recipe = setup.build_recipe(config, HUMAN36M, TRAIN_FRAMES // config.frames)._replace(mesh=mesh)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    return setup.init_program(recipe).trace(cuda_compiler.on_every_device(key, mesh))
 
 
 def evaluation_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
@@ -127,12 +131,12 @@ def measured(config: Config, steps: int, *, frames: int = TRAIN_FRAMES, repeats:
     data, starts = replicate(_random_data(config, frames), recipe.mesh)
     state = setup.init(recipe, jax.random.key(config.seed))
     order = loop.order_of_epoch(state, recipe)
-    state, _ = loop.train_steps(state, data, starts, order, np.int32(1), recipe)  # compiles
+    state, _ = loop.train_steps(state, data, starts, order, 1, recipe)  # compiles
     jax.block_until_ready(state)
     times = []
     for _ in range(repeats):
         begin = time.perf_counter()
-        state, _ = jax.block_until_ready(loop.train_steps(state, data, starts, order, np.int32(steps), recipe))
+        state, _ = jax.block_until_ready(loop.train_steps(state, data, starts, order, steps, recipe))
         times.append((time.perf_counter() - begin) / steps)
     step, device, count = statistics.median(times), jax.devices()[0], jax.device_count()
     memory = device.memory_stats() or {}  # a CPU keeps none

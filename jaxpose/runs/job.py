@@ -1,10 +1,9 @@
 """The job that fills a run: read data, train, log, evaluate after each epoch, save, write the results."""
 
 import contextlib
-import itertools
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +35,17 @@ from jaxpose.training.state import State
 from jaxpose.training.step import Recipe
 
 SECONDS = 1.0
-"""About how long a compiled call may take: a signal waits for the step in progress and at most this long."""
+"""About how long a call of training steps may take: a signal waits for the step in progress and at most this long."""
+
+PROGRESS_COLUMNS = (BarColumn(12), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+
+
+class Splits(NamedTuple):
+    """The tracks of a run by purpose, on the host."""
+
+    description: Description
+    train: list[Track]
+    held_out: dict[str, list[Track]]  # "test", and "validation" if there is one
 
 
 class Job(NamedTuple):
@@ -46,11 +55,11 @@ class Job(NamedTuple):
     run: Path
     recipe: Recipe
     description: Description
-    data: PackedTracks  # to train on
+    data: PackedTracks  # to train on, on every device
     starts: jax.Array  # (W,) of its windows
     names: list[str]  # of its tracks
     test_tracks: list[Track]
-    held_out: dict[str, PackedTracks]  # "test", and "validation" if there is one
+    held_out: dict[str, PackedTracks]  # "test", and "validation" if there is one; on the host
     until: int  # the step to stop after
     console: Console
 
@@ -60,8 +69,8 @@ def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool =
 
     Args:
       config: the settings; those of a run that is resumed, or new ones.
-      run: the folder to make, or to go on with.
-      resume: go on from the last checkpoint, or from the start if there is none yet.
+      run: the folder to make, or to resume.
+      resume: continue from the last checkpoint, or from the start if there is none yet.
       debug_nans: name the operation when a step is not finite.
 
     Raises:
@@ -75,7 +84,8 @@ def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool =
             stack.enter_context(locked(run))
         else:
             refuse_occupied(run)
-        job = _prepare(config, run, Console(quiet=not first, markup=False))
+        console = Console(quiet=not first, markup=False)
+        job = prepare(config, run, read_splits(config, console), console)
         state = setup.init(job.recipe, jax.random.key(config.seed))
         sync_global_devices("the folder was free")
         if not resume:
@@ -83,101 +93,143 @@ def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool =
                 make_folder(run)
             sync_global_devices("the folder is there")
             stack.enter_context(locked(run))
-        if resume and checkpoint.steps(run):
-            state = checkpoint.load(run, state, optional=("sums",))
+        if resume:
+            if checkpoint.steps(run):
+                state = checkpoint.load(run, state, optional=("sums",))
+            console.print(_resumed(int(state.step), job.until))
         if first:
             write_settings(run, config, job.description)
-        predictions, step = _train(job, state, debug_nans=debug_nans)
+        state, predictions = _train(job, state, debug_nans=debug_nans)
+        if predictions is None:
+            predictions = _predict(job, state, "test")
         scores = score(predictions, job.held_out["test"].poses, job.test_tracks)
         if first:
-            results_file.write(run, scores, job.description, config.test_split)
-            from jaxpose.visualization import figures
-
-            figure = figures.training_curves(
-                read_log(run), title=results_file.caption(job.description, config.test_split)
-            )
-            atomic_write(run / "curves.png", figure.savefig)
-            tensorboard.add_image(run, run / "curves.png", step)
-    results_file.show(job.console, scores, job.description, config.test_split)
-    job.console.print(f"The run is in {run}", soft_wrap=True)
+            results_file.write_results(run, scores, job.description, config.test_split)
+            _draw_curves(job, int(state.step))
+    results_file.show_results(console, scores, job.description, config.test_split)
+    console.print(f"The run is in {run}", soft_wrap=True)
 
 
-def _prepare(config: Config, run: Path, console: Console) -> Job:
-    """Read the data, put them on every device, and say what they are."""
+def _resumed(step: int, until: int) -> str:
+    """A line about where a resumed run stands."""
+    if step >= until:
+        return f"All {until:,} steps are done already; evaluating again."
+    return f"Resuming at step {step:,} of {until:,}." if step else "There is no checkpoint yet; starting at step 0."
+
+
+def read_splits(config: Config, console: Console) -> Splits:
+    """Read the tracks of all splits, and print a line about each.
+
+    Raises:
+      InputError: the data cannot be used, or the validation split shares a track with the test split.
+    """
     console.print(f"Training on {describe_devices()}.")
-    description, tracks = load(config.data, config.train_split)
-    splits = {"train": config.train_split, "test": config.test_split, "validation": config.validation_split}
-    held_out = {purpose: load(config.data, split)[1] for purpose, split in list(splits.items())[1:] if split}
-    for purpose, some in ({"train": tracks} | held_out).items():
-        verb = {"validation": "choose by"}.get(purpose, purpose)
-        frames = track_lengths(some).sum()
-        console.print(f"To {verb}: {description.title}, {splits[purpose]}, {len(some)} tracks, {frames:,} frames.")
+    description, train = load(config.data, config.train_split)
+    names = {"train": config.train_split, "test": config.test_split, "validation": config.validation_split}
+    held_out = {purpose: load(config.data, names[purpose])[1] for purpose in ("test", "validation") if names[purpose]}
+    for purpose, tracks in ({"train": train} | held_out).items():
+        heading = {"train": "Training", "test": "Test", "validation": "Validation"}[purpose]
+        frames = track_lengths(tracks).sum()
+        console.print(f"{heading}: {description.title}, {names[purpose]}, {len(tracks)} tracks, {frames:,} frames.")
     if description.synthetic:
         console.print(SYNTHETIC_NOTICE, style="bold yellow")
     tested = {track_name(track) for track in held_out["test"]}
     if shared := [track_name(track) for track in held_out.get("validation", ()) if track_name(track) in tested]:
         raise InputError(
             f"--validation-split {config.validation_split} holds {shared[0]} ({len(shared)} tracks) of --test-split "
-            f"{config.test_split}; what is chosen by the test split is not tested: choose other subjects"
+            f"{config.test_split}; choose other subjects: a test split that chose the checkpoint tests nothing"
         )
-    starts = window_starts(track_lengths(tracks), config.frames)
-    recipe = setup.build_recipe(config, description, len(starts))
-    joined = {purpose: replicate(pack(some), recipe.mesh) for purpose, some in held_out.items()}
-    data, starts = (replicate(arrays, recipe.mesh) for arrays in (pack(tracks), starts))
-    # Of the tracks to train on the joined frames are all that is needed; a second copy would double the memory.
-    names, tests = [track_name(track) for track in tracks], held_out["test"]
-    until = min(config.steps or sys.maxsize, config.epochs * recipe.steps_per_epoch)
-    return Job(config, run, recipe, description, data, starts, names, tests, joined, until, console)
+    return Splits(description, train, held_out)
 
 
-def _train(job: Job, state: State, *, debug_nans: bool) -> tuple[np.ndarray, int]:
-    """Train to the end, log and save; what the network then predicts for the test frames (F, J, 3), and the last step.
+def prepare(config: Config, run: Path, splits: Splits, console: Console) -> Job:
+    """Build the recipe, and put the training data on every device; the held-out data stay on the host.
 
-    A checkpoint holds all of the log's next line but the errors on the test and validation frames. If the run stops
-    before that line is written, it is made again from the checkpoint, and the errors computed again.
+    Raises:
+      InputError: the settings do not fit the data or the devices.
+    """
+    starts = window_starts(track_lengths(splits.train), config.frames)
+    recipe = setup.build_recipe(config, splits.description, len(starts))
+    data, starts = (replicate(arrays, recipe.mesh) for arrays in (pack(splits.train), starts))
+    return Job(
+        config=config,
+        run=run,
+        recipe=recipe,
+        description=splits.description,
+        data=data,
+        starts=starts,
+        names=[track_name(track) for track in splits.train],  # the tracks themselves would double the memory
+        test_tracks=splits.held_out["test"],
+        held_out={purpose: jax.device_get(pack(tracks)) for purpose, tracks in splits.held_out.items()},
+        until=min(config.steps or sys.maxsize, config.epochs * recipe.steps_per_epoch),
+        console=console,
+    )
+
+
+def _train(job: Job, state: State, *, debug_nans: bool) -> tuple[State, np.ndarray | None]:
+    """Train to the end, log and save.
+
+    A checkpoint holds all of the next log record but the errors on the test and validation frames. If the run stops
+    before that record is written, it is made again from the checkpoint, and the errors are computed again.
+
+    Returns:
+      The last state, and the predictions for the test frames (F, J, 3) if the last call ended with an epoch.
+
+    Raises:
+      StopError: a signal came; the last step is saved.
     """
     config, recipe, console = job.config, job.recipe, job.console
     first, done = jax.process_index() == 0, int(state.step)
-    pending = bool(state.sums) and int(state.sums["steps"]) > 0
+    record_open = bool(state.sums) and int(state.sums["steps"]) > 0  # the record of the last steps may not be logged
     if first:
-        cut_log(job.run, done - 1 if pending else done)
-    calls = loop.run(
-        state, recipe, job.data, job.starts, until=job.until, steps_per_call=config.log_every, seconds=SECONDS
-    )
-    if pending and loop.record_ends(done, recipe, until=job.until, steps_per_record=config.log_every):
-        calls = itertools.chain([(state, loop.record(state, recipe))], calls)
-    predictions, stop, saved = None, 0, time.monotonic()
+        cut_log(job.run, done - 1 if record_open else done)
+    predictions, saved = None, time.monotonic()
     with (
         signals.deferred_signals() as signalled,
         contextlib.ExitStack() as files,
-        _explained(job, debug_nans=debug_nans),
+        _explain_nans(job, debug_nans=debug_nans),
         checkpoint.open_checkpoints(job.run, keep=config.keep, after=done) as checkpoints,
+        Progress(*PROGRESS_COLUMNS, console=console, speed_estimate_period=300) as progress,
     ):
         add_event = files.enter_context(tensorboard.open_events(job.run)) if first else None
-        for state, record in _shown(calls, done, job.until, recipe, console):
+
+        def after_call(state: State, record: dict[str, float] | None) -> None:
+            nonlocal predictions, saved
             step, error, predictions = int(state.step), None, None
-            stop, due = max_over_processes(signalled(), int(time.monotonic() - saved >= 60 * config.save_minutes))
-            ended = record is not None and step % recipe.steps_per_epoch == 0
-            if record is not None and not (ended and stop):  # a signal does not wait for an evaluation
-                if ended:
-                    predictions, error = _evaluate(job, state, record)
-                if first:
-                    append_log(job.run, record)
-                    add_event(record)
+            save_is_due = time.monotonic() - saved >= 60 * config.save_minutes
+            stop, save_is_due = max_over_processes(signalled(), int(save_is_due))
+            epoch_ends = record is not None and step % recipe.steps_per_epoch == 0
+            if epoch_ends and not stop:
+                predictions, error = _evaluate(job, state, record)
+            if first and record is not None and not (epoch_ends and stop):  # a signal does not wait for an evaluation
+                append_log(job.run, record)
+                add_event(record)
             checkpoint.check(checkpoints)
-            if ended or stop or due or step == job.until:
+            if epoch_ends or stop or save_is_due or step == job.until:
                 checkpoint.save(checkpoints, step, state, error)
                 saved = time.monotonic()
             if stop:
                 console.print(f"Stopping after step {step:,} of {job.until:,}; saving.")
-                break
-    if stop:
-        raise StopError(stop, f"step {step} is done and saved; go on with --resume {job.run}")
-    return _lift(job, state, "test") if predictions is None else predictions, int(state.step)
+                raise StopError(stop, f"step {step} is done and saved; continue with --resume {job.run}")
+
+        after_call = _show_progress(progress, done, job, after_call)
+        if record_open and loop.record_ends(done, recipe, until=job.until, log_every=config.log_every):
+            after_call(state, loop.record(state, recipe))
+        state = loop.run(
+            state,
+            recipe,
+            job.data,
+            job.starts,
+            until=job.until,
+            log_every=config.log_every,
+            seconds=SECONDS,
+            after_call=after_call,
+        )
+    return state, predictions
 
 
-def _lift(job: Job, state: State, purpose: str) -> np.ndarray:
-    """What the network predicts for held-out frames (F, J, 3)."""
+def _predict(job: Job, state: State, purpose: str) -> np.ndarray:
+    """Predict held-out frames (F, J, 3)."""
     return predict_tracks(job.recipe.model, state.variables, job.held_out[purpose], job.description, job.recipe.mesh)
 
 
@@ -187,16 +239,33 @@ def _evaluate(job: Job, state: State, record: dict[str, float]) -> tuple[np.ndar
     Returns:
       The predictions for the test frames, and the error by which the best checkpoint is chosen, if one is chosen.
     """
-    predictions = {purpose: _lift(job, state, purpose) for purpose in job.held_out}
-    for purpose, frames in job.held_out.items():
-        record[f"{purpose}_mpjpe"] = float(jnp.mean(mpjpe(predictions[purpose], frames.poses)))
-    errors = ", ".join(f"of the {key} frames {1000 * record[f'{key}_mpjpe']:.1f} mm" for key in job.held_out)
-    job.console.print(f"epoch {record['epoch']:.0f}: loss {1000 * record['loss']:.1f} mm, MPJPE {errors}")
+    predictions = {purpose: _predict(job, state, purpose) for purpose in job.held_out}
+    for purpose, packed in job.held_out.items():
+        poses = jax.device_put((predictions[purpose], packed.poses))
+        record[f"{purpose}_mpjpe"] = float(jax.device_get(_mean_error(*poses)))
+    errors = ", ".join(f"{purpose} MPJPE {1000 * record[f'{purpose}_mpjpe']:.1f} mm" for purpose in job.held_out)
+    job.console.print(f"epoch {record['epoch']:.0f}: loss {1000 * record['loss']:.1f} mm, {errors}")
     return predictions["test"], record.get("validation_mpjpe")
 
 
+@jax.jit
+def _mean_error(predictions: jax.Array, targets: jax.Array) -> jax.Array:
+    """MPJPE of all frames (F, J, 3), metres; in one program, which keeps no array of their size in between."""
+    return jnp.mean(mpjpe(predictions, targets))
+
+
+def _draw_curves(job: Job, step: int) -> None:
+    """Draw the training curves, `curves.png`, and show them in TensorBoard too."""
+    from jaxpose.visualization import figures
+
+    title = results_file.caption(job.description, job.config.test_split)
+    figure = figures.training_curves(read_log(job.run), title=title)
+    atomic_write(job.run / "curves.png", figure.savefig)
+    tensorboard.add_image(job.run, job.run / "curves.png", step)
+
+
 @contextlib.contextmanager
-def _explained(job: Job, *, debug_nans: bool) -> Iterator[None]:
+def _explain_nans(job: Job, *, debug_nans: bool) -> Iterator[None]:
     """Say why a step was not finite, and leave its batch in the run's folder."""
     try:
         yield
@@ -215,19 +284,21 @@ def _explained(job: Job, *, debug_nans: bool) -> Iterator[None]:
         raise InputError(f"{error}: {reasons}; the batch is in {file}; {last}") from None
 
 
-def _shown(
-    calls: Iterable[tuple[State, dict[str, float] | None]], step: int, until: int, recipe: Recipe, console: Console
-) -> Iterator[tuple[State, dict[str, float] | None]]:
-    """Pass on what each call gives, and show the progress: rate, loss, learning rate and time left."""
-    columns = (BarColumn(12), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Progress(*columns, console=console, speed_estimate_period=300) as progress:
-        task = progress.add_task("compiling", total=until, completed=step)
-        numbers, began = "", time.monotonic()
-        for state, record in calls:
-            last, step = step, int(state.step)
-            speed = (step - last) * recipe.batch_size * recipe.frames / (time.monotonic() - began)
-            if record is not None:
-                numbers = f"loss {1000 * record['loss']:.1f} mm, lr {record['learning_rate']:.1e}, "
-            progress.update(task, completed=step, description=f"{numbers}{speed:,.0f} frames/s")
-            yield state, record
-            began = time.monotonic()
+def _show_progress(
+    progress: Progress, done: int, job: Job, after_call: Callable[[State, dict[str, float] | None], None]
+) -> Callable[[State, dict[str, float] | None], None]:
+    """Wrap `after_call` so that it first updates a progress bar: rate, loss, learning rate and time left."""
+    task = progress.add_task("compiling", total=job.until, completed=done)
+    last, began, text = done, time.monotonic(), ""
+
+    def shown(state: State, record: dict[str, float] | None) -> None:
+        nonlocal last, began, text
+        step = int(state.step)
+        speed = (step - last) * job.recipe.batch_size * job.recipe.frames / (time.monotonic() - began)
+        if record is not None:
+            text = f"loss {1000 * record['loss']:.1f} mm, lr {record['learning_rate']:.1e}, "
+        progress.update(task, completed=step, description=f"{text}{speed:,.0f} frames/s")
+        after_call(state, record)
+        last, began = step, time.monotonic()  # the rate is that of training, without evaluations
+
+    return shown

@@ -1,11 +1,11 @@
-"""What each term of the loss sees in a pose, where it pulls, and which terms fight.
+"""Loss attribution: the value of each loss term by joint and frame, its gradient, and how gradients of terms agree.
 
-The terms are `TERMS`: the position loss and every constraint of `losses.QUANTITIES`. All are measured as what they add
-to the loss of `losses.joint_aware` at weight 1, in metres, and can so be compared with each other.
+The terms are `TERMS`: the position loss and every constraint of `losses.QUANTITIES`. All are measured as they enter the
+loss of `losses.joint_aware` at weight 1, in metres, and can so be compared with each other.
 
 Predictions and targets are those of one track, (T, J, 3) metres, consecutive frames; one pose is a track of one frame.
 `jax.vmap` maps over a batch. Everything is finite everywhere: coincident joints, straight limbs, still and perfect
-predictions. Nothing here knows the network; where one is needed it is a function from parameters to poses.
+predictions. The network, where one is needed, is a function from parameters to poses.
 """
 
 import functools
@@ -30,12 +30,12 @@ TERMS: tuple[str, ...] = (POSITION, *QUANTITIES)
 Params = chex.ArrayTree
 
 ADAM = optax.adam(0.002, b1=0.5)
-"""Steps of about 2 mm, however steep the loss; with more momentum a pose would coast beyond where a term is content."""
+"""Steps of about 2 mm, however steep the loss; with more momentum a pose would overshoot the minimum of a term."""
 
 
 @functools.partial(jax.jit, static_argnames="skeleton")
-def contributions(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> dict[str, jax.Array]:
-    """What each term adds to the loss at weight 1, metres, by name.
+def term_losses(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> dict[str, jax.Array]:
+    """Compute each loss term at weight 1, in metres.
 
     Args:
       predictions: (T, J, 3) metres.
@@ -45,10 +45,10 @@ def contributions(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton
     Returns:
       () metres for each of `TERMS`; zero for a difference in time that the track is too short for.
     """
-    return _contributions(predictions, targets, QUANTITIES, skeleton)
+    return _term_losses(predictions, targets, QUANTITIES, skeleton)
 
 
-def _contributions(
+def _term_losses(
     predictions: jax.Array, targets: jax.Array, constraints: Iterable[str], skeleton: Skeleton
 ) -> dict[str, jax.Array]:
     _check(predictions, targets, skeleton)
@@ -58,8 +58,8 @@ def _contributions(
 
 
 @functools.partial(jax.jit, static_argnames="skeleton")
-def values(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> dict[str, jax.Array]:
-    """What each joint adds to each term in each frame: summed over joints and frames, the term's `contributions`.
+def joint_losses(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> dict[str, jax.Array]:
+    """Divide each loss term among joints and frames; summed over both, they are the `term_losses`.
 
     A term's element is shared equally by the joints it is made of: an angle by three, a bone by two, a pair of bones by
     four (a joint that both have counts twice). A ratio is made of all joints, whose shares are therefore alike. A first
@@ -76,23 +76,23 @@ def values(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> di
     """
     _check(predictions, targets, skeleton)
     errors = safe_norm(predictions - targets)
-    constraints = {name: _spread(name, predictions, targets, skeleton) for name in QUANTITIES}
+    constraints = {name: _constraint_by_joint(name, predictions, targets, skeleton) for name in QUANTITIES}
     return {POSITION: errors / errors.size} | constraints
 
 
-def _spread(name: str, predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> jax.Array:
-    """(T, J) of one constraint."""
+def _constraint_by_joint(name: str, predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> jax.Array:
+    """(T, J) metres: one constraint term, divided among joints and frames."""
     quantity = QUANTITIES[name]
-    bounded = losses.pseudo_huber(losses.term(name, predictions, targets, skeleton))
-    members = np.eye(skeleton.num_joints, dtype=bounded.dtype)[quantity.joints(skeleton)].mean(axis=1)  # (E, J)
-    spread = jnp.matmul(bounded, members, precision="highest") * (losses.LOSS_SCALE / max(bounded.size, 1))
+    values = losses.pseudo_huber(losses.term(name, predictions, targets, skeleton))
+    members = np.eye(skeleton.num_joints, dtype=values.dtype)[quantity.joints(skeleton)].mean(axis=1)  # (E, J)
+    shared = jnp.matmul(values, members, precision="highest") * (losses.LOSS_SCALE / max(values.size, 1))
     before = (quantity.order + 1) // 2
-    return jnp.pad(spread, ((before, quantity.order), (0, 0)))[: len(predictions)]
+    return jnp.pad(shared, ((before, quantity.order), (0, 0)))[: len(predictions)]
 
 
 @functools.partial(jax.jit, static_argnames="skeleton")
-def gradients(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> dict[str, jax.Array]:
-    """The gradient of each term's contribution with respect to the predicted pose; descent moves against it.
+def term_gradients(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> dict[str, jax.Array]:
+    """Compute the gradient of each loss term with respect to the predicted poses; descent moves against it.
 
     Args:
       predictions: (T, J, 3) metres.
@@ -100,19 +100,19 @@ def gradients(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) ->
       skeleton: static.
 
     Returns:
-      (T, J, 3) metres of loss a metre for each of `TERMS`. A contribution is a mean over frames, so in a longer track
-      the gradient of each frame is smaller.
+      (T, J, 3) metres of loss per metre for each of `TERMS`. A term is a mean over frames, so in a longer track the
+      gradient of each frame is smaller.
     """
-    return jax.jacrev(lambda poses: contributions(poses, targets, skeleton))(as_floating(predictions))
+    return jax.jacrev(lambda poses: term_losses(poses, targets, skeleton))(as_floating(predictions))
 
 
 @functools.partial(jax.jit, static_argnames="names")
 def gradient_cosines(gradients: Mapping[str, chex.ArrayTree], *, names: tuple[str, ...] = TERMS) -> jax.Array:
-    """The cosine between each two gradients: 1 where terms agree, -1 where they fight, 0 where neither minds the other.
+    """Cosine similarity of each two gradients: 1 for the same direction, -1 for opposite ones, 0 for orthogonal ones.
 
     Args:
-      gradients: by term, all of one structure: what `gradients` gives, some of its frames or joints, or gradients with
-        respect to parameters.
+      gradients: by term, all of one structure: those of `term_gradients`, some of their frames or joints, or gradients
+        with respect to parameters.
       names: which, in order; static.
 
     Returns:
@@ -126,14 +126,14 @@ def gradient_cosines(gradients: Mapping[str, chex.ArrayTree], *, names: tuple[st
 def parameter_norms(
     predict: Callable[[Params], jax.Array], params: Params, gradients: Mapping[str, jax.Array]
 ) -> dict[str, jax.Array]:
-    """How hard each term pulls at the parameters of what predicts the poses.
+    """Compute the norm of each term's gradient with respect to the parameters of a network.
 
     One forward pass, then a backward pass for each term in turn: memory holds one gradient of the parameters at a time.
     To compile it, close over `predict`.
 
     Args:
-      predict: parameters to poses of any shape, in metres.
-      params: where to look.
+      predict: the network, from parameters to poses of any shape, in metres.
+      params: its parameters.
       gradients: by term, with respect to these poses, in their shape; of a batch, divided by its size.
 
     Returns:
@@ -147,18 +147,18 @@ def parameter_norms(
 
 
 def gradient_shares(norms: Mapping[str, chex.Numeric], weights: Mapping[str, chex.Numeric]) -> dict[str, jax.Array]:
-    """Each term's share in the pull of all: w_n |g_n| / Σ w_m |g_m|, whichever way they pull.
+    """Compute each term's share of the weighted gradient norms: w_n |g_n| / Σ w_m |g_m|, whatever their directions.
 
     Args:
       norms: |g_n| by term, as of `parameter_norms`.
-      weights: w_n by term, `position` among them; those left out weigh nothing.
+      weights: w_n by term, `position` among them; a term that is left out has weight 0.
 
     Returns:
-      Shares that sum to one; all zero if nothing pulls.
+      Shares that sum to one; all zero if every weighted norm is zero.
     """
     weighted = {name: weights.get(name, 0) * norm for name, norm in norms.items()}
     total = sum(weighted.values())
-    return {name: safe_divide(pull, total) for name, pull in weighted.items()}
+    return {name: safe_divide(norm, total) for name, norm in weighted.items()}
 
 
 @functools.partial(jax.jit, static_argnames=("skeleton", "optimizer", "steps"))
@@ -171,11 +171,11 @@ def descend(
     optimizer: optax.GradientTransformation = ADAM,
     steps: int = 200,
 ) -> tuple[jax.Array, jax.Array]:
-    """Move the poses themselves down the loss, to see what a term wants of them.
+    """Move the poses themselves down the gradient of a loss, which shows the poses that a term prefers.
 
     Args:
-      predictions: (T, J, 3) metres, where to begin.
-      targets: (T, J, 3) metres, which the terms compare with.
+      predictions: (T, J, 3) metres, the first poses.
+      targets: (T, J, 3) metres.
       weights: by term, `{"symmetry": 1}` for one alone; only those named are computed, `position` too.
       skeleton: static.
       optimizer: of the positions; static, so that each new one is compiled anew.
@@ -188,7 +188,7 @@ def descend(
     constraints = [name for name in weights if name != POSITION]
 
     def loss(poses: jax.Array) -> jax.Array:
-        parts = _contributions(poses, targets, constraints, skeleton)
+        parts = _term_losses(poses, targets, constraints, skeleton)
         return sum((weight * parts[name] for name, weight in weights.items()), start=jnp.zeros((), poses.dtype))
 
     def step(
@@ -199,8 +199,8 @@ def descend(
         updates, state = optimizer.update(gradient, state, poses)
         return (optax.apply_updates(poses, updates), state), (poses, value)
 
-    _, course = jax.lax.scan(step, (predictions, optimizer.init(predictions)), length=steps + 1)
-    return course
+    _, path = jax.lax.scan(step, (predictions, optimizer.init(predictions)), length=steps + 1)
+    return path
 
 
 def _check(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> None:

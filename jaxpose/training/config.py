@@ -1,79 +1,84 @@
-"""What a run is made of: one frozen dataclass that checks itself, and the presets by name."""
+"""The settings of a training run: one frozen dataclass that validates itself, and presets by name."""
 
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import get_args, get_type_hints
+from typing import Literal, get_args, get_type_hints
 
 import typeguard
 
-from jaxpose.losses import QUANTITIES
-from jaxpose.models.ops import Precision
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import is_printable_line
 
-_LONGEST = 2**20  # frames of a receptive field
-_WIDEST = 2**16  # channels
+# Written out here, and compared by a test with `models.ops.Precision` and `losses.QUANTITIES`: those modules import
+# JAX, which takes seconds, and `jaxpose train --help` should answer at once.
+Precision = Literal["float32", "tf32", "bfloat16"]
+TERM_ORDERS: Mapping[str, int] = {
+    "angle": 0, "distance": 0, "symmetry": 0, "range_of_motion": 0, "velocity": 1, "acceleration": 2,
+    "angular_acceleration": 2, "consistency": 1, "ratio": 0,
+}  # fmt: skip
+"""The constraint terms, with the order of their difference in time."""
+
+_MOST_FRAMES = 2**20  # of a receptive field
+_MOST_CHANNELS = 2**16
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Every setting of a training run; the defaults are the published baseline's.
-
-    Raises `InputError` for a value that cannot be used.
-    """
+    """Settings of a training run."""
 
     data: str = "synthetic"
-    """A prepared data set's folder, or `synthetic` for the built-in data."""
+    """Folder of a prepared data set, or `synthetic` for the built-in data."""
     train_split: str = "S1+S5+S6+S7+S8"
     """Subjects to train on, joined by +."""
     test_split: str = "S9+S11"
-    """Subjects to evaluate on."""
+    """Subjects to evaluate on, joined by +."""
     validation_split: str | None = None
-    """Subjects by whose error the best checkpoint is chosen; none of the test split's tracks may be among theirs."""
+    """Subjects whose error chooses the best checkpoint. None of their tracks may be in the test split."""
     filter_widths: tuple[int, ...] = (3, 3, 3, 3, 3)
-    """Odd filter width of each layer; the receptive field is their product."""
+    """Filter width of each layer, odd. Their product is the receptive field in frames."""
     channels: int = 1024
-    """Width of the temporal stack."""
+    """Channels of the temporal convolutions."""
     dropout: float = 0.25
-    """Share of activations dropped in training."""
+    """Share of activations that dropout zeroes in training."""
     causal: bool = False
-    """Predict from past frames only."""
+    """Predict a frame from past frames only."""
     dense: bool = False
-    """Wide filters in place of dilated ones (ablation)."""
+    """Use wide filters instead of dilated ones (an ablation)."""
     precision: Precision = "float32"
-    """Of the matrix products; parameters, statistics and loss are always float32."""
+    """Precision of matrix products. Parameters, statistics and the loss are always float32."""
     frames: int = 1
-    """Consecutive frames of a window, K, that the position loss sees."""
-    constraints: dict[str, float] = dataclasses.field(default_factory=dict, hash=False)
-    """Weights of the constraint losses by name, such as `angle 1 velocity 1`; those left out are not used."""
+    """Consecutive output frames of each training window, for the position loss."""
+    constraints: dict[str, float] = dataclasses.field(default_factory=dict)
+    """Constraint terms to add to the loss, each with its weight, for example `angle 1 velocity 1`. The terms are angle,
+    distance, symmetry, range_of_motion, velocity, acceleration, angular_acceleration, consistency and ratio."""
     ramp: tuple[float, float] = (1.0, 2.0)
-    """The epochs between which these weights grow from zero."""
+    """Epochs between which the weights of the constraints grow from zero to their values."""
     clips: int = 128
-    """Windows of a step about which the constraints see consecutive frames."""
+    """Windows of each batch that the constraints act on; each is read again with its neighbouring frames."""
     clip_frames: int = 3
-    """How many frames these are."""
+    """Consecutive frames of each window that the constraints act on."""
     batch_size: int = 1024
     """Windows per step."""
     epochs: int = 80
-    """Passes over the data, each mirrored too; the schedules are planned for this many."""
+    """Passes over the data, each also mirrored. The schedules of learning rate and BatchNorm end with the last one."""
     steps: int | None = None
-    """Stop after this many steps, for short runs; the schedules stay those of `epochs`."""
+    """Stop after this many steps, for a short run. The schedules stay those of `--epochs`."""
     learning_rate: float = 0.001
-    """In the first epoch."""
+    """Learning rate in the first epoch."""
     learning_rate_decay: float = 0.95
-    """Factor after each epoch."""
+    """Factor of the learning rate after each epoch."""
     seed: int = 0
-    """Of the weights, the order of samples and dropout."""
+    """Seed of the weights, the order of samples, and dropout."""
     log_every: int = 50
-    """Steps per compiled call, and per line of the metrics log."""
+    """Steps per line of the metrics log. The end of an epoch ends a line too."""
     keep: int = 2
-    """Checkpoints to keep: the last ones, and beside them the best if there is a validation split."""
+    """Latest checkpoints to keep. The best one is kept as well if there is a validation split."""
     save_minutes: float = 10.0
-    """A checkpoint is saved after every epoch, and within one whenever the last is this old."""
+    """Save a checkpoint within an epoch when the last one is this many minutes old. Each epoch ends with one."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be trained."""
+        """Raise `InputError` for a value that cannot be used."""
 
         def require(truth: bool, field: str, expected: str) -> None:
             if not truth:
@@ -89,8 +94,8 @@ class Config:
             require(is_printable_line(getattr(self, field)), field, "one line of text, of at most 500 characters")
         widths = self.filter_widths
         require(len(widths) > 0 and all(w > 0 and w % 2 for w in widths), "filter_widths", "odd numbers above zero")
-        require(math.prod(widths) <= _LONGEST, "filter_widths", f"at most {_LONGEST} frames together")
-        require(self.channels <= _WIDEST, "channels", f"at most {_WIDEST}")
+        require(math.prod(widths) <= _MOST_FRAMES, "filter_widths", f"at most {_MOST_FRAMES} frames together")
+        require(self.channels <= _MOST_CHANNELS, "channels", f"at most {_MOST_CHANNELS}")
         for field in ("channels", "frames", "batch_size", "clip_frames", "epochs", "log_every", "keep"):
             require(0 < getattr(self, field) < 2**31, field, "at least 1 and less than 2^31")
         require(0 <= self.dropout < 1, "dropout", "at least 0 and less than 1")
@@ -99,17 +104,22 @@ class Config:
         require(0 < self.learning_rate_decay <= 1, "learning_rate_decay", "above 0 and at most 1")
         require(self.save_minutes > 0, "save_minutes", "above 0")
         require(0 <= self.seed < 2**32, "seed", "at least 0 and less than 2^32")
-        require(set(self.constraints) <= set(QUANTITIES), "constraints", f"weights of {', '.join(QUANTITIES)}")
+        require(set(self.constraints) <= set(TERM_ORDERS), "constraints", f"weights of {', '.join(TERM_ORDERS)}")
         require(all(0 <= w < float("inf") for w in self.constraints.values()), "constraints", "at least 0 each")
-        needed = 1 + max((QUANTITIES[name].order for name in self.constraints), default=0)
+        needed = 1 + max((TERM_ORDERS[name] for name in self.constraints), default=0)
         require(self.clip_frames >= needed, "clip_frames", f"at least {needed}, for differences in time")
         clips = not self.constraints or 0 < self.clips <= self.batch_size
         require(clips, "clips", f"at least 1 and at most --batch-size, {self.batch_size}")
         require(0 <= self.ramp[0] <= self.ramp[1] < float("inf"), "ramp", "two epochs, the first not after the second")
 
+    def __hash__(self) -> int:
+        """Hash all settings; Python hashes no dict, which `constraints` is."""
+        values = (getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "constraints")
+        return hash((*values, *sorted(self.constraints.items())))
+
 
 def _is_of(kind: object, value: object) -> bool:
-    """Whether a value is of a type, with all that it holds; a whole number is a float, too."""
+    """True if a value and all that it holds is of a type; an int counts as a float."""
     try:
         typeguard.check_type(value, kind, collection_check_strategy=typeguard.CollectionCheckStrategy.ALL_ITEMS)
     except typeguard.TypeCheckError:
@@ -117,13 +127,19 @@ def _is_of(kind: object, value: object) -> bool:
     return True
 
 
-QUICK = Config(filter_widths=(3, 3, 3), channels=256, batch_size=512, epochs=8)
-
 PRESETS: Mapping[str, Config] = {
-    "quick": QUICK,
+    "quick": Config(filter_widths=(3, 3, 3), channels=256, batch_size=512, epochs=8),
     "baseline": Config(),
     "baseline-2048": Config(channels=2048),
     "joint-aware": Config(channels=2048, epochs=85, constraints={"angle": 2.0, "velocity": 2.0}),
 }
-"""Settings by name. `baseline` is VideoPose3D's, `baseline-2048` the joint-aware paper's ablation; the weights of
-`joint-aware` were chosen on training subjects (`experiments/joint_aware.md`)."""
+"""Settings by name."""
+
+PRESET_TEXTS: Mapping[str, str] = {
+    "quick": "a small network for a first look: 27 frames, 256 channels, 8 epochs",
+    "baseline": "VideoPose3D as published: 243 frames, 1024 channels, 80 epochs",
+    "baseline-2048": "VideoPose3D with 2048 channels, the baseline of the joint-aware paper's ablation",
+    "joint-aware": "the joint-aware paper's size and length (2048 channels, 85 epochs) with angle and velocity terms, "
+    "whose weights were chosen on training subjects",
+}
+"""A line about each preset, for `--help`."""

@@ -1,26 +1,26 @@
-"""Training as pure functions: a state, a step, and many steps in one compiled call over data on the device."""
+"""Many steps of training: batches from data on the device, a program that takes one step, and log records."""
 
 import functools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
+from jax.stages import Wrapped
 
 from jaxpose.data.windows import PackedTracks, epoch_order, mirror_where, recentre, take_windows
-from jaxpose.runtime.devices import max_over_processes, replicate_in_jit, shard_in_jit
+from jaxpose.runtime.devices import cpu_compiler_options, max_over_processes, replicate_in_jit, shard_in_jit
 from jaxpose.runtime.errors import InputError
 from jaxpose.training.state import State
-from jaxpose.training.step import ConsecutiveWindows, Recipe, train_step
+from jaxpose.training.step import Batch, ConsecutiveWindows, Recipe, train_step
 
 
 class NotFiniteError(InputError):
     """A step whose loss or gradient is not finite."""
 
     def __init__(self, state: State, step: int, loss: float) -> None:
-        """Keep the state before that step, so that it can be looked at again."""
+        """Keep the state before that step, from which `nan_report` takes the step again."""
         what = "gradient is not finite" if math.isfinite(loss) else f"loss is {loss}"
         super().__init__(
             f"the {what} between steps {step} and {step + 1}; lower --learning-rate, or look for extreme values in the "
@@ -30,29 +30,20 @@ class NotFiniteError(InputError):
 
 
 @functools.partial(jax.jit, static_argnames="recipe")
-def no_sums(recipe: Recipe) -> dict[str, jax.Array]:
-    """`State.sums` at the beginning of a record, on every device."""
-    names = ["loss", "position"]
-    if recipe.constraints is not None:
-        poses = jnp.zeros((recipe.clips, recipe.clip_frames, recipe.description.skeleton.num_joints, 3))
-        clips = ConsecutiveWindows(
-            poses, poses, jnp.ones(poses.shape[:2], bool)
-        )  # their keypoints are the network's matter
-        names += jax.eval_shape(recipe.constraints, poses, clips, jnp.zeros(()))[1]
-    zeros = {"steps": jnp.zeros((), jnp.int32)} | {name: jnp.zeros(()) for name in names}
+def zero_sums(recipe: Recipe) -> dict[str, jax.Array]:
+    """`State.sums` at the beginning of a log record, on every device."""
+    zeros = {"steps": jnp.zeros((), jnp.int32)} | {name: jnp.zeros(()) for name in recipe.logged}
     return jax.tree.map(lambda array: replicate_in_jit(array, recipe.mesh), zeros)
 
 
 def next_samples(state: State, order: jax.Array, recipe: Recipe) -> jax.Array:
-    """(B,) the samples that the next step sees: i < W is window i, W + i its mirror image."""
+    """(B,) the samples of the next step: i < W is window i, W + i its mirror image."""
     position = state.step % recipe.steps_per_epoch * recipe.batch_size
     return order[(position + jnp.arange(recipe.batch_size)) % order.shape[0]]
 
 
-def take_batch(
-    data: PackedTracks, starts: jax.Array, sample: jax.Array, recipe: Recipe
-) -> tuple[jax.Array, jax.Array, ConsecutiveWindows | None]:
-    """The keypoints, poses and clips that `train_step` takes, of samples (B,), divided among the devices."""
+def take_batch(data: PackedTracks, starts: jax.Array, sample: jax.Array, recipe: Recipe) -> Batch:
+    """Gather the batch of samples (B,) inside a compiled function, divided among the devices."""
 
     def take(starts: jax.Array, sample: jax.Array, frames: int) -> tuple[jax.Array, jax.Array]:
         windows = take_windows(data, starts, frames, recipe.model.context)
@@ -63,51 +54,69 @@ def take_batch(
     start = starts[sample % recipe.windows]
     windows = take(start, sample, recipe.frames)
     if recipe.constraints is None:
-        return *windows, None
-    sample, start = (shard_in_jit(array[: recipe.clips], recipe.mesh) for array in (sample, start))
-    start, visible = recentre(data, start, recipe.frames, recipe.clip_frames)
-    return *windows, ConsecutiveWindows(*take(start, sample, recipe.clip_frames), visible)
+        return Batch(*windows)
+    sample, start = (shard_in_jit(array[: recipe.constraints.windows], recipe.mesh) for array in (sample, start))
+    start, visible = recentre(data, start, recipe.frames, recipe.constraints.frames)
+    return Batch(*windows, ConsecutiveWindows(*take(start, sample, recipe.constraints.frames), visible))
 
 
-# LLVM's third level compiles 0.5 s longer and makes no step faster.
-@functools.partial(
-    jax.jit, static_argnames="recipe", donate_argnums=0, compiler_options={"xla_backend_optimization_level": 2}
-)
-def train_steps(
-    state: State, data: PackedTracks, starts: jax.Array, order: jax.Array, steps: jax.Array, recipe: Recipe
-) -> tuple[State, dict[str, jax.Array]]:
-    """Several steps of one epoch in one compiled call; nothing touches the host in between.
+@functools.lru_cache
+def step_program(recipe: Recipe) -> Wrapped:
+    """The compiled function that takes the next step of an epoch.
+
+    It takes one step, not many in a loop. JAX returns as soon as a step is queued, so that the host queues steps while
+    the devices work, and reads nothing until a log record ends: nothing crosses between them in between. One program
+    serves every number of steps, is compiled once, and computes no step in vain. A loop inside the program would need a
+    length known to the compiler, else a GPU asks the host before every step whether to go on; each length is another
+    program, and time and signals cut the calls anywhere.
+
+    A step that is not finite leaves the state as it was. Steps queued behind it then repeat it, and change nothing
+    either.
 
     Args:
-      state: before the steps; donated.
-      data: the joined frames of the training tracks.
-      starts: (W,) first output frame of each window.
-      order: (2W,) this epoch's samples, from `epoch_order`.
-      steps: () int32, how many; it does not shape the program, so every count runs the same one.
       recipe: static.
 
     Returns:
-      The state after the steps, or before the first that is not finite; and the loss of the last one with its parts.
+      A jitted function of the state before the step (donated), the packed training tracks, the first output frame of
+      each window (W,) and the epoch's samples (2W,). It returns the state after the step, and the loss, its terms and
+      the gradient norm.
     """
-    end = state.step + steps
 
-    def going_on(carry: tuple[State, dict[str, jax.Array], jax.Array]) -> jax.Array:
-        state, _, finite = carry
-        return finite & (state.step < end)
+    def train_next_batch(
+        state: State, data: PackedTracks, starts: jax.Array, order: jax.Array
+    ) -> tuple[State, dict[str, jax.Array]]:
+        batch = take_batch(data, starts, next_samples(state, order, recipe), recipe)
+        after, values = train_step(state, batch, recipe)
+        finite = after.step > state.step
+        sums = jax.tree.map(lambda total, new: total + jnp.where(finite, new, 0), state.sums, {"steps": 1, **values})
+        return after.replace(sums=sums), values
 
-    def advance(
-        carry: tuple[State, dict[str, jax.Array], jax.Array],
-    ) -> tuple[State, dict[str, jax.Array], jax.Array]:
-        before, _, _ = carry
-        keypoints, poses, clips = take_batch(data, starts, next_samples(before, order, recipe), recipe)
-        state, parts = train_step(before, keypoints, poses, recipe, clips)
-        finite = state.step > before.step
-        sums = jax.tree.map(lambda total, part: total + jnp.where(finite, part, 0), state.sums, {"steps": 1, **parts})
-        return state.replace(sums=sums), parts, finite
+    # LLVM's third level compiles 0.5 s longer and makes no step faster.
+    on_cpu = recipe.mesh.devices.flat[0].platform == "cpu"
+    return jax.jit(train_next_batch, donate_argnums=0, compiler_options=cpu_compiler_options(2) if on_cpu else {})
 
-    parts = {name: total for name, total in state.sums.items() if name != "steps"}
-    state, parts, _ = jax.lax.while_loop(going_on, advance, (state, parts, jnp.asarray(True)))
-    return state, parts
+
+def train_steps(
+    state: State, data: PackedTracks, starts: jax.Array, order: jax.Array, steps: int, recipe: Recipe
+) -> tuple[State, dict[str, jax.Array]]:
+    """Queue several steps of one epoch, without waiting for any.
+
+    Args:
+      state: before the steps; donated.
+      data: the packed training tracks.
+      starts: (W,) first output frame of each window.
+      order: (2W,) this epoch's samples, from `order_of_epoch`.
+      steps: how many, at least one.
+      recipe: static.
+
+    Returns:
+      The state after the steps, or before the first that is not finite; and the loss, its terms and the gradient norm
+      of the last step.
+    """
+    program = step_program(recipe)
+    for _ in range(steps):
+        state, values = program(state, data, starts, order)
+    return state, values
 
 
 @functools.partial(jax.jit, static_argnames="recipe")
@@ -116,25 +125,33 @@ def order_of_epoch(state: State, recipe: Recipe) -> jax.Array:
     return epoch_order(jax.random.fold_in(state.key, 0), state.step // recipe.steps_per_epoch, recipe.windows)
 
 
-def record_ends(step: int, recipe: Recipe, *, until: int, steps_per_record: int) -> bool:
-    """Whether a line of the log ends with a step: at multiples of `steps_per_record` in an epoch, its end, `until`."""
+def record_ends(step: int, recipe: Recipe, *, until: int, log_every: int) -> bool:
+    """True if a log record ends with a step: every `log_every` steps of an epoch, at its end, and at `until`."""
     position = step % recipe.steps_per_epoch
-    return step == until or position % steps_per_record == 0
+    return step == until or position % log_every == 0
 
 
 def record(state: State, recipe: Recipe) -> dict[str, float]:
-    """The line of the log that ends with a state.
+    """Make the log record that ends with a state.
 
     Returns:
-      The step, the epoch (a fraction), the learning rate and BatchNorm momentum of that step, and the mean of the loss
-      (metres) and of its parts over the steps since the last record.
+      The step, the epoch (a fraction), the learning rate and BatchNorm momentum of that step, and the means over the
+      steps since the last record: of the loss and the position loss (metres), of the constraint terms and of the
+      gradient norm.
     """
-    sums = jax.device_get(state.sums)
-    step, steps = int(state.step), sums.pop("steps")
-    schedules = {"learning_rate": recipe.learning_rate(step - 1), "momentum": recipe.momentum(step - 1)}
+    sums, step = jax.device_get(state.sums), int(jax.device_get(state.step))
+    steps = sums.pop("steps")
     means = {name: total / total.dtype.type(steps) for name, total in sums.items()}
+    schedules = _schedules(recipe, (step - 1) // recipe.steps_per_epoch)
     numbers = {"epoch": step / recipe.steps_per_epoch} | schedules | means
     return {"step": step} | {name: float(value) for name, value in numbers.items()}
+
+
+@functools.lru_cache
+def _schedules(recipe: Recipe, epoch: int) -> dict[str, float]:
+    """Learning rate and momentum of an epoch, in which they are constant: evaluating them takes milliseconds."""
+    step = epoch * recipe.steps_per_epoch
+    return {"learning_rate": float(recipe.learning_rate(step)), "momentum": float(recipe.momentum(step))}
 
 
 def run(
@@ -144,43 +161,53 @@ def run(
     starts: jax.Array,
     *,
     until: int,
-    steps_per_call: int,
+    log_every: int,
     seconds: float = math.inf,
-) -> Iterator[tuple[State, dict[str, float] | None]]:
-    """Train up to a step, call by call.
+    after_call: Callable[[State, dict[str, float] | None], None] | None = None,
+) -> State:
+    """Train up to a step, in calls of a few steps each.
 
-    Records end where `record_ends` says so, wherever the run began and however its calls were cut: what is yielded does
-    not depend on whether it was interrupted.
+    Log records end where `record_ends` says so, wherever the run began and however its calls were cut: the records do
+    not depend on interruptions.
+
+    The next call is not queued before the last one has been read: it would take over the state's memory, and
+    `after_call` may have to save that state. The devices wait about a millisecond for that, once in `log_every` steps.
 
     Args:
       state: where to begin; donated.
       recipe: static.
-      data: the joined frames of the training tracks.
+      data: the packed training tracks.
       starts: (W,) first output frame of each window.
       until: the step to stop after.
-      steps_per_call: steps of one compiled call, and of a record.
+      log_every: steps of a log record.
       seconds: about how long a call may take at most; one that would take longer is cut, between two steps.
+      after_call: called after each call with the state, which the next call donates, and the `record` that ends there,
+        or None if none does.
 
-    Yields:
-      After each call the state, which the next call donates, and the `record` that ends there, None if none does.
+    Returns:
+      The state after the last step.
 
     Raises:
       NotFiniteError: the loss or the gradient of a step is not finite.
     """
-    step, order, pace = int(state.step), None, seconds  # of the first step, nobody knows how long it takes
+    step, order, seconds_per_step = int(jax.device_get(state.step)), None, seconds  # unknown before the first step
     while step < until:
         position = step % recipe.steps_per_epoch
         if order is None or position == 0:
             order = order_of_epoch(state, recipe)
-        if position % steps_per_call == 0 or not state.sums:
-            state = state.replace(sums=no_sums(recipe))
-        ahead = min(steps_per_call - position % steps_per_call, recipe.steps_per_epoch - position, until - step)
+        if position % log_every == 0 or not state.sums:
+            state = state.replace(sums=zero_sums(recipe))
+        steps = min(log_every - position % log_every, recipe.steps_per_epoch - position, until - step)
         if seconds < math.inf:
-            (ahead,) = max_over_processes(max(1, min(ahead, int(seconds / pace))))
-        last, began = step, time.monotonic()
-        state, parts = train_steps(state, data, starts, order, np.int32(ahead), recipe)
-        step, pace = int(state.step), (time.monotonic() - began) / ahead
-        if step < last + ahead:
-            raise NotFiniteError(state, step, float(parts["loss"]))
-        ended = record_ends(step, recipe, until=until, steps_per_record=steps_per_call)
-        yield state, record(state, recipe) if ended else None
+            (steps,) = max_over_processes(max(1, min(steps, int(seconds / seconds_per_step))))
+        began = time.monotonic()
+        state, values = train_steps(state, data, starts, order, steps, recipe)
+        reached = int(jax.device_get(state.step))  # waits for the devices
+        seconds_per_step = (time.monotonic() - began) / steps
+        if reached < step + steps:
+            raise NotFiniteError(state, reached, float(jax.device_get(values["loss"])))
+        step = reached
+        if after_call is not None:
+            ended = record_ends(step, recipe, until=until, log_every=log_every)
+            after_call(state, record(state, recipe) if ended else None)
+    return state

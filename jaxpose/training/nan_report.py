@@ -1,4 +1,4 @@
-"""Why a step was not finite: the same step once more, looked at layer by layer and term by term."""
+"""Explain a step that was not finite: the same step once more, layer by layer and loss term by term."""
 
 import functools
 import traceback
@@ -16,15 +16,13 @@ from jaxpose.data.windows import PackedTracks
 from jaxpose.runtime.devices import addressable
 from jaxpose.training.loop import next_samples, order_of_epoch, take_batch
 from jaxpose.training.state import State
-from jaxpose.training.step import ConsecutiveWindows, Recipe, loss_of
+from jaxpose.training.step import Batch, Recipe, loss_of
 
 
-class Batch(NamedTuple):
-    """What the step saw, and of whom."""
+class NamedBatch(NamedTuple):
+    """The batch of a step, and where its windows come from."""
 
-    keypoints: jax.Array  # (B, before + K + after, K_2d, D) screen coordinates
-    poses: jax.Array  # (B, K, J, 3) metres, root-relative
-    clips: ConsecutiveWindows | None
+    batch: Batch
     tracks: np.ndarray  # (B,) names of the windows' tracks
     frame: np.ndarray  # (B,) the windows' first output frames in their tracks
     mirrored: np.ndarray  # (B,) bool
@@ -32,13 +30,13 @@ class Batch(NamedTuple):
 
 def batch_of(
     state: State, recipe: Recipe, data: PackedTracks, starts: jax.Array, names: Sequence[str]
-) -> tuple[State, Recipe, Batch]:
-    """The batch of the step that follows a state, on one device of this process, with that state and recipe.
+) -> tuple[State, Recipe, NamedBatch]:
+    """Gather the batch of the step that follows a state, on one device of this process.
 
     Args:
       state: before the step.
       recipe: static.
-      data: the joined frames of the training tracks.
+      data: the packed training tracks.
       starts: (W,) first output frame of each window.
       names: of the tracks.
 
@@ -47,87 +45,104 @@ def batch_of(
     """
     state, data, starts = addressable((state, data, starts))
     recipe = recipe._replace(mesh=jax.sharding.Mesh(np.asarray(jax.local_devices()[:1]), ("data",)))
-    sample = next_samples(state, order_of_epoch(state, recipe), recipe)
-    start = np.asarray(starts[sample % recipe.windows])
+    sample, batch = _gather(state, data, starts, recipe)
+    sample = np.asarray(sample)
+    start = np.asarray(starts)[sample % recipe.windows]
     track = np.asarray(data.track)[start]
     frame = start - np.asarray(data.first)[track]
-    mirrored = np.asarray(sample >= recipe.windows)
-    batch = Batch(*take_batch(data, starts, sample, recipe), np.asarray(names)[track], frame, mirrored)
-    return state, recipe, batch
+    return state, recipe, NamedBatch(batch, np.asarray(names)[track], frame, sample >= recipe.windows)
 
 
-def explain(state: State, recipe: Recipe, batch: Batch) -> str:
-    """What is not finite in a step, in words: terms of the loss, layers, and what is extreme in batch and weights."""
-    outputs: list[tuple[str, bool]] = []
-    with nn.intercept_methods(functools.partial(_observed, outputs)):
-        _, (parts, batch_stats) = loss_of(state.params, state, batch.keypoints, batch.poses, recipe, batch.clips)
-    values = {name: float(value) for name, value in parts.items() if name != "loss"}
+@functools.partial(jax.jit, static_argnames="recipe")
+def _gather(state: State, data: PackedTracks, starts: jax.Array, recipe: Recipe) -> tuple[jax.Array, Batch]:
+    """The samples (B,) and the batch of the step that follows a state."""
+    sample = next_samples(state, order_of_epoch(state, recipe), recipe)
+    return sample, take_batch(data, starts, sample, recipe)
+
+
+def explain(state: State, recipe: Recipe, named: NamedBatch) -> str:
+    """Name what is not finite in a step, loss terms and layers, and the largest values of its batch and weights."""
+    layers: list[str] = []
+
+    @jax.jit
+    def observed(state: State, batch: Batch) -> tuple[dict[str, jax.Array], Any, list[jax.Array]]:
+        outputs: list[tuple[str, jax.Array]] = []
+        with nn.intercept_methods(functools.partial(_record_output, outputs)):
+            _, (terms, batch_stats) = loss_of(state.params, state, batch, recipe)
+        layers.extend(layer for layer, _ in outputs)
+        return terms, batch_stats, [finite for _, finite in outputs]
+
+    terms, batch_stats, finite = jax.device_get(observed(state, named.batch))
+    outputs = list(zip(layers, finite, strict=True))
+    values = {name: float(value) for name, value in terms.items() if name != "loss"}
     findings = [f"{name} is {value}" for name, value in values.items() if not np.isfinite(value)]
     broken = [layer for layer, finite in outputs if not finite]
     if broken:
         findings.append(f"the first layer whose output is not finite is {broken[0]}")
     elif statistics := [name for name, leaf in _leaves(batch_stats) if not np.isfinite(leaf).all()]:
         findings.append(f"the first statistics that are not finite are {_in_order(statistics, outputs)[0]}")
-    for term, layers in () if broken else _gradients(state, recipe, batch, values).items():
+    for term, layers in () if broken else _not_finite_gradients(state, recipe, named.batch, values).items():
         if layers:
             findings.append(f"the gradient of {term} is not finite, first in layer {_in_order(layers, outputs)[-1]}")
     if not findings:
         findings.append("computed once more, outside the training program, everything is finite")
-    return "; ".join([*findings, _extremes(state, batch)])
+    return "; ".join([*findings, _largest_values(state, named)])
 
 
-def operation(state: State, recipe: Recipe, batch: Batch) -> str:
-    """The first operation of a step that gives a NaN or an infinity, in words: JAX does one after the other."""
+def operation(state: State, recipe: Recipe, named: NamedBatch) -> str:
+    """Name the first operation of a step that returns a NaN or an infinity, by running them one by one."""
     try:
         with jax.debug_nans(True), jax.debug_infs(True), jax.disable_jit():
-            jax.grad(loss_of, has_aux=True)(state.params, state, batch.keypoints, batch.poses, recipe, batch.clips)
+            jax.grad(loss_of, has_aux=True)(state.params, state, named.batch, recipe)
     except FloatingPointError as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         package = Path(jaxpose.__file__).parent
-        ours = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(package)]
-        if not ours:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(package)]
+        if not frames:
             return reason
-        file = Path(ours[-1].filename).relative_to(package.parent)
-        return f"{reason}, at {file}:{ours[-1].lineno} ({ours[-1].line})"
-    return "done one by one, no operation of the step gives a NaN or an infinity"
+        file = Path(frames[-1].filename).relative_to(package.parent)
+        return f"{reason}, at {file}:{frames[-1].lineno} ({frames[-1].line})"
+    return "run one by one, no operation of the step returns a NaN or an infinity"
 
 
-def arrays(state: State, batch: Batch) -> dict[str, np.ndarray]:
-    """The batch by name, to be saved: keypoints, poses, of which tracks and frames, and the step."""
-    named = {name: value for name, value in batch._asdict().items() if name != "clips"}
-    if batch.clips is not None:
-        named |= {f"clip_{name}": value for name, value in batch.clips._asdict().items()}
-    return {"step": np.asarray(state.step)} | {name: np.asarray(value) for name, value in named.items()}
+def arrays(state: State, named: NamedBatch) -> dict[str, np.ndarray]:
+    """The batch as arrays by name, to be saved: keypoints, poses, their tracks and frames, and the step."""
+    batch, consecutive = named.batch, named.batch.consecutive
+    fields = {"keypoints": batch.keypoints, "poses": batch.poses, "tracks": named.tracks, "frame": named.frame}
+    fields |= {"mirrored": named.mirrored, "step": state.step}
+    if consecutive is not None:
+        fields |= {f"clip_{name}": value for name, value in consecutive._asdict().items()}
+    return {name: np.asarray(value) for name, value in fields.items()}
 
 
-def _observed(
-    outputs: list[tuple[str, bool]],
+def _record_output(
+    outputs: list[tuple[str, jax.Array]],
     method: Callable,
     arguments: tuple,
     named: dict,
     context: Any,
 ) -> Any:
-    """Call a layer, and note whether what it gives is finite."""
+    """Call a layer, and record its name and whether its output is finite."""
     output = method(*arguments, **named)
     if context.module.path:
-        finite = all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(output))
-        outputs.append(("/".join(context.module.path), finite))
+        finite = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(output)]
+        outputs.append(("/".join(context.module.path), jnp.all(jnp.stack(finite))))
     return output
 
 
-def _gradients(state: State, recipe: Recipe, batch: Batch, terms: Iterable[str]) -> dict[str, list[str]]:
-    """By term of the loss, the arrays of parameters for which its gradient is not finite."""
+def _not_finite_gradients(state: State, recipe: Recipe, batch: Batch, terms: Iterable[str]) -> dict[str, list[str]]:
+    """By loss term, the arrays of parameters for which its gradient is not finite."""
 
     @functools.partial(jax.jit, static_argnames="term")
-    def finite(params: Any, term: str) -> Any:
+    def finite(state: State, batch: Batch, term: str) -> Any:
         def value(params: Any) -> jax.Array:
-            _, (parts, _) = loss_of(params, state, batch.keypoints, batch.poses, recipe, batch.clips)
-            return parts[term]
+            _, (terms, _) = loss_of(params, state, batch, recipe)
+            return terms[term]
 
         # Each term by itself: beside others even a weight of zero would pass on a gradient that is not finite.
-        return jax.tree.map(lambda leaf: jnp.isfinite(jnp.sum(leaf * leaf)), jax.grad(value)(params))
+        return jax.tree.map(lambda leaf: jnp.isfinite(jnp.sum(leaf * leaf)), jax.grad(value)(state.params))
 
-    return {term: [name for name, truth in _leaves(finite(state.params, term)) if not truth] for term in terms}
+    return {term: [name for name, truth in _leaves(finite(state, batch, term)) if not truth] for term in terms}
 
 
 def _leaves(tree: Any) -> list[tuple[str, np.ndarray]]:
@@ -136,23 +151,23 @@ def _leaves(tree: Any) -> list[tuple[str, np.ndarray]]:
     return [(jax.tree_util.keystr(path, simple=True, separator="/"), np.asarray(leaf)) for path, leaf in leaves]
 
 
-def _in_order(names: Sequence[str], outputs: list[tuple[str, bool]]) -> list[str]:
-    """The layers of arrays, in the order in which they are computed."""
-    order = {layer: place for place, (layer, _) in reversed(list(enumerate(outputs)))}
+def _in_order(names: Sequence[str], outputs: Sequence[tuple[str, np.ndarray]]) -> list[str]:
+    """The layers of named arrays, in the order in which they are computed."""
+    order = {layer: index for index, (layer, _) in reversed(list(enumerate(outputs)))}
     return sorted({name.rpartition("/")[0] for name in names}, key=lambda layer: order.get(layer, -1))
 
 
-def _extremes(state: State, batch: Batch) -> str:
-    """The largest numbers that go into the step, and the tracks that it saw."""
+def _largest_values(state: State, named: NamedBatch) -> str:
+    """The largest weight and inputs of a step, and the tracks of its batch."""
     weight, layer = max((float(np.abs(leaf).max()), name) for name, leaf in _leaves(state.params))
-    said = [f"the largest weight is {weight:.3g} in {layer}"]
+    parts = [f"the largest weight is {weight:.3g} in {layer}"]
     for field in ("keypoints", "poses"):
-        values = np.abs(np.asarray(getattr(batch, field))).reshape(len(batch.tracks), -1)
+        values = np.abs(np.asarray(getattr(named.batch, field))).reshape(len(named.tracks), -1)
         values = np.where(np.isnan(values), np.inf, values).max(axis=1)
         worst = int(np.argmax(values))
-        of = f"{batch.tracks[worst]} about frame {batch.frame[worst]}"
-        said.append(f"the largest of the {field} {values[worst]:.3g} in {of}")
-    tracks = list(dict.fromkeys(batch.tracks.tolist()))
+        source = f"{named.tracks[worst]} about frame {named.frame[worst]}"
+        parts.append(f"the largest of the {field} {values[worst]:.3g} in {source}")
+    tracks = list(dict.fromkeys(named.tracks.tolist()))
     more = f" and {len(tracks) - 4} more" if len(tracks) > 4 else ""
-    said.append(f"the batch is of {', '.join(tracks[:4])}{more}")
-    return ", ".join(said)
+    parts.append(f"the batch is of {', '.join(tracks[:4])}{more}")
+    return ", ".join(parts)

@@ -1,5 +1,6 @@
-"""One step of training as a pure function: what is trained and how, the state, the loss, and the step itself."""
+"""One step of training as a pure function: the recipe, a batch, the loss, and the step itself."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,108 +16,132 @@ from jaxpose.training.state import State
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 """Predicted and true poses (B, K, J, 3) to the scalar to minimise."""
 
-Constraints = Callable[[jax.Array, "ConsecutiveWindows", jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
-"""Predicted poses (B, K, J, 3) of clips, the clips, and the epoch, a fraction, to what they add and its named parts."""
-
 
 class ConsecutiveWindows(NamedTuple):
-    """Short runs of consecutive frames, of which the constraints see how they move."""
+    """Windows of a few consecutive frames each, on which the constraints act."""
 
     keypoints: jax.Array  # (B, before + K + after, K_2d, D) screen coordinates
     poses: jax.Array  # (B, K, J, 3) metres, root-relative
-    visible: jax.Array  # (B, K) bool: false beyond the end of a track shorter than a clip
+    visible: jax.Array  # (B, K) bool: false beyond the end of a track shorter than K frames
+
+
+ConstraintLoss = Callable[[jax.Array, ConsecutiveWindows, jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
+"""Predicted poses (B, K, J, 3), their windows and the epoch (a fraction) to the loss and its unweighted terms."""
+
+
+class Constraints(NamedTuple):
+    """The constraint losses of a recipe, and the windows that they act on."""
+
+    loss: ConstraintLoss
+    terms: tuple[str, ...]  # the names that `loss` returns
+    windows: int  # per step, the first ones of the batch
+    frames: int  # consecutive frames of a window
+
+
+class Batch(NamedTuple):
+    """Windows that one step trains on."""
+
+    keypoints: jax.Array  # (B, before + K + after, K_2d, D) screen coordinates
+    poses: jax.Array  # (B, K, J, 3) metres, root-relative
+    consecutive: ConsecutiveWindows | None = None  # for the constraints, if the recipe has any
 
 
 class Recipe(NamedTuple):
-    """The static parts of training: what is trained, on what windows, and how."""
+    """The static part of training. Recipes of equal settings are equal, so that they share compiled programs."""
 
     model: nn.Module
     optimizer: optax.GradientTransformation
     learning_rate: optax.Schedule  # by step; the optimizer follows it
     momentum: optax.Schedule  # of BatchNorm, by step
-    loss: Loss  # of the windows
-    constraints: Constraints | None  # of the clips, if any
-    clips: int  # per step
-    clip_frames: int  # consecutive frames of a clip
-    description: Description  # of the data: the joints of its poses, its keypoints
-    frames: int  # consecutive output frames per window, K
+    loss: Loss  # of the position
+    constraints: Constraints | None
+    description: Description  # of the data: its skeleton, keypoint layout and channels
+    frames: int  # consecutive output frames of a window, K
     batch_size: int  # windows per step
     windows: int  # W, in the data; an epoch visits each twice, once mirrored
     mesh: Mesh  # the devices among which a batch is divided
-    steps_per_epoch: int  # that visit every sample; the last batch is filled up with the epoch's first samples
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps that visit every sample once; the last batch is filled up with the epoch's first samples."""
+        return -(-2 * self.windows // self.batch_size)
+
+    @property
+    def logged(self) -> tuple[str, ...]:
+        """Names of the values that `train_step` returns beside the state."""
+        terms = self.constraints.terms if self.constraints else ()
+        return ("loss", "position", *terms, "gradient_norm")
 
 
 def loss_of(
-    params: optax.Params,
-    state: State,
-    keypoints: jax.Array,
-    poses: jax.Array,
-    recipe: Recipe,
-    clips: ConsecutiveWindows | None,
+    params: optax.Params, state: State, batch: Batch, recipe: Recipe
 ) -> tuple[jax.Array, tuple[dict[str, jax.Array], optax.Params]]:
-    """What a step descends.
+    """Compute the training loss of a batch: the position loss and the constraint loss.
 
-    The position loss is of what the network predicts in training. The constraints are of what it predicts in
-    evaluation, without dropout and by the running statistics, also for consecutive frames: from frame to frame what
-    dropout does differs more than people move, and the constraints would fight its noise at the cost of position.
+    The position loss compares predictions in training mode. The constraints act on predictions in evaluation mode,
+    without dropout and with the running statistics: dropout changes a prediction from frame to frame more than people
+    move, and the constraints would fit its noise at the cost of position.
 
     Args:
       params: of the network.
       state: before the step; its parameters are not read.
-      keypoints: (B, before + K + after, K_2d, D) screen coordinates.
-      poses: (B, K, J, 3) metres, root-relative.
+      batch: what to train on.
       recipe: static.
-      clips: what the constraints see; None if there are none.
 
     Returns:
-      The loss in metres; itself with its parts by name, and BatchNorm's statistics after the step.
+      The loss in metres; the loss with its terms by name, and the updated batch statistics.
     """
     dropout = jax.random.fold_in(jax.random.fold_in(state.key, 1), state.step)
     predictions, updated = recipe.model.apply(
         {"params": params, "batch_stats": state.batch_stats},
-        keypoints,
+        batch.keypoints,
         train=True,
         momentum=recipe.momentum(state.step),
         mutable=["batch_stats"],
         rngs={"dropout": dropout},
     )
-    position = recipe.loss(predictions, poses)
-    added, parts = 0, {}
-    if clips is not None:
-        steady = recipe.model.apply({"params": params, "batch_stats": state.batch_stats}, clips.keypoints)
-        added, parts = recipe.constraints(steady, clips, state.step / recipe.steps_per_epoch)
-    total = position + added
-    return total, ({"loss": total, "position": position, **parts}, updated["batch_stats"])
+    loss = position = recipe.loss(predictions, batch.poses)
+    terms = {}
+    if batch.consecutive is not None:
+        evaluated = recipe.model.apply(
+            {"params": params, "batch_stats": state.batch_stats}, batch.consecutive.keypoints
+        )
+        constraint_loss, terms = recipe.constraints.loss(
+            evaluated, batch.consecutive, state.step / recipe.steps_per_epoch
+        )
+        loss = position + constraint_loss
+    return loss, ({"loss": loss, "position": position, **terms}, updated["batch_stats"])
 
 
-def train_step(
-    state: State, keypoints: jax.Array, poses: jax.Array, recipe: Recipe, clips: ConsecutiveWindows | None = None
-) -> tuple[State, dict[str, jax.Array]]:
-    """One step of gradient descent on one batch.
+def train_step(state: State, batch: Batch, recipe: Recipe) -> tuple[State, dict[str, jax.Array]]:
+    """Take one step of gradient descent on one batch.
 
     Args:
       state: before the step.
-      keypoints: (B, before + K + after, K_2d, D) screen coordinates.
-      poses: (B, K, J, 3) metres, root-relative.
+      batch: what to train on.
       recipe: static.
-      clips: what the constraints see; None if there are none.
 
     Returns:
-      The state after the step, and the loss with its parts by name. A step whose loss or gradient is not finite leaves
-      the state as it was, and its `step` with it.
+      The state after the step, and by name (`Recipe.logged`) the loss, its terms and the Euclidean norm of the
+      gradient. If the loss, the gradient or a batch statistic is not finite, the state is returned as it was, with
+      the same `step`.
     """
-    gradient, (parts, batch_stats) = jax.grad(loss_of, has_aux=True)(
-        state.params, state, keypoints, poses, recipe, clips
-    )
-    # The optimiser squares the gradient; a square that overflows would stop its weight for ever.
+    gradient, (terms, batch_stats) = jax.grad(loss_of, has_aux=True)(state.params, state, batch, recipe)
+    # AMSGrad keeps the largest square of a gradient: one that overflows would freeze its weight.
     squares = sum(jnp.sum(leaf * leaf) for leaf in jax.tree.leaves(gradient))
     statistics = jnp.concatenate(jax.tree.leaves(batch_stats))
-    finite = jnp.isfinite(parts["loss"]) & jnp.isfinite(squares) & jnp.all(jnp.isfinite(statistics))
+    finite = jnp.isfinite(terms["loss"]) & jnp.isfinite(squares) & jnp.all(jnp.isfinite(statistics))
+
+    before = (state.step, state.params, state.batch_stats, state.opt_state)
 
     def update() -> tuple:
         updates, opt_state = recipe.optimizer.update(gradient, state.opt_state, state.params)
         return (state.step + 1, optax.apply_updates(state.params, updates), batch_stats, opt_state)
 
-    before = (state.step, state.params, state.batch_stats, state.opt_state)
-    after = jax.lax.cond(finite, update, lambda: before)
-    return State(*after, key=state.key, sums=state.sums), parts
+    # Before a branch, a GPU makes the host wait for `finite`; a choice between values does not. A CPU keeps the branch,
+    # which costs nothing there: XLA rounds the moments in the other form differently, and trained bits must not change.
+    chosen = jax.lax.platform_dependent(
+        cpu=lambda: jax.lax.cond(finite, update, lambda: before),
+        default=lambda: jax.tree.map(functools.partial(jnp.where, finite), update(), before),
+    )
+    return State(*chosen, key=state.key, sums=state.sums), terms | {"gradient_norm": jnp.sqrt(squares)}

@@ -84,7 +84,7 @@ def eight():
 
 def paper_state(config=PAPER):
     recipe = setup.build_recipe(config, gpu_plan.HUMAN36M, gpu_plan.TRAIN_FRAMES)
-    return setup.init.eval_shape(recipe, jax.random.key(0))
+    return setup.init_program(recipe).eval_shape(jax.random.key(0))
 
 
 def size(tree):
@@ -162,11 +162,11 @@ def test_a_call_of_the_host_does_not_compile():
 
     spied = recipe._replace(loss=spying)
     data = jax.eval_shape(lambda: gpu_plan.motion(jax.random.key(0), 30, 3))
-    indices = (jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((30,), (60,), ()))
-    state = setup.init.eval_shape(recipe, jax.random.key(0))
+    indices = (jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((30,), (60,)))
+    state = setup.init_program(recipe).eval_shape(jax.random.key(0))
     arguments = cuda_compiler.on_every_device((state, data, *indices), mesh)
     with pytest.raises(RuntimeError, match="Unknown backend"):
-        cuda_compiler.compile_call(loop.train_steps.trace(*arguments, spied))
+        cuda_compiler.compile_call(loop.step_program(spied).trace(*arguments))
 
 
 @needs_compiler

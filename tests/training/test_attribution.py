@@ -26,12 +26,12 @@ pytestmark = pytest.mark.usefixtures("compiled_soon")
 
 @pytest.fixture(scope="module")
 def gradients():
-    return jax.device_get(attribution.gradients(*track(), H36M_17))
+    return jax.device_get(attribution.term_gradients(*track(), H36M_17))
 
 
 def test_values_add_up_to_the_loss():
     weights = {name: 0.5 + number for number, name in enumerate(losses.QUANTITIES)}
-    values = attribution.values(*track(), H36M_17)
+    values = attribution.joint_losses(*track(), H36M_17)
     total, _ = losses.joint_aware(*(x[None] for x in track()), weights, H36M_17)
     assert all(value.shape == (FRAMES, 17) for value in values.values())
     np.testing.assert_allclose(sum(weights.get(name, 1) * np.sum(values[name]) for name in TERMS), total, rtol=1e-4)
@@ -39,15 +39,15 @@ def test_values_add_up_to_the_loss():
 
 def test_the_values_of_every_term_add_up():
     """Of a skeleton of separate trees, some of whose pairs have no bone."""
-    values = attribution.values(*track(), COCO_17)
-    for name, value in attribution.contributions(*track(), COCO_17).items():
+    values = attribution.joint_losses(*track(), COCO_17)
+    for name, value in attribution.term_losses(*track(), COCO_17).items():
         assert value > 0
         np.testing.assert_allclose(np.sum(values[name]), value, rtol=1e-4)
 
 
 @pytest.mark.parametrize("frames", [1, 2])
 def test_a_track_too_short_for_a_difference_in_time_has_none(frames):
-    values = attribution.values(*track(frames=frames), H36M_17)
+    values = attribution.joint_losses(*track(frames=frames), H36M_17)
     short = {name for name, value in values.items() if not np.any(value)}
     assert short == {name for name, quantity in losses.QUANTITIES.items() if quantity.order >= frames}
     assert all(value.shape == (frames, 17) for value in values.values())
@@ -62,7 +62,7 @@ def test_a_value_stands_at_its_joints_and_frame():
     _, targets = track()
     moved = targets.copy()
     moved[3, 13] += 0.1  # the left wrist in one frame
-    values = attribution.values(moved, targets, H36M_17)
+    values = attribution.joint_losses(moved, targets, H36M_17)
     assert where(values["position"]) == ({3}, {13})
     assert where(values["angle"]) == ({3}, {11, 12, 13})
     assert where(values["distance"]) == ({3}, {12, 13})
@@ -78,13 +78,13 @@ def test_a_bend_in_time_stands_at_its_middle_frame():
     ramp = np.maximum(np.arange(FRAMES) - 2, 0)[:, None] * np.float32(0.1)
     moved = targets.copy()
     moved[:, 16] += ramp
-    assert where(attribution.values(moved, targets, H36M_17)["acceleration"]) == ({2}, {16})
+    assert where(attribution.joint_losses(moved, targets, H36M_17)["acceleration"]) == ({2}, {16})
 
 
 def test_gradients_agree_with_finite_differences(gradients, x64):
     predictions, targets = track(dtype=np.float64)
     direction = np.random.default_rng(1).normal(size=predictions.shape)
-    ahead, behind = (attribution.contributions(predictions + h * direction, targets, H36M_17) for h in (1e-6, -1e-6))
+    ahead, behind = (attribution.term_losses(predictions + h * direction, targets, H36M_17) for h in (1e-6, -1e-6))
     for name in TERMS:
         numerical = float(ahead[name] - behind[name]) / 2e-6
         assert numerical != 0
@@ -93,8 +93,8 @@ def test_gradients_agree_with_finite_differences(gradients, x64):
 
 def test_a_batch_is_mapped():
     batch = [np.stack(pair) for pair in zip(track(), track(seed=1), strict=True)]
-    mapped = jax.vmap(lambda p, t: attribution.values(p, t, H36M_17))(*batch)
-    alone = attribution.values(*track(seed=1), H36M_17)
+    mapped = jax.vmap(lambda p, t: attribution.joint_losses(p, t, H36M_17))(*batch)
+    alone = attribution.joint_losses(*track(seed=1), H36M_17)
     for name in TERMS:
         np.testing.assert_allclose(mapped[name][1], alone[name], rtol=1e-4, atol=1e-9)
 
@@ -112,8 +112,8 @@ def test_everything_is_finite_at_singular_poses():
         (still, still),
     ]
     for case in cases:
-        gradients = attribution.gradients(*case, H36M_17)
-        found = attribution.values(*case, H36M_17), gradients, attribution.gradient_cosines(gradients)
+        gradients = attribution.term_gradients(*case, H36M_17)
+        found = attribution.joint_losses(*case, H36M_17), gradients, attribution.gradient_cosines(gradients)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
 
 
@@ -147,7 +147,7 @@ def linear():
         return (features @ params["weight"] + params["bias"]).reshape(targets.shape)
 
     pairs = zip(predict(params), targets, strict=True)
-    alone = [attribution.gradients(*pair, H36M_17) for pair in pairs]
+    alone = [attribution.term_gradients(*pair, H36M_17) for pair in pairs]
     gradients = jax.tree.map(lambda *each: jnp.stack(each) / len(each), *alone)
     return features, params, predict, targets, gradients
 
@@ -196,7 +196,7 @@ def descents():
 def test_descent_lowers_its_term(name, descents):
     poses, values = (x[TERMS.index(name)] for x in descents)
     predictions, targets = track()
-    start, end = (attribution.contributions(poses[step], targets, H36M_17)[name] for step in (0, -1))
+    start, end = (attribution.term_losses(poses[step], targets, H36M_17)[name] for step in (0, -1))
     assert poses.shape == (60 + 1, FRAMES, 17, 3)
     np.testing.assert_array_equal(poses[0], predictions)
     np.testing.assert_allclose(values[np.asarray([0, -1])], [start, end], rtol=1e-4, atol=1e-9)

@@ -1,9 +1,16 @@
-"""Settings check themselves."""
+"""Settings validate themselves, can be compared and hashed, and are imported without JAX."""
+
+import dataclasses
+import subprocess
+import sys
+from typing import get_args
 
 import pytest
 
+from jaxpose.losses import QUANTITIES
+from jaxpose.models import ops
 from jaxpose.runtime.errors import InputError
-from jaxpose.training.config import PRESETS, Config
+from jaxpose.training.config import PRESET_TEXTS, PRESETS, TERM_ORDERS, Config, Precision
 
 
 def test_presets_are_the_published_ones():
@@ -53,3 +60,22 @@ def test_unusable_values_are_refused(setting, expected):
     with pytest.raises(InputError) as error:
         Config(**setting)
     assert str(error.value).startswith(expected)
+
+
+def test_names_that_are_written_out_are_those_of_the_modules_that_import_jax():
+    assert {name: quantity.order for name, quantity in QUANTITIES.items()} == TERM_ORDERS
+    assert get_args(Precision) == get_args(ops.Precision)
+    assert PRESET_TEXTS.keys() == PRESETS.keys()
+
+
+def test_equal_settings_are_equal_and_hash_alike():
+    one, two = (Config(constraints=weights) for weights in ({"angle": 1, "ratio": 2.0}, {"ratio": 2.0, "angle": 1.0}))
+    assert one == two
+    assert hash(one) == hash(two)
+    others = [dataclasses.replace(one, constraints={"angle": 1.0}), dataclasses.replace(one, seed=1)]
+    assert len({one, two, *others}) == 3
+
+
+def test_settings_are_imported_without_jax():
+    code = "import sys, jaxpose.training.config; sys.exit('jax' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,84 @@
+"""The plan of a training run: data, shapes, steps and memory, without training and without writing anything."""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from rich.console import Console
+
+from jaxpose.runs.job import Job, prepare, read_splits
+from jaxpose.runtime import tables
+from jaxpose.runtime.tables import Table
+from jaxpose.training import loop, setup
+from jaxpose.training.config import Config
+from jaxpose.training.state import State
+from jaxpose.training.step import Batch
+
+
+def print_plan(config: Config, console: Console | None = None) -> None:
+    """Print the plan of a run with these settings. The training step is compiled; no step is taken.
+
+    Raises:
+      InputError: the data cannot be used, or the settings do not fit the data or the devices.
+    """
+    console = console or Console(markup=False, quiet=jax.process_index() > 0)
+    job = prepare(config, None, read_splits(config, console), console)
+    tables.show(console, Table("Nothing is written (--dry-run).", ("", "value"), list(plan_rows(job)), left=(0, 1)))
+
+
+def plan_rows(job: Job) -> Iterator[tuple[str, str]]:
+    """Name and value of each line of the plan."""
+    config, recipe = job.config, job.recipe
+    key = jax.random.key(config.seed)
+    state = jax.eval_shape(setup.init_program(recipe), key)
+    start = State(jnp.zeros((), jnp.int32), params={}, batch_stats={}, opt_state=(), key=key)
+    order = loop.order_of_epoch(start, recipe)
+    samples = np.asarray(loop.next_samples(start, order, recipe))
+    batch = jax.eval_shape(lambda: loop.take_batch(job.data, job.starts, jnp.asarray(samples), recipe))
+    frames = np.asarray(job.starts)[samples % recipe.windows]
+    tracks = list(dict.fromkeys(job.names[index] for index in np.asarray(job.data.track)[frames]))
+    before, after = recipe.model.context
+
+    yield "receptive field", f"{before + 1 + after} frames ({before} before and {after} after the predicted one)"
+    yield "windows", f"{recipe.windows:,}; with their mirror images {2 * recipe.windows:,} samples an epoch"
+    yield "steps", f"{recipe.steps_per_epoch:,} an epoch, {job.until:,} in all"
+    for name, shape in batch_shapes(batch):
+        yield f"first batch, {name}", f"{shape}"
+    more = f" and {len(tracks) - 4} more" if len(tracks) > 4 else ""
+    yield "first batch, tracks", ", ".join(tracks[:4]) + more
+
+    yield "parameters", f"{sum(leaf.size for leaf in jax.tree.leaves(state.params)):,}"
+    for name, tree in {
+        "parameters": state.params,
+        "optimiser": state.opt_state,
+        "statistics": state.batch_stats,
+    }.items():
+        yield f"memory, {name}", megabytes(tree_bytes(tree))
+    yield "memory, training data", megabytes(tree_bytes((job.data, job.starts, order)))
+    memory = loop.step_program(recipe).lower(state, job.data, job.starts, order).compile().memory_analysis()
+    if memory is None:  # some backends cannot tell
+        return
+    yield "memory, temporary arrays of a step", megabytes(memory.temp_size_in_bytes)
+    results = memory.output_size_in_bytes - memory.alias_size_in_bytes
+    peak = memory.argument_size_in_bytes + results + memory.temp_size_in_bytes
+    yield "memory, all of it on each device", megabytes(peak)
+
+
+def batch_shapes(batch: Batch) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names and shapes of the arrays of a batch."""
+    yield "keypoints", batch.keypoints.shape
+    yield "poses", batch.poses.shape
+    if batch.consecutive is not None:
+        yield "keypoints for the constraints", batch.consecutive.keypoints.shape
+        yield "poses for the constraints", batch.consecutive.poses.shape
+
+
+def tree_bytes(tree: object) -> int:
+    """Bytes of the arrays, or shapes of arrays, of a tree."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def megabytes(size: int) -> str:
+    """Bytes as text."""
+    return f"{size / 1e6:,.1f} MB"
