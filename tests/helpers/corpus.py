@@ -187,13 +187,14 @@ def spoilt(path: Path, *, seed: int = 0, most: int = 60) -> Iterator[str]:
             try:
                 yield damage.name
             finally:
-                _remove(path)
+                remove(path)
     finally:
-        _remove(path)
+        remove(path)
         kept.rename(path)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Delete a file, a link or a folder; nothing if there is none."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
