@@ -80,5 +80,14 @@ def test_a_file_becomes_a_run_and_a_file_again(tmp_path, capsys, refusal):
     assert (content["epoch"], content["lr"]) == (80, pytest.approx(0.001 * 0.95**80))
     assert "two.bin already exists" in refusal(convert.main, [str(run), "--out", str(files[1])])
     assert "bin cannot be written" in refusal(convert.main, [str(run), "--out", str(tmp_path / "no" / "file.bin")])
-    assert "remove all options but --out" in refusal(convert.main, [str(run), "--out", str(files[1]), "--causal"])
-    assert "is not a run" in refusal(convert.main, [str(tmp_path), "--out", str(tmp_path / "three.bin")])
+
+
+def test_what_cannot_be_exported_is_refused(untrained, tmp_path, refusal):
+    file = str(tmp_path / "weights.bin")
+    for options in (["--causal"], ["--dense", "False"], ["--data", "h36m"]):
+        line = refusal(convert.main, [str(untrained), "--out", file, *options])
+        assert line.startswith(
+            f"error: {untrained} is a run, whose architecture is known; remove all options but --out"
+        )
+    assert "is not a run" in refusal(convert.main, [str(tmp_path), "--out", file])
+    assert not (tmp_path / "weights.bin").exists()

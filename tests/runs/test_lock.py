@@ -41,14 +41,23 @@ def test_the_second_process_is_told_who_holds_it_and_takes_over_when_that_is_dea
     assert not list(tmp_path.iterdir())
 
 
-def test_whoever_has_not_said_who_it_is_is_another_process(tmp_path, holder):
+def test_a_holder_without_a_readable_owner_file_is_another_process(tmp_path, holder):
     (tmp_path / ".owner.json").write_text("{")
     with pytest.raises(InputError, match="is being trained by another process; wait for it"), locked(tmp_path):
         pass
 
 
-def test_an_error_lets_go(tmp_path):
+def test_an_error_releases_the_lock(tmp_path):
     for _ in range(2):
         with pytest.raises(KeyError), locked(tmp_path):
             raise KeyError
     assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_that_cannot_be_created_is_named(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with (
+        pytest.raises(InputError, match=r"\.lock cannot be created \(Is a directory\); choose another"),
+        locked(tmp_path),
+    ):
+        pass
