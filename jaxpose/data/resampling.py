@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 _REACH = 16  # samples of the lower rate on either side that one new sample is made from
-_KAISER = 8.0  # shape of the window: 80 dB between what is kept and what is suppressed
+_KAISER = 8.0  # shape of the window: 80 dB between kept and suppressed frequencies
 
 
 def resample(samples: np.ndarray, source_fps: float, target_fps: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A track and the description of a data set: the data contract in memory, and what breaks it."""
+"""A track and the description of a data set: the data contract in memory, and its checks."""
 
 import difflib
 import math

@@ -1,4 +1,4 @@
-"""Write a motion as BVH, whose joints turn: a skeleton in its rest pose, and how it is posed in every frame.
+"""Write a motion as BVH: a skeleton in its rest pose, and the rotations of its joints in every frame.
 
 Format: Biovision Hierarchy (University of Wisconsin, "Biovision BVH"). Metres, y up; in a program with z up, such as
 Blender, import with y up and -z forward, the usual setting. The rest pose is a T-pose that faces z if the joints have

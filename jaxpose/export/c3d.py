@@ -41,7 +41,7 @@ def encode_c3d(motion: Motion) -> bytes:
     writer = package.Writer(point_rate=motion.fps, point_scale=-scale, point_units="mm")
     ascii_names = [joint.encode("ascii", "replace").decode() for joint in motion.skeleton.joints]
     writer.set_point_labels(safe_names(ascii_names))
-    writer.set_screen_axis("+X", "+Z")  # what is to the right, and up
+    writer.set_screen_axis("+X", "+Z")  # the axes to the right and up
     writer.set_start_frame(motion.start + 1)
     writer.add_frames([(frame, np.zeros((0, 0))) for frame in np.float32(points)])
     buffer = io.BytesIO()

@@ -1,6 +1,6 @@
 """Read MediaPipe's pose landmarks from JSON.
 
-MediaPipe has no file format of its own. A file is what a program gets that dumps the landmarks of each frame:
+MediaPipe has no file format of its own. A file has the landmarks of each frame, as a program can dump them:
 
 - `{"frames": [FRAME, …], "width": 1920, "height": 1080, "fps": 30}`, or the list of frames alone;
 - FRAME is the list of the 33 landmarks of one person, a list of such lists (one for each person), or null or [] where

@@ -1,5 +1,6 @@
 """Tracks come from a prepared folder or from the generator, and only from subjects that are there."""
 
+import os
 import subprocess
 import sys
 
@@ -52,6 +53,12 @@ def test_an_unknown_subject_is_refused(split):
 def test_no_such_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="no such folder"):
         load.load(str(tmp_path / "nothing"), "S1")
+
+
+def test_no_import_starts_a_backend():
+    """JAX may be told its platform, or join a cluster, after jaxpose has been imported."""
+    code = "import jaxpose.data.synthetic.generate, jaxpose.export.writers, jaxpose.lifting.people"
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"JAX_PLATFORMS": "no_such_platform"})
 
 
 def test_prepared_data_do_not_wait_for_the_generator():

@@ -77,7 +77,7 @@ _BY_POSTURE, _BY_CLIP, _SWAY = scripts.by_column(scripts.VARIATION, (0, 0, 0))
 
 _LOWEST, _HIGHEST = scripts.by_column(scripts.HINGE_LIMITS, (-180, 180))
 
-_TEMPO = (0.85, 1.2)  # how long the quickest and the slowest person take for what takes one second on average
+_TEMPO = (0.85, 1.2)  # seconds that the quickest and the slowest person take for one second of a script
 
 _HOLD = (0.6, 1.4)  # shortest and longest hold, relative to the average
 
