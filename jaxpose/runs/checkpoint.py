@@ -6,6 +6,7 @@ import math
 import shutil
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -127,7 +128,7 @@ def load(run: Path, like: Tree, which: Which = "last", *, optional: tuple[str, .
         folders = sorted((folder for folder in folders if _read_error(folder) is not None), key=_read_error)
         if not folders:
             raise InputError(f"{run} has no best checkpoint; train with --validation-split, or use the last checkpoint")
-    with _quiet_orbax():
+    with _quiet_orbax(), warnings.catch_warnings(action="ignore", category=UserWarning):  # Orbax 0.11 warns of NumPy
         for folder in folders:
             fault = find_unreadable(folder) or find_damage(folder)
             if not fault:
