@@ -1,9 +1,9 @@
-"""Evaluation of as many frames as Human3.6M has to test on: its time, its memory, and the programs it compiles.
+"""Measure an evaluation of as many frames as Human3.6M's test set: time, memory, and compiled programs.
 
     python -m experiments.benchmarks.evaluation [--channels 1024 --filter-widths 3 3 3 3 3]
 
-A prepared data set of 543,344 frames of invented motion and an untrained network are written to a temporary folder, and
-`python -m jaxpose.evaluate` runs on them in a fresh process. Needs Linux and 0.2 GB of disk.
+A prepared data set of 543,344 frames of invented motion and an untrained network are written to a temporary folder,
+and `jaxpose evaluate` runs on them in a fresh process. Needs Linux and 0.2 GB of disk.
 """
 
 import subprocess
@@ -19,7 +19,7 @@ import tyro
 from data_prep.writer import data_set
 from experiments.benchmarks.data_size import DESCRIPTION, LONGEST, SHORTEST, film
 from jaxpose.data.track import Track
-from jaxpose.evaluation.paper_tables import TEST_FRAMES
+from jaxpose.evaluation.comparability import TEST_FRAMES
 from jaxpose.runs import checkpoint
 from jaxpose.runs.folder import write_settings
 from jaxpose.training import setup
@@ -29,17 +29,19 @@ SUBJECTS, CAMERAS, CLIPS = ("S9", "S11"), 4, 29
 CHILD = """
 import sys, time
 began = time.perf_counter()
-from jaxpose import evaluate, measures, scoring
+from jaxpose import evaluate
+from jaxpose.evaluation import predict_tracks, track_errors
 from experiments.benchmarks.data_size import memory
 evaluate.main(sys.argv[1:])
-programs = scoring._lift_windows._cache_size(), measures._errors._cache_size() + measures._body._cache_size()
+lifting = predict_tracks._predict_windows._cache_size()
+measuring = track_errors._errors._cache_size() + track_errors._body_values._cache_size()
 print("%.1f s, %.0f MB at the peak; programs that lift: %d, that measure: %d" % (
-    time.perf_counter() - began, memory("VmHWM") / 1e6, *programs))
+    time.perf_counter() - began, memory("VmHWM") / 1e6, lifting, measuring))
 """
 
 
 def write(folder: Path, frames: int) -> None:
-    """A prepared data set of the test subjects, of about that many frames in tracks of very different lengths."""
+    """Write a data set of the test subjects, of about `frames` frames in tracks of very different lengths."""
     views = len(SUBJECTS) * CAMERAS
     lengths = np.geomspace(SHORTEST, LONGEST, CLIPS)
     lengths = np.round(lengths * frames / views / lengths.sum()).astype(int)
@@ -53,7 +55,7 @@ def write(folder: Path, frames: int) -> None:
 
 
 def main(frames: int = TEST_FRAMES, channels: int = 64, filter_widths: tuple[int, ...] = (3, 3, 3, 3, 3)) -> None:
-    """Write, evaluate, measure.
+    """Write the data set and the network, evaluate, and print what was measured.
 
     Args:
       frames: of the data set.

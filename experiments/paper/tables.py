@@ -2,7 +2,7 @@
 
     python -m experiments.paper.tables [5 6 7 7b 8 9 10] [--markdown]
 
-The rows and what is to be said about them are `jaxpose.evaluation.paper_tables`'s.
+The rows and the remarks on them are in `jaxpose.evaluation.paper_tables`.
 """
 
 import dataclasses
@@ -19,23 +19,23 @@ from jaxpose.runtime.errors import cli_errors
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """What the command line says."""
+    """The arguments of the command."""
 
     numbers: tyro.conf.Positional[tuple[Literal[paper_tables.NUMBERS], ...]] = paper_tables.NUMBERS
-    """Which tables; 7b is the one without a title after Table 7."""
+    """The tables to print; 7b is the one without a title after Table 7."""
     markdown: bool = False
     """Print Markdown."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
+    """Run the command."""
     with cli_errors():
         command = tyro.cli(Command, args=arguments, prog="python -m experiments.paper.tables", description=__doc__)
         for number in command.numbers:
             if command.markdown:
-                print(tables.markdown(paper_tables.table(number)))
+                print(tables.markdown(paper_tables.paper_table(number)))
             else:
-                tables.show(Console(), paper_tables.table(number))
+                tables.show(Console(), paper_tables.paper_table(number))
                 print()
 
 

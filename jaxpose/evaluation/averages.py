@@ -7,55 +7,60 @@ import jax
 import numpy as np
 
 from jaxpose.data.track import Track
-from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol
+from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol, describe_protocol
 from jaxpose.evaluation.track_errors import METRICS, TrackErrors, measure_tracks
 
 
-def group_of(measures: TrackErrors, over: str) -> np.ndarray:
-    """(N,) which of the groups that count alike a track belongs to: its action; or all to one, over "frames"."""
-    place = np.unique(measures.actions, return_inverse=True)[1]
-    return place if over == "actions" else np.zeros_like(place)
-
-
-def average(measures: TrackErrors, name: str, *, over: str) -> np.ndarray:
-    """The average of a measure (N, ...) over its tracks: frames alike within an action, then actions or frames alike.
+def group_tracks(errors: TrackErrors, over: str) -> np.ndarray:
+    """(N,) the group of each track, from 0; groups have equal weights in an average.
 
     Args:
-      measures: of tracks.
-      name: of the measure.
-      over: "actions", or "frames".
+      errors: of the tracks.
+      over: "actions", a group for each; or "frames", one group of all.
+    """
+    groups = np.unique(errors.actions, return_inverse=True)[1]
+    return groups if over == "actions" else np.zeros_like(groups)
+
+
+def average(errors: TrackErrors, name: str, *, over: str) -> np.ndarray:
+    """Average a value by track over all tracks: weighted by frames within a group, groups with equal weights.
+
+    Args:
+      errors: of the tracks.
+      name: of the value, (N, ...).
+      over: see `group_tracks`.
 
     Returns:
-      (...) NaN where no track has the measure.
+      (...) NaN where no track has the value.
     """
-    place, weights, values = group_of(measures, over), measures.weights[name], measures.means[name]
+    groups, weights, values = group_tracks(errors, over), errors.weights[name], errors.means[name]
     columns = values.reshape(len(values), -1).T
-    averages = [mean_of_known(pool(column, weights, place), axis=-1) for column in columns]
+    averages = [mean_of_finite(average_by_group(column, weights, groups), axis=-1) for column in columns]
     return np.asarray(averages).reshape(values.shape[1:])
 
 
-def pool(values: np.ndarray, weights: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Weighted means by group; a value that is NaN does not count, a group without any other is NaN.
+def average_by_group(values: np.ndarray, weights: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Weighted mean of each group, of its finite values.
 
     Args:
       values: (N,).
       weights: (..., N).
-      place: (N,) the group of each value, from 0 to G - 1.
+      groups: (N,) the group of each value, from 0 to G - 1.
 
     Returns:
-      (..., G).
+      (..., G); NaN for a group whose finite values have no weight.
     """
-    member = (place[:, None] == np.arange(place.max() + 1)) & np.isfinite(values)[:, None]
-    total = weights @ member
+    members = (groups[:, None] == np.arange(groups.max() + 1)) & np.isfinite(values)[:, None]
+    total = weights @ members
     with np.errstate(invalid="ignore"):
-        return np.where(total > 0, weights @ (member * np.nan_to_num(values)[:, None]) / total, np.nan)
+        return np.where(total > 0, weights @ (members * np.nan_to_num(values)[:, None]) / total, np.nan)
 
 
-def mean_of_known(values: np.ndarray, *, axis: int) -> np.ndarray:
-    """The mean of the values that are numbers; NaN if none is."""
-    known = np.isfinite(values)
+def mean_of_finite(values: np.ndarray, *, axis: int) -> np.ndarray:
+    """The mean of the finite values along an axis; NaN if there is none."""
+    finite = np.isfinite(values)
     with np.errstate(invalid="ignore"):
-        return np.where(known, values, 0).sum(axis) / np.where(known.any(axis), known.sum(axis), np.nan)
+        return np.where(finite, values, 0).sum(axis) / np.where(finite.any(axis), finite.sum(axis), np.nan)
 
 
 class Scores(TypedDict):
@@ -65,43 +70,53 @@ class Scores(TypedDict):
     actions: dict[str, dict[str, float]]  # by action and metric
     frames: int  # scored
     fps: float  # frames a second; NaN if the tracks differ
+    protocol: str  # by which they were scored, in words
 
 
 def score(
     predictions: jax.Array, targets: jax.Array, tracks: Sequence[Track], *, protocol: Protocol = VIDEOPOSE3D
 ) -> Scores:
-    """The five metrics by action and on average, as the released evaluation of the baseline computes them.
+    """The five metrics by action and on average, as the released evaluation of VideoPose3D computes them.
 
-    Frames are averaged within a track, tracks within an action weighted by their frames, actions equally. "Walking"
-    and "Walking 1" are one action. A track too short for a time derivative, or an action of such tracks alone, does
-    not count towards that metric. S11/Directions is left out.
+    Frames are averaged within a track, tracks within an action weighted by their frames, actions with equal weights.
+    "Walking" and "Walking 1" are one action. A track too short for a time derivative, or an action of such tracks
+    alone, does not count towards that metric.
 
     Args:
       predictions: (F, J, 3) metres, the tracks end to end.
       targets: (F, J, 3) metres.
       tracks: name the actions and say how long each track is.
-      protocol: another one than the baseline's.
+      protocol: another one than VideoPose3D's.
 
     Returns:
       The scores.
 
     Raises:
-      InputError: the protocol leaves out every track.
+      InputError: the protocol excludes every track.
     """
     return summarize(measure_tracks(predictions, targets, tracks, protocol=protocol), protocol)
 
 
-def summarize(measures: TrackErrors, protocol: Protocol) -> Scores:
-    """The scores of tracks that have been measured: by action in the order of the tracks, and on average."""
-
-    def row(some: TrackErrors) -> dict[str, float]:
-        return {metric: float(average(some, metric, over=protocol.average)) for metric in METRICS}
-
-    names = dict.fromkeys(measures.actions.tolist())
-    rates = set(measures.fps.tolist())
+def summarize(errors: TrackErrors, protocol: Protocol) -> Scores:
+    """The scores of measured tracks: by action in the order of the tracks, and on average."""
+    rates = set(errors.fps.tolist())
     return {
-        "average": row(measures),
-        "actions": {action: row(measures.take(measures.actions == action)) for action in names},
-        "frames": int(measures.frames.sum()),
+        "average": average_metrics(errors, protocol),
+        "actions": {
+            action: average_metrics(errors.take(errors.actions == action), protocol)
+            for action in dict.fromkeys(errors.actions.tolist())
+        },
+        "frames": int(errors.frames.sum()),
         "fps": rates.pop() if len(rates) == 1 else float("nan"),
+        "protocol": protocol_in_words(errors, protocol),
     }
+
+
+def average_metrics(errors: TrackErrors, protocol: Protocol) -> dict[str, float]:
+    """The average of each of `METRICS` over all tracks."""
+    return {metric: float(average(errors, metric, over=protocol.average)) for metric in METRICS}
+
+
+def protocol_in_words(errors: TrackErrors, protocol: Protocol) -> str:
+    """The protocol as a sentence, with what it did to the recordings of the subjects that were scored."""
+    return describe_protocol(protocol, set(errors.subjects[errors.human36m].tolist()))

@@ -1,51 +1,61 @@
-"""How far an average would move with other tracks: the bootstrap over tracks (Efron, Ann. Statist. 1979).
+"""Bootstrap confidence intervals of averages over tracks (Efron, Ann. Statist. 1979).
 
-Tracks are drawn again, with replacement, within each action: as many as there are. All numbers of one evaluation, and
-of runs that are compared, see the same draws; the interval of a difference is therefore that of paired tracks.
+Tracks are resampled with replacement within each action, as many as there are. All numbers of one evaluation, and of
+runs that are compared, use the same resamples; the interval of a difference is therefore that of paired tracks.
 """
 
 import numpy as np
 
-from jaxpose.evaluation.averages import group_of, mean_of_known, pool
-from jaxpose.evaluation.track_errors import TrackErrors
+from jaxpose.evaluation.averages import average_by_group, group_tracks, mean_of_finite
+from jaxpose.evaluation.protocol import Protocol
+from jaxpose.evaluation.track_errors import METRICS, TrackErrors
 
 RESAMPLES, SEED, LEVEL = 2000, 0, 0.95
 
 NOTE = (
-    f"Intervals hold {100 * LEVEL:.0f} % of the averages over tracks drawn again within their action ({RESAMPLES} "
-    "times). They say what other recordings of these people, actions and cameras would change, if views of one "
-    "recording were independent, and nothing of what another seed of the training, another subject or another data set "
-    "would."
+    f"Intervals are {100 * LEVEL:.0f} % bootstrap confidence intervals ({RESAMPLES:,} resamples of tracks within each "
+    "action). They treat the camera views of one recording as independent, and do not cover other training seeds, "
+    "subjects or data sets."
 )
 
 
-def draws(actions: np.ndarray, *, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
-    """How often each track is drawn, (R, N): within each action as many tracks as it has.
+def resample_counts(actions: np.ndarray, *, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
+    """How many times each resample holds each track, (R, N): of each action as many tracks as it has.
 
     Args:
       actions: (N,) of each track.
       resamples: R.
-      seed: of the draws; they are a function of it and of `actions`.
+      seed: of the resamples; they are a function of it and of `actions`.
     """
     random, counts = np.random.default_rng(seed), np.zeros((resamples, len(actions)))
     for action in np.unique(actions):
-        (own,) = np.nonzero(actions == action)
-        counts[:, own] = random.multinomial(len(own), np.full(len(own), 1 / len(own)), size=resamples)
+        (tracks,) = np.nonzero(actions == action)
+        shares = np.full(len(tracks), 1 / len(tracks))
+        counts[:, tracks] = random.multinomial(len(tracks), shares, size=resamples)
     return counts
 
 
-def distribution(measures: TrackErrors, name: str, counts: np.ndarray, *, over: str) -> np.ndarray:
-    """(R,) the average of a measure (N,) in each draw; see `averages.average`. NaN if no action has two tracks."""
-    if len(np.unique(measures.actions)) == len(measures.actions):
+def resampled_averages(errors: TrackErrors, name: str, counts: np.ndarray, *, over: str) -> np.ndarray:
+    """(R,) the average of a value by track (N,) in each resample, see `averages.average`.
+
+    NaN if every action has one track alone, since its spread is then unknown.
+    """
+    if len(np.unique(errors.actions)) == len(errors.actions):
         return np.full(len(counts), np.nan)
-    weights = counts * measures.weights[name]
-    return mean_of_known(pool(measures.means[name], weights, group_of(measures, over)), axis=-1)
+    weights = counts * errors.weights[name]
+    return mean_of_finite(average_by_group(errors.means[name], weights, group_tracks(errors, over)), axis=-1)
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
-    """What lies between are the middle 95 % of the values; NaN where none is a number."""
-    known = values[np.isfinite(values)]
-    if not len(known):
+    """The ends of the middle 95 % of the finite values; NaN if there is none."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
         return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def metric_intervals(errors: TrackErrors, protocol: Protocol) -> dict[str, tuple[float, float]]:
+    """The confidence interval of the average of each metric."""
+    counts = resample_counts(errors.actions)
+    return {metric: interval(resampled_averages(errors, metric, counts, over=protocol.average)) for metric in METRICS}

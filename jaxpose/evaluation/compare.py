@@ -1,118 +1,142 @@
-"""Runs beside each other: how sure an average is, how two runs differ, and what the seeds of equal settings say."""
+"""Comparison of runs: differences with confidence intervals, and means over the seeds of equal settings."""
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
 from jaxpose.data.track import Description
 from jaxpose.evaluation import bootstrap, results_file
-from jaxpose.evaluation.averages import average, summarize
-from jaxpose.evaluation.protocol import Protocol, describe_protocol
+from jaxpose.evaluation.averages import average_metrics, protocol_in_words
+from jaxpose.evaluation.protocol import Protocol
 from jaxpose.evaluation.track_errors import METRICS, TrackErrors
 from jaxpose.runtime.tables import Table
 from jaxpose.training.config import Config
 
 MARK = "*"
 COMPARED_NOTE = (
-    f"Below each run but the first its difference from the first, with the interval of the difference. {MARK}: the "
-    "interval excludes zero, the difference exceeds the spread of tracks."
+    "Below each run but the first is its difference from the first, with the confidence interval of the difference. "
+    f"{MARK}: the interval excludes zero."
 )
 SEEDS_NOTE = (
-    f"Runs whose settings differ only in the seed: mean ± standard deviation of one run. {MARK}: the means differ from "
-    "the first line's by more than the spread of seeds explains (Welch's t-test, 5 %)."
+    f"Runs whose settings differ only in the seed: mean ± standard deviation over the runs. {MARK}: the mean differs "
+    "from the first row's at the 5 % level (Welch's t-test)."
 )
 
 
-class Setting(NamedTuple):
+class EvaluationSetting(NamedTuple):
     """What is evaluated, and how; the same for all runs that are compared."""
 
     description: Description
     split: str
     protocol: Protocol
-    incomparable: str  # why published rows do not stand beside; empty if they may
+    incomparable: str  # why published rows are not comparable; empty if they are
 
 
-class Evaluated(NamedTuple):
-    """A run and what was measured of it."""
+class EvaluatedRun(NamedTuple):
+    """A run and the errors of its predictions."""
 
     name: str
     config: Config
-    measures: TrackErrors
+    errors: TrackErrors
 
 
-def intervals(measures: TrackErrors, protocol: Protocol) -> dict[str, tuple[float, float]]:
-    """The interval of each metric's average."""
-    counts = bootstrap.draws(measures.actions)
-    return {
-        metric: bootstrap.interval(bootstrap.distribution(measures, metric, counts, over=protocol.average))
-        for metric in METRICS
-    }
+class Difference(TypedDict):
+    """The difference of two runs in one metric, as JSON holds it."""
+
+    difference: float
+    interval: list[float]  # its ends
+    exceeds: bool  # the interval excludes zero
 
 
-def differences(run: Evaluated, first: Evaluated, protocol: Protocol) -> dict[str, dict[str, Any]]:
-    """By metric: the difference of the averages, its interval, and whether that excludes zero."""
-    counts, found = bootstrap.draws(run.measures.actions), {}
+def differences(run: EvaluatedRun, first: EvaluatedRun, protocol: Protocol) -> dict[str, Difference]:
+    """The difference of a run from the first one in each metric, with its confidence interval."""
+    averages = [average_metrics(one.errors, protocol) for one in (run, first)]
+    counts = bootstrap.resample_counts(run.errors.actions)
+    result = {}
     for metric in METRICS:
-        here, there = (float(average(one.measures, metric, over=protocol.average)) for one in (run, first))
-        spread = [bootstrap.distribution(one.measures, metric, counts, over=protocol.average) for one in (run, first)]
-        low, high = bootstrap.interval(spread[0] - spread[1])
-        found[metric] = {"difference": here - there, "interval": [low, high], "exceeds": bool(low > 0 or high < 0)}
-    return found
+        resampled = [
+            bootstrap.resampled_averages(one.errors, metric, counts, over=protocol.average) for one in (run, first)
+        ]
+        low, high = bootstrap.interval(resampled[0] - resampled[1])
+        result[metric] = Difference(
+            difference=averages[0][metric] - averages[1][metric],
+            interval=[low, high],
+            exceeds=bool(low > 0 or high < 0),
+        )
+    return result
 
 
-def comparison(runs: Sequence[Evaluated], where: Setting) -> Table:
+def comparison_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -> Table:
     """The averages of several runs, and their differences from the first."""
-    rows = []
+    rows: list[Sequence[str]] = []
+    averages = []  # the rows of averages
     for run in runs:
-        rows.append((run.name, *results_file.cells(summarize(run.measures, where.protocol)["average"]).values()))
+        averages.append(len(rows))
+        rows.append((run.name, *results_file.format_metrics(average_metrics(run.errors, setting.protocol)).values()))
         if run is not runs[0]:
-            found = differences(run, runs[0], where.protocol)
-            rows.append(("  difference", *(_difference(found[metric], metric) for metric in METRICS)))
-            rows.append(("  its interval", *(in_range(found[metric]["interval"], metric, "+") for metric in METRICS)))
-    names = [place for place, row in enumerate(rows) if not row[0].startswith(" ")]
-    title = f"Comparison: {results_file.caption(where.description, where.split)}"
-    notes = (COMPARED_NOTE, bootstrap.NOTE, describe_protocol(where.protocol))
-    return Table(title, ("run", *results_file.HEADINGS.values()), rows, notes, strong=tuple(names))
+            by_metric = differences(run, runs[0], setting.protocol)
+            rows.append(("  difference", *(_format_difference(by_metric[metric], metric) for metric in METRICS)))
+            intervals = (format_interval(by_metric[metric]["interval"], metric, "+") for metric in METRICS)
+            rows.append(("  its interval", *intervals))
+    title = f"Comparison: {results_file.caption(setting.description, setting.split)}"
+    notes = (COMPARED_NOTE, bootstrap.NOTE, protocol_in_words(runs[0].errors, setting.protocol))
+    return Table(title, ("run", *results_file.HEADINGS.values()), rows, notes, strong=tuple(averages))
 
 
-def seeds(runs: Sequence[Evaluated], where: Setting) -> Table | None:
-    """Means over the seeds of equal settings; None if no two runs have the same."""
-    groups: list[list[Evaluated]] = []
-    for run in runs:
-        same = [group for group in groups if _but_for_the_seed(group[0].config) == _but_for_the_seed(run.config)]
-        same[0].append(run) if same else groups.append([run])
+def seeds_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -> Table | None:
+    """Means and standard deviations over the seeds of equal settings; None if no two runs have equal settings."""
+    groups = _group_by_settings(runs)
     if all(len(group) == 1 for group in groups):
         return None
-    from scipy import stats  # takes a second, for which nobody else should wait
-
-    values = [
-        {m: [float(average(run.measures, m, over=where.protocol.average)) for run in group] for m in METRICS}
-        for group in groups
+    averages = [[average_metrics(run.errors, setting.protocol) for run in group] for group in groups]
+    values = [{metric: [run[metric] for run in group] for metric in METRICS} for group in averages]
+    rows = [
+        (
+            ", ".join(run.name for run in group),
+            *(_format_seeds(own[metric], values[0][metric], metric) for metric in METRICS),
+        )
+        for group, own in zip(groups, values, strict=True)
     ]
-    rows = []
-    for group, of in zip(groups, values, strict=True):
-        cells = []
-        for metric in METRICS:
-            spread = f" ± {results_file.number(float(np.std(of[metric], ddof=1)), metric)}" if len(group) > 1 else ""
-            spreads = [np.ptp(those[metric]) for those in (of, values[0])]  # none of a single seed
-            differ = min(spreads) > 0 and stats.ttest_ind(of[metric], values[0][metric], equal_var=False).pvalue < 0.05
-            cells.append(results_file.number(float(np.mean(of[metric])), metric) + spread + MARK * bool(differ))
-        rows.append((", ".join(run.name for run in group), *cells))
-    title = f"Seeds: {results_file.caption(where.description, where.split)}"
+    title = f"Seeds: {results_file.caption(setting.description, setting.split)}"
     return Table(title, ("runs", *results_file.HEADINGS.values()), rows, (SEEDS_NOTE,))
 
 
-def in_range(ends: Sequence[float], metric: str, sign: str = "") -> str:
-    """An interval of a metric as text; with `sign` "+" one of differences."""
-    return "–" if math.isnan(ends[0]) else " to ".join(results_file.number(end, metric, sign) for end in ends)
+def _group_by_settings(runs: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]:
+    """Runs whose settings differ in nothing but the seed, together."""
+    groups: list[tuple[Config, list[EvaluatedRun]]] = []
+    for run in runs:
+        config = dataclasses.replace(run.config, seed=0)
+        for known, group in groups:
+            if known == config:
+                group.append(run)
+                break
+        else:
+            groups.append((config, [run]))
+    return [group for _, group in groups]
 
 
-def _difference(found: Mapping[str, Any], metric: str) -> str:
-    return results_file.number(found["difference"], metric, "+") + MARK * found["exceeds"]
+def _format_seeds(values: Sequence[float], first: Sequence[float], metric: str) -> str:
+    """Mean ± standard deviation of some seeds, marked if the mean differs from that of the first group of seeds."""
+    text = results_file.format_metric(float(np.mean(values)), metric)
+    if len(values) > 1:
+        text += f" ± {results_file.format_metric(float(np.std(values, ddof=1)), metric)}"
+    return text + MARK * _means_differ(values, first)
 
 
-def _but_for_the_seed(config: Config) -> Config:
-    return dataclasses.replace(config, seed=0)
+def _means_differ(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Whether Welch's t-test tells two means apart at the 5 % level; never if a group has no spread, as of one seed."""
+    from scipy import stats  # its import takes a second, which an evaluation without seeds saves
+
+    return bool(min(np.ptp(a), np.ptp(b)) > 0 and stats.ttest_ind(a, b, equal_var=False).pvalue < 0.05)
+
+
+def format_interval(ends: Sequence[float], metric: str, sign: str = "") -> str:
+    """An interval of a metric as text; with `sign` "+" an interval of differences."""
+    return "–" if math.isnan(ends[0]) else " to ".join(results_file.format_metric(end, metric, sign) for end in ends)
+
+
+def _format_difference(difference: Difference, metric: str) -> str:
+    return results_file.format_metric(difference["difference"], metric, "+") + MARK * difference["exceeds"]

@@ -1,227 +1,123 @@
-"""What an evaluation says of runs, as tables and as plain facts; `jaxpose.evaluate` prints and writes them."""
+"""The tables of an evaluation, which `jaxpose.evaluate` prints and writes and `jaxpose.report` puts on its page."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
 
 from jaxpose.data.track import Description, Track, title_with_notice
-from jaxpose.evaluation import bootstrap, paper_tables, results_file
-from jaxpose.evaluation.averages import Scores, average, summarize
-from jaxpose.evaluation.compare import Evaluated, Setting, comparison, differences, in_range, intervals, seeds
-from jaxpose.evaluation.protocol import Protocol
-from jaxpose.evaluation.track_errors import JOINTS, METRICS
-from jaxpose.runtime.tables import Table
-from jaxpose.skeleton import Skeleton
-
-Part = Literal["subject", "camera", "joint"]
-"""By what a run's numbers can be taken apart, beside the action."""
-
-PLAUSIBILITY = {"spread": "bone-length spread", "gap": "left/right gap", "outside": "outside the range of motion"}
-PLAUSIBILITY_UNITS = {"spread": "mm", "gap": "mm", "outside": "% of frames"}
-PLAUSIBILITY_NOTE = (
-    "Bone-length spread: the standard deviation in time of a bone's length within a track. Left/right gap: how much a "
-    "left limb and its right one differ in length. Outside the range of motion: the share of frames in which an angle "
-    "is beyond its limits. Each averaged over tracks as the errors are, then over bones, pairs or angles; true is what "
-    "the motion capture itself shows."
+from jaxpose.evaluation import Part, bootstrap, comparability, paper_tables, results_file
+from jaxpose.evaluation.averages import Scores, average, average_metrics, summarize
+from jaxpose.evaluation.compare import (
+    EvaluatedRun,
+    EvaluationSetting,
+    comparison_table,
+    format_interval,
+    seeds_table,
 )
+from jaxpose.evaluation.plausibility import angles_table, constraints_table
+from jaxpose.evaluation.protocol import Protocol
+from jaxpose.evaluation.track_errors import JOINT_METRICS, METRICS, ground_truth
+from jaxpose.runtime.tables import Table
 
 
-def setting(description: Description, split: str, tracks: Sequence[Track], protocol: Protocol) -> Setting:
-    """The setting of tracks as they were loaded."""
-    return Setting(
-        description, split, protocol, paper_tables.incomparable(description, paper_tables.scored(tracks), protocol)
-    )
+def evaluation_setting(
+    description: Description, split: str, tracks: Sequence[Track], protocol: Protocol
+) -> EvaluationSetting:
+    """The setting of an evaluation of tracks, as they were loaded."""
+    reason = comparability.why_incomparable(description, comparability.scored_frames(tracks), protocol)
+    return EvaluationSetting(description, split, protocol, reason)
 
 
-def all_tables(runs: Sequence[Evaluated], where: Setting, by: Sequence[Part]) -> dict[str, Table]:
+def all_tables(runs: Sequence[EvaluatedRun], setting: EvaluationSetting, by: Sequence[Part]) -> dict[str, Table]:
     """Every table, by a name that can be a file's, in the order in which they are read."""
-    found = {f"actions{_suffix(run, runs)}": actions(run, where) for run in runs}
+    suffix = {run.name: f"_{number}" if len(runs) > 1 else "" for number, run in enumerate(runs, start=1)}
+    tables: dict[str, Table] = {}
     if len(runs) > 1:
-        found = {"comparison": comparison(runs, where)} | found
-        if groups := seeds(runs, where):
-            found["seeds"] = groups
-    if not where.incomparable:
-        cells = {run.name: _cells_by_action(summarize(run.measures, where.protocol)) for run in runs}
-        found |= {f"paper_{number}": table for number, table in paper_tables.beside(cells).items()}
-    found["constraints"] = constraints(runs, where)
+        tables["comparison"] = comparison_table(runs, setting)
+    tables |= {f"actions{suffix[run.name]}": actions_table(run, setting) for run in runs}
+    if len(runs) > 1 and (seeds := seeds_table(runs, setting)):
+        tables["seeds"] = seeds
+    if not setting.incomparable:
+        by_run = {run.name: _format_scores(summarize(run.errors, setting.protocol)) for run in runs}
+        tables |= {f"paper_{number}": table for number, table in paper_tables.tables_with_runs(by_run).items()}
+    tables["constraints"] = constraints_table(runs, setting)
     for run in runs:
         for part in by:
-            name = f"{part}s{_suffix(run, runs)}"
-            found[name] = joints(run, where) if part == "joint" else groups_of(run, where, part)
-            if part == "joint" and where.description.skeleton.angles:
-                found[f"angles{_suffix(run, runs)}"] = angles(run, where)
-    return found
+            table = joints_table(run, setting) if part == "joint" else group_table(run, setting, part)
+            tables[f"{part}s{suffix[run.name]}"] = table
+            if part == "joint" and setting.description.skeleton.angles:
+                tables[f"angles{suffix[run.name]}"] = angles_table(run, setting)
+    return tables
 
 
-def notice(where: Setting) -> str:
-    """Why there are no published rows; empty if there are."""
-    if not where.incomparable:
+def published_rows_note(setting: EvaluationSetting) -> str:
+    """Why the tables hold no published rows; empty if they do."""
+    if not setting.incomparable:
         return ""
-    return f"Published rows (Tables 5 to 10 of the paper) are left out, not comparable: {where.incomparable}."
+    return f"Published rows (Tables 5 to 10 of the joint-aware paper) are not comparable: {setting.incomparable}."
 
 
-def actions(run: Evaluated, where: Setting) -> Table:
-    """The errors by action and on average, and the interval of the average."""
-    scores = summarize(run.measures, where.protocol)
-    table = results_file.table(scores, where.description, where.split, protocol=where.protocol)
-    ends = intervals(run.measures, where.protocol)
-    row = (f"{100 * bootstrap.LEVEL:.0f} % interval", *(in_range(ends[metric], metric) for metric in METRICS))
-    alone = [action for action in scores["actions"] if (run.measures.actions == action).sum() == 1]
-    few = [f"Of one track alone, whose spread nothing tells: {', '.join(alone)}."] if alone else []
+def actions_table(run: EvaluatedRun, setting: EvaluationSetting) -> Table:
+    """The errors by action and on average, and the confidence interval of the average."""
+    scores = summarize(run.errors, setting.protocol)
+    table = results_file.results_table(scores, setting.description, setting.split, protocol=setting.protocol)
+    intervals = bootstrap.metric_intervals(run.errors, setting.protocol)
+    cells = (format_interval(intervals[metric], metric) for metric in METRICS)
+    single = [action for action in scores["actions"] if (run.errors.actions == action).sum() == 1]
+    unknown = [f"No interval covers the spread of actions with one track: {', '.join(single)}."] if single else []
     return table._replace(
         title=f"{run.name}: {table.title}",
-        rows=[*table.rows, row],
-        notes=[*table.notes, bootstrap.NOTE, *few],
+        rows=[*table.rows, (f"{100 * bootstrap.LEVEL:.0f} % interval", *cells)],
+        notes=[*table.notes, bootstrap.NOTE, *unknown],
     )
 
 
-def groups_of(run: Evaluated, where: Setting, part: Part) -> Table:
+def group_table(run: EvaluatedRun, setting: EvaluationSetting, part: Part) -> Table:
     """The average errors by subject or by camera."""
-    labels = run.measures.subjects if part == "subject" else run.measures.cameras
+    labels = run.errors.subjects if part == "subject" else run.errors.cameras
     rows = []
     for label in dict.fromkeys(labels.tolist()):
-        scores = summarize(run.measures.take(labels == label), where.protocol)
-        rows.append((label, f"{scores['frames']:,}", *results_file.cells(scores["average"]).values()))
-    notes = [f"{results_file.UNITS}. Each line is averaged as the whole is, over what it has."]
-    return _titled(run, where, f"by {part}", (part, "frames", *results_file.HEADINGS.values()), rows, notes)
+        errors = run.errors.take(labels == label)
+        cells = results_file.format_metrics(average_metrics(errors, setting.protocol))
+        rows.append((label, f"{errors.frames.sum():,}", *cells.values()))
+    notes = [f"{results_file.UNITS}. Each row is averaged over its own tracks as the whole is over all."]
+    head = (part, "frames", *results_file.HEADINGS.values())
+    return Table(_title(run, f"by {part}", setting), head, rows, notes)
 
 
-def joints(run: Evaluated, where: Setting) -> Table:
-    """Errors by joint; of the bone that ends there, how much its length varies, and differs from its mirror image's."""
-    skeleton, over = where.description.skeleton, where.protocol.average
-    errors = {metric: average(run.measures, measure, over=over) for metric, measure in JOINTS.items()}
-    bone = {child: place for place, (_, child) in enumerate(skeleton.bones)}
-    pair = {end: place for place, ends in enumerate(skeleton.bone_pairs) for end in ends}
-    like = {name: average(run.measures, name, over=over) for name in ("spread", "true_spread", "gap", "true_gap")}
+def joints_table(run: EvaluatedRun, setting: EvaluationSetting) -> Table:
+    """Errors by joint, and deviation in length and left/right difference of the bone that ends at the joint."""
+    skeleton, over = setting.description.skeleton, setting.protocol.average
+    errors = {metric: average(run.errors, name, over=over) for metric, name in JOINT_METRICS.items()}
+    bone_of = {child: index for index, (_, child) in enumerate(skeleton.bones)}
+    pair_of = {bone: index for index, pair in enumerate(skeleton.bone_pairs) for bone in pair}
+    columns = {
+        measured: average(run.errors, measured, over=over)
+        for name in ("bone_length_std", "symmetry_error")
+        for measured in (name, ground_truth(name))
+    }
     rows = []
     for joint, name in enumerate(skeleton.joints):
-        place = bone.get(joint)
-        places = {"spread": place, "gap": pair.get(place)}
-        numbers = [results_file.number(errors[metric][joint], metric) for metric in JOINTS]
-        for kind, at in places.items():
-            numbers += ["" if at is None else f"{like[motion + kind][at]:.1f}" for motion in ("", "true_")]
-        rows.append((name, *numbers))
+        bone = bone_of.get(joint)
+        indices = (bone, bone, pair_of.get(bone), pair_of.get(bone))
+        cells = ["" if i is None else f"{column[i]:.1f}" for i, column in zip(indices, columns.values(), strict=True)]
+        metrics = (results_file.format_metric(errors[metric][joint], metric) for metric in JOINT_METRICS)
+        rows.append((name, *metrics, *cells))
     head = (
         "joint",
-        *(results_file.HEADINGS[metric] for metric in JOINTS),
-        "bone\nspread",
-        "true",
-        "left/right\ngap",
-        "true",
+        *(results_file.HEADINGS[metric] for metric in JOINT_METRICS),
+        "bone\nSD",
+        "ground\ntruth",
+        "left/right\ndiff.",
+        "ground\ntruth",
     )
-    notes = [f"{results_file.UNITS}. The bone is the one that ends at the joint; its spread and gap are in mm."]
-    return _titled(run, where, "by joint", head, rows, notes)
+    notes = [f"{results_file.UNITS}. Bone SD and left/right diff.: those of the bone that ends at the joint, in mm."]
+    return Table(_title(run, "by joint", setting), head, rows, notes)
 
 
-def angles(run: Evaluated, where: Setting) -> Table:
-    """How often each angle is outside its range of motion."""
-    skeleton, over = where.description.skeleton, where.protocol.average
-    shares = [average(run.measures, name, over=over) for name in ("outside", "true_outside")]
-    rows = [
-        (
-            angle.name,
-            skeleton.joints[angle.joints[1]],
-            "{:g} to {:g}".format(*angle.range_deg),
-            _percent(a),
-            _percent(b),
-        )
-        for angle, a, b in zip(skeleton.angles, *shares, strict=True)
-    ]
-    head = ("angle", "at the joint", "range, °", "frames outside, %", "true")
-    return _titled(run, where, "range of motion", head, rows, [], left=(0, 1))
+def _format_scores(scores: Scores) -> dict[str, dict[str, str]]:
+    """The metrics as text, by action and "average"."""
+    by_action = scores["actions"] | {"average": scores["average"]}
+    return {action: results_file.format_metrics(values) for action, values in by_action.items()}
 
 
-def constraints(runs: Sequence[Evaluated], where: Setting) -> Table:
-    """How far the motion is from what a body can do, of the runs and of the truth."""
-    found = {run.name: plausibility(run, where) for run in runs}
-    rows = [
-        (
-            f"{PLAUSIBILITY[kind]}, {PLAUSIBILITY_UNITS[kind]}",
-            *(f"{of[kind]['predicted']:.1f}" for of in found.values()),
-            f"{true:.1f}",
-        )
-        for kind in PLAUSIBILITY
-        if (true := found[runs[0].name].get(kind, {}).get("true")) is not None
-    ]
-    title = f"Constraints: {title_with_notice(where.description)}, {where.split}"
-    return Table(title, ("", *found, "true"), rows, (PLAUSIBILITY_NOTE,))
-
-
-def plausibility(run: Evaluated, where: Setting) -> dict[str, dict[str, float]]:
-    """The means over bones, pairs and angles, in the units of `UNITS_LIKE`; those that the skeleton has."""
-    found = {}
-    for kind in PLAUSIBILITY:
-        unit = 100 if kind == "outside" else 1
-        values = [average(run.measures, motion + kind, over=where.protocol.average) for motion in ("", "true_")]
-        if values[0].size:
-            found[kind] = dict(zip(("predicted", "true"), (float(unit * of.mean()) for of in values), strict=True))
-    return found
-
-
-def facts(runs: Sequence[Evaluated], where: Setting) -> dict[str, Any]:
-    """Everything as plain numbers, for JSON; what stands at the top is true of all runs."""
-    skeleton, over = where.description.skeleton, where.protocol.average
-    by_run = {}
-    for run in runs:
-        scores = summarize(run.measures, where.protocol)
-        fps = scores["fps"]
-        average_of = {name: average(run.measures, name, over=over).tolist() for name in run.measures.means}
-        parts = {"subjects": run.measures.subjects, "cameras": run.measures.cameras}
-        by_run[run.name] = scores | {
-            "per_second": {m: scores["average"][m] * fps**order for m, order in (("mpjve", 1), ("mpjae", 2))},
-            "intervals": intervals(run.measures, where.protocol),
-            **{
-                part: {
-                    label: summarize(run.measures.take(labels == label), where.protocol)["average"]
-                    for label in dict.fromkeys(labels.tolist())
-                }
-                for part, labels in parts.items()
-            },
-            "joints": {name: dict(zip(skeleton.joints, average_of[m], strict=True)) for name, m in JOINTS.items()},
-            "constraints": plausibility(run, where),
-            "bones": _named([skeleton.joints[child] for _, child in skeleton.bones], average_of, "spread"),
-            "pairs": _named([_pair_name(skeleton, pair) for pair in skeleton.bone_pairs], average_of, "gap"),
-            "angles": _named([angle.name for angle in skeleton.angles], average_of, "outside"),
-        }
-    others = {run.name: differences(run, runs[0], where.protocol) for run in runs[1:]}
-    return results_file.metadata(where.description, where.split, where.protocol) | {
-        "published_rows": notice(where) or "comparable",
-        "bootstrap": {"resamples": bootstrap.RESAMPLES, "seed": bootstrap.SEED, "level": bootstrap.LEVEL},
-        "runs": by_run,
-        **({"differences_from": runs[0].name, "differences": others} if others else {}),
-    }
-
-
-def _named(names: Sequence[str], averages: Mapping[str, list[float]], kind: str) -> dict[str, dict[str, float]]:
-    pairs = zip(names, averages[kind], averages[f"true_{kind}"], strict=True)
-    return {name: {"predicted": value, "true": true} for name, value, true in pairs}
-
-
-def _pair_name(skeleton: Skeleton, pair: tuple[int, int]) -> str:
-    return "/".join(skeleton.joints[skeleton.bones[bone][1]] for bone in pair)
-
-
-def _cells_by_action(scores: Scores) -> dict[str, dict[str, str]]:
-    return {name: results_file.cells(of) for name, of in (scores["actions"] | {"average": scores["average"]}).items()}
-
-
-def _titled(
-    run: Evaluated,
-    where: Setting,
-    what: str,
-    head: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    notes: Sequence[str],
-    left: Sequence[int] = (0,),
-) -> Table:
-    return Table(
-        f"{run.name}, {what}: {title_with_notice(where.description)}, {where.split}", head, rows, notes, left=left
-    )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
-
-
-def _suffix(run: Evaluated, runs: Sequence[Evaluated]) -> str:
-    """What tells a run's tables apart where there are several runs."""
-    return "" if len(runs) == 1 else f"_{[other.name for other in runs].index(run.name) + 1}"
+def _title(run: EvaluatedRun, content: str, setting: EvaluationSetting) -> str:
+    return f"{run.name}, {content}: {title_with_notice(setting.description)}, {setting.split}"

@@ -1,20 +1,22 @@
-"""The five metrics as a table: what a run leaves as `results.json` and `results.md`, and how numbers look anywhere."""
+"""A run's `results.json` and `results.md`: the five metrics by action, and the format of metrics in all tables."""
 
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
 from jaxpose.data.track import Description, title_with_notice
 from jaxpose.evaluation.averages import Scores
-from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol, describe_protocol
+from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol
 from jaxpose.evaluation.track_errors import METRICS
 from jaxpose.files.atomic import atomic_write_text
+from jaxpose.files.guarded_read import read_json
 from jaxpose.runtime import tables
+from jaxpose.runtime.errors import InputError
 from jaxpose.runtime.tables import Table
 
 HEADINGS = {
@@ -25,16 +27,27 @@ HEADINGS = {
     "mpjae": "MPJAE",
 }
 UNITS = "Positions in mm, velocity in mm/frame, acceleration in mm/frame²"
+AVERAGE = "average"
+"""The group of all actions among the errors of `Results`."""
+
 _DIGITS = {"mpjve": 2, "mpjae": 2}  # as the field prints them; positions have one
 
 
+class Results(NamedTuple):
+    """The numbers of a `results.json`."""
+
+    errors: dict[str, dict[str, float]]  # by action, then `AVERAGE`, and by metric; NaN where there is none
+    frames: float  # scored
+    fps: float  # frames a second
+
+
 def caption(description: Description, split: str) -> str:
-    """What the numbers are of."""
+    """The data set, split and units of the numbers in a table or figure."""
     return f"{title_with_notice(description)}, {split}. {UNITS}."
 
 
 def per_second(scores: Scores) -> str:
-    """Frame count and rate, and the errors of motion converted to seconds."""
+    """A sentence of the number of frames, their rate, and the errors of motion per second."""
     average, fps = scores["average"], scores["fps"]
     if math.isnan(fps):
         return f"{scores['frames']:,} frames, at different frame rates."
@@ -45,61 +58,89 @@ def per_second(scores: Scores) -> str:
     )
 
 
-def table(scores: Scores, description: Description, split: str, *, protocol: Protocol = VIDEOPOSE3D) -> Table:
-    """A row per action, then the average and what the numbers are of."""
-    rows = [(action, *cells(values).values()) for action, values in scores["actions"].items()]
-    over = "average" if protocol.average == "actions" else "average of frames"
+def results_table(scores: Scores, description: Description, split: str, *, protocol: Protocol = VIDEOPOSE3D) -> Table:
+    """A row for each action, then the average."""
+    rows = [(action, *format_metrics(values).values()) for action, values in scores["actions"].items()]
+    label = "average" if protocol.average == "actions" else "average of frames"
     return Table(
         caption(description, split),
         ("action", *HEADINGS.values()),
-        [*rows, (over, *cells(scores["average"]).values())],
-        notes=(per_second(scores), describe_protocol(protocol)),
+        [*rows, (label, *format_metrics(scores["average"]).values())],
+        notes=(per_second(scores), scores["protocol"]),
         strong=(len(rows),),
     )
 
 
-def show(console: Console, scores: Scores, description: Description, split: str) -> None:
+def show_results(console: Console, scores: Scores, description: Description, split: str) -> None:
     """Print the table of a run's results."""
-    tables.show(console, table(scores, description, split))
+    tables.show(console, results_table(scores, description, split))
 
 
-def markdown(scores: Scores, description: Description, split: str) -> str:
-    """The same table as Markdown."""
-    return f"# Results\n\n{tables.markdown(table(scores, description, split))}"
+def results_markdown(scores: Scores, description: Description, split: str) -> str:
+    """The text of `results.md`."""
+    return f"# Results\n\n{tables.markdown(results_table(scores, description, split))}"
 
 
-def write(run: Path, scores: Scores, description: Description, split: str) -> None:
+def write_results(run: Path, scores: Scores, description: Description, split: str) -> None:
     """Write `results.json` and `results.md` into the run's folder; an undefined value is null."""
-    facts = metadata(description, split, VIDEOPOSE3D) | scores
-    atomic_write_text(run / "results.json", plain_json(facts))
-    atomic_write_text(run / "results.md", markdown(scores, description, split))
+    results = metadata(description, split, VIDEOPOSE3D, scores["protocol"]) | scores
+    atomic_write_text(run / "results.json", json_text(results))
+    atomic_write_text(run / "results.md", results_markdown(scores, description, split))
 
 
-def metadata(description: Description, split: str, protocol: Protocol) -> dict[str, Any]:
-    """What numbers in a JSON file are of."""
+def metadata(description: Description, split: str, protocol: Protocol, in_words: str) -> dict[str, Any]:
+    """The data set, split, units and protocol of the numbers in a JSON file."""
     return {
         "data": description.title,
         "synthetic": description.synthetic,
         "split": split,
         "units": UNITS,
-        "protocol": describe_protocol(protocol),
+        "protocol": in_words,
         "switches": asdict(protocol),
     }
 
 
-def cells(values: Mapping[str, float]) -> dict[str, str]:
-    """Positions to 0.1, derivatives to 0.01, as the field prints them; by metric."""
-    return {metric: number(values[metric], metric) for metric in METRICS}
+def read_results(run: Path) -> Results:
+    """Read a run's `results.json`.
+
+    Raises:
+      InputError: the run has no results yet, or the file is damaged.
+    """
+    path = run / "results.json"
+    try:
+        data = read_json(path)
+        groups = {**data["actions"], AVERAGE: data["average"]}
+        errors = {name: {metric: _as_float(group[metric]) for metric in METRICS} for name, group in groups.items()}
+        results = Results(errors, _as_float(data["frames"]), _as_float(data["fps"]))
+    except FileNotFoundError:
+        raise InputError(
+            f"{run} has no results yet: finish its training (--resume), or run jaxpose evaluate {run}"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} does not hold the results of a run ({error!r}); evaluate it again") from error
+    if not data["actions"]:
+        raise InputError(f"{path} holds no action; evaluate the run again")
+    return results
 
 
-def number(value: float, metric: str, sign: str = "") -> str:
-    """A value of a metric as text; with `sign` "+" a difference."""
+def _as_float(value: float | None) -> float:
+    """A number of a JSON file, in which null stands for NaN."""
+    return math.nan if value is None else float(value)
+
+
+def format_metrics(values: Mapping[str, float]) -> dict[str, str]:
+    """Each metric as text."""
+    return {metric: format_metric(values[metric], metric) for metric in METRICS}
+
+
+def format_metric(value: float, metric: str, sign: str = "") -> str:
+    """A value of a metric as text, with the digits that the field prints; with `sign` "+" a difference."""
     return "–" if math.isnan(value) else f"{value:{sign}.{_DIGITS.get(metric, 1)}f}"
 
 
-def plain_json(facts: Mapping[str, Any]) -> str:
-    """JSON text; it has no NaN, null takes its place."""
-    return json.dumps(_without_nan(facts), indent=2, allow_nan=False) + "\n"
+def json_text(data: Mapping[str, Any]) -> str:
+    """JSON text of nested mappings and sequences; NaN, which JSON does not have, becomes null."""
+    return json.dumps(_without_nan(data), indent=2, allow_nan=False) + "\n"
 
 
 def _without_nan(node: Any) -> Any:

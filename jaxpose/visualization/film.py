@@ -1,6 +1,6 @@
-"""Pictures of a clip: what the camera saw, the reconstruction and the truth, moving or side by side.
+"""Films and rows of frames of a clip: the 2D input, the reconstruction and the ground truth.
 
-What does not change between frames is drawn once; a frame only moves lines over it.
+What does not change between frames is drawn once; for each frame only the moving artists are drawn over it.
 """
 
 import itertools
@@ -17,88 +17,96 @@ from jaxpose.skeleton import Skeleton
 from jaxpose.visualization.figures import MIDDLE, project_view, side_colour
 from jaxpose.visualization.view import Clip, crop, joint_errors
 
+_PANEL_HEIGHT = 0.77  # of a film's
+
 Move = Callable[[int, np.ndarray | None], None]
-"""Moves some artists to a frame of the clip, of which there may be a picture."""
+"""Moves artists to a frame of the clip; takes the number of the frame, and the picture behind it or None."""
 
 
 class ViewOptions(NamedTuple):
-    """How a clip is shown."""
+    """Title, viewpoint and size of a film."""
 
-    title: str  # says so if the data are synthetic
-    azimuth: float = 30.0  # degrees from where the camera stood to where the viewer stands, to its right
-    elevation: float = 12.0  # degrees that the viewer looks down
+    title: str  # names the data, and that they are synthetic if they are
+    azimuth: float = 30.0  # of the viewer, degrees to the right of the camera
+    elevation: float = 12.0  # of the viewer, degrees above the floor
     height: int = 480  # of the film, pixels
 
 
-def film_size(clip: Clip, look: ViewOptions) -> tuple[int, int]:
+def film_size(clip: Clip, options: ViewOptions) -> tuple[int, int]:
     """Width and height of a film in pixels, both even, as video files want them."""
-    even = 2 * round(look.height / 2)
+    even = 2 * round(options.height / 2)
     return 2 * round(even * 0.42 * len(_poses(clip))) + 2 * round(even * 0.42), even
 
 
-def film(
+def input_panel_size(clip: Clip, options: ViewOptions) -> tuple[int, int]:
+    """Width and height in pixels of a picture behind the keypoints, at the resolution of a film."""
+    height = film_size(clip, options)[1]
+    return round(height * _PANEL_HEIGHT * clip.width / clip.height), round(height * _PANEL_HEIGHT)
+
+
+def film_frames(
     clip: Clip,
     skeleton: Skeleton,
     layout: Skeleton,
-    look: ViewOptions,
+    options: ViewOptions,
     *,
     frames: Sequence[int],
     pictures: Iterable[np.ndarray | None] | None = None,
 ) -> Iterator[np.ndarray]:
-    """Draw frames of a clip.
+    """Draw frames of a clip, one after the other.
 
     Args:
       clip: at least one frame.
       skeleton: of the poses.
       layout: of the keypoints.
-      look: how to show it.
-      frames: of the clip, which to draw.
-      pictures: for every one what the camera saw, (h, w, 3) uint8, or None; the keypoints are drawn over it. Without
-        them the part of the image where the keypoints are is shown.
+      options: title, viewpoint and size.
+      frames: numbers of the frames to draw, counted from 0.
+      pictures: the camera's picture of every frame, (h, w, 3) uint8, or None; the keypoints are drawn over it. Without
+        pictures the part of the image that holds the keypoints is shown.
 
     Yields:
-      (height, width, 4) uint8, each in memory that the next one reuses; their size is that of `film_size`.
+      (height, width, 4) uint8 of the size `film_size`, each in memory that the next frame reuses.
     """
-    width, height = film_size(clip, look)
+    width, height = film_size(clip, options)
     dpi = height / 4.8
     figure = Figure(figsize=((width + 0.01) / dpi, (height + 0.01) / dpi), dpi=dpi)  # no pixel lost to rounding
     canvas = FigureCanvasAgg(figure)
     places = np.linspace(0, 1, len(_poses(clip)) + 2)
-    panels = [figure.add_axes((left + 0.01, 0.09, places[1] - 0.02, 0.77)) for left in places[:-1]]
-    figure.text(0.01, 0.97, look.title, va="top", fontsize=8, color="0.25")
+    panels = [figure.add_axes((left + 0.01, 0.09, places[1] - 0.02, _PANEL_HEIGHT)) for left in places[:-1]]
+    figure.text(0.01, 0.97, options.title, va="top", fontsize=8, color="0.25")
     foot = figure.text(0.01, 0.03, "", fontsize=9, family="monospace", animated=True)
-    moves = _fill(panels, clip, skeleton, layout, look, whole=pictures is not None, linewidth=3)
+    moves = _fill(panels, clip, skeleton, layout, options, whole=pictures is not None, linewidth=3)
     canvas.draw()
     background = canvas.copy_from_bbox(figure.bbox)
     moving = [artist for axes in panels for artist in axes.get_children() if artist.get_animated()]
     moving.sort(key=lambda artist: artist.get_zorder())
-    for frame, picture in _beside(frames, pictures):
+    for frame, picture in _with_pictures(frames, pictures):
         canvas.restore_region(background)
         for move in moves:
             move(frame, picture)
         for artist in moving:
             artist.axes.draw_artist(artist)
-        foot.set_text(describe(clip, frame))
+        foot.set_text(frame_caption(clip, frame))
         figure.draw_artist(foot)
         yield np.asarray(canvas.buffer_rgba())
 
 
-def strip(
+def film_strip(
     clip: Clip,
     skeleton: Skeleton,
     layout: Skeleton,
-    look: ViewOptions,
+    options: ViewOptions,
     *,
     frames: Sequence[int],
     pictures: Iterable[np.ndarray | None] | None = None,
 ) -> Figure:
-    """A row of frames for the input, the reconstruction and the truth; arguments as of `film`."""
+    """Draw a row of frames for the input, the reconstruction and the ground truth; arguments as of `film_frames`."""
     rows = 1 + len(_poses(clip))
     figure = Figure(figsize=(1.6 * len(frames) + 0.4, 1.7 * rows + 0.5), layout="constrained")
-    figure.suptitle(look.title, fontsize="small", x=0.01, ha="left", wrap=True)
+    figure.suptitle(options.title, fontsize="small", x=0.01, ha="left", wrap=True)
     grid = figure.subplots(rows, len(frames), squeeze=False)
-    for column, (frame, picture) in zip(grid.T, _beside(frames, pictures), strict=True):
-        for move in _fill(column, clip, skeleton, layout, look, whole=pictures is not None, linewidth=2):
+    for column, (frame, picture) in zip(grid.T, _with_pictures(frames, pictures), strict=True):
+        for move in _fill(column, clip, skeleton, layout, options, whole=pictures is not None, linewidth=2):
             move(frame, picture)
         for axes in column:
             axes.set_title("")
@@ -108,8 +116,8 @@ def strip(
     return figure
 
 
-def describe(clip: Clip, frame: int) -> str:
-    """Where a frame of the clip is in the track, and its error if the truth is known."""
+def frame_caption(clip: Clip, frame: int) -> str:
+    """The number and time of a frame in its track, and its error if the ground truth is known."""
     number = clip.first + frame
     where = f"frame {number:>{len(str(clip.total))}} of {clip.total}  {number / clip.fps:6.2f} s"
     if clip.truth is None:
@@ -118,19 +126,19 @@ def describe(clip: Clip, frame: int) -> str:
 
 
 def _poses(clip: Clip) -> dict[str, np.ndarray]:
-    """The poses to show, by heading."""
-    return {"reconstruction": clip.prediction} | ({} if clip.truth is None else {"truth": clip.truth})
+    """The poses of each panel, by heading."""
+    return {"reconstruction": clip.prediction} | ({} if clip.truth is None else {"ground truth": clip.truth})
 
 
-def _seen(poses: np.ndarray, look: ViewOptions) -> np.ndarray:
-    """Poses (..., 3) as the viewer sees them: right, up, near."""
-    return project_view(poses, look.azimuth - 90, look.elevation)  # the camera stands at -y
+def _project(poses: np.ndarray, options: ViewOptions) -> np.ndarray:
+    """Poses (..., 3) projected for the viewer: right, up, near."""
+    return project_view(poses, options.azimuth - 90, options.elevation)  # the camera stands at -y
 
 
-def _beside(
+def _with_pictures(
     frames: Sequence[int], pictures: Iterable[np.ndarray | None] | None
 ) -> Iterator[tuple[int, np.ndarray | None]]:
-    """Every frame with its picture, if there is one."""
+    """Pairs of a frame and its picture, or None."""
     return zip(frames, itertools.repeat(None, len(frames)) if pictures is None else pictures, strict=True)
 
 
@@ -139,22 +147,22 @@ def _fill(
     clip: Clip,
     skeleton: Skeleton,
     layout: Skeleton,
-    look: ViewOptions,
+    options: ViewOptions,
     *,
     whole: bool,
     linewidth: float,
 ) -> list[Move]:
-    """Draw what stays in the panels of the input and of the poses; returns what moves the rest."""
+    """Draw the still parts of the panels of input and poses; returns the functions that move the rest."""
     moves = [_input_panel(panels[0], clip, layout, whole, linewidth)]
     for axes, (heading, poses) in zip(panels[1:], _poses(clip).items(), strict=True):
-        _floor(axes, clip, look)
+        _floor(axes, clip, options)
         axes.set_title(heading, fontsize=10)
-        moves.append(_limbs(axes, _seen(poses, look), skeleton, linewidth))
+        moves.append(_limbs(axes, _project(poses, options), skeleton, linewidth))
     return moves
 
 
 def _input_panel(axes: Axes, clip: Clip, layout: Skeleton, whole: bool, linewidth: float) -> Move:
-    """The picture, whole or where the keypoints are, and the keypoints over it."""
+    """Draw the panel of the picture, whole or cropped to the keypoints, and of the keypoints over it."""
     across, down = [[0, clip.width], [0, clip.height]] if whole else crop(clip)
     edges = (0, clip.width, clip.height, 0)
     image = axes.imshow(np.full((1, 1, 3), 255, np.uint8), extent=edges, animated=True, zorder=0)
@@ -171,24 +179,24 @@ def _input_panel(axes: Axes, clip: Clip, layout: Skeleton, whole: bool, linewidt
     return move
 
 
-def _floor(axes: Axes, clip: Clip, look: ViewOptions) -> None:
-    """A grid of half metres under all poses of the clip, and limits that hold them."""
+def _floor(axes: Axes, clip: Clip, options: ViewOptions) -> None:
+    """Draw a grid of half metres under all poses of the clip, and set limits that hold them."""
     everything = np.concatenate(list(_poses(clip).values()))
     reach = 0.5 * np.ceil(2 * np.nanmax(np.abs(everything[..., :2])))
     marks = np.arange(-reach, reach + 0.25, 0.5)
     ends = np.asarray(
         [[[a, -reach, 0], [a, reach, 0]] for a in marks] + [[[-reach, a, 0], [reach, a, 0]] for a in marks]
     )
-    grid = _seen(ends, look)[..., :2]
+    grid = _project(ends, options)[..., :2]
     axes.add_collection(LineCollection(grid, colors="0.88", linewidths=0.8, zorder=0), autolim=False)
-    points = np.concatenate([grid.reshape(-1, 2), _seen(everything, look)[..., :2].reshape(-1, 2)])
+    points = np.concatenate([grid.reshape(-1, 2), _project(everything, options)[..., :2].reshape(-1, 2)])
     low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
     axes.set(xlim=(low[0] - 0.05, high[0] + 0.05), ylim=(low[1] - 0.05, high[1] + 0.1), aspect="equal")
     axes.set_axis_off()
 
 
-def _limbs(axes: Axes, course: np.ndarray, skeleton: Skeleton, linewidth: float) -> Move:
-    """The bones of a course of poses (T, J, 2 or 3); the third coordinate says which is nearer.
+def _limbs(axes: Axes, poses: np.ndarray, skeleton: Skeleton, linewidth: float) -> Move:
+    """Draw the bones of poses (T, J, 2 or 3), nearer ones, by the third coordinate, over others.
 
     A layout without bones is drawn as points.
     """
@@ -197,12 +205,12 @@ def _limbs(axes: Axes, course: np.ndarray, skeleton: Skeleton, linewidth: float)
     colours = np.asarray([side_colour(skeleton, joint) for joint in range(skeleton.num_joints)])
     lines = LineCollection([], linewidths=linewidth, capstyle="round", animated=True, zorder=2)
     axes.add_collection(lines, autolim=False)
-    dots = axes.scatter(*course[0][alone, :2].T, s=3 * linewidth**2, c=colours[alone], animated=True, zorder=2)
+    dots = axes.scatter(*poses[0][alone, :2].T, s=3 * linewidth**2, c=colours[alone], animated=True, zorder=2)
     heads = [bone for bone in skeleton.bones if skeleton.joints[bone[1]] == "head"]
     (disc,) = axes.plot([], [], "o", color=MIDDLE, markersize=3.4 * linewidth, animated=True, zorder=3)
 
     def move(frame: int, _: np.ndarray | None) -> None:
-        pose = course[frame]
+        pose = poses[frame]
         nearest_last = np.argsort(pose[bones][..., 2].mean(axis=1)) if pose.shape[-1] == 3 else np.arange(len(bones))
         lines.set_segments(pose[bones[nearest_last], :2])
         lines.set_color(colours[bones[nearest_last, 1]])

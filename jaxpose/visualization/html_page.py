@@ -1,4 +1,4 @@
-"""The HTML page around what people look at: it opens from disk, and asks the network for nothing."""
+"""HTML pages that open from disk and make no network request."""
 
 import base64
 import io
@@ -23,7 +23,7 @@ _PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
-# Nothing from elsewhere: the browser itself refuses it.
+# The browser itself refuses whatever is not in the page.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src 'self' file: data: blob:"
 _STYLE = """body { font: 16px/1.5 sans-serif; color: #222; max-width: 1100px; margin: 2em auto; padding: 0 1em; }
 table { border-collapse: collapse; }
@@ -50,12 +50,12 @@ pre { font-size: 13px; }
 
 
 def page(title: str, body: str, *, plotly: bool = False) -> str:
-    """A whole page.
+    """The HTML of a page.
 
     Args:
-      title: as text; it is escaped.
+      title: text, which is escaped.
       body: HTML below the heading.
-      plotly: put Plotly into it, 5 MB, which `player.player` needs.
+      plotly: include Plotly, 5 MB, which `player.player` needs.
     """
     head = ""
     if plotly:
@@ -66,11 +66,11 @@ def page(title: str, body: str, *, plotly: bool = False) -> str:
 
 
 def picture(figure: Figure, text: str) -> str:
-    """HTML of a figure that needs no file beside it.
+    """HTML of a figure, drawn as SVG into the page itself.
 
     Args:
       figure: to draw.
-      text: says what is seen to those who do not see it.
+      text: the alternative text, for readers who do not see the figure.
     """
     drawn = io.BytesIO()
     figure.savefig(drawn, format="svg", metadata={"Date": None})

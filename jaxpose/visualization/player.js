@@ -1,4 +1,4 @@
-// The player: draws one frame of a track at a time into figures that Plotly keeps; `jaxpose.viewer` writes its data.
+// The player: draws one frame of a track at a time into Plotly's figures; `player.py` beside this file writes its data.
 (() => {
   "use strict";
   const player = document.getElementById("player");
@@ -6,7 +6,7 @@
   const [picture, scene, curve] = ["picture", "scene", "curve"].map((name) => document.getElementById(name));
   const [choice, speed, overlay, coloured, play, slider, readout] = [
     "choice", "speed", "overlay", "coloured", "play", "slider", "readout",
-  ].map((name) => document.getElementById(name)); // without a truth, overlay and coloured are not there
+  ].map((name) => document.getElementById(name)); // overlay and coloured exist only with ground truth
   const cursor = document.getElementById("cursor");
   const TRUTH = 1; // the second trace of the scene
 
@@ -46,10 +46,10 @@
     go(0);
   }
 
-  // How far the truth stands to the right of the prediction, metres.
+  // Distance in metres of the ground truth to the right of the prediction.
   const aside = () => (overlay && !overlay.checked ? 2 * track.reach : 0);
 
-  // The room that the poses need, in proportion.
+  // Ranges of the axes that hold the poses, in proportion.
   function arrange() {
     const { reach, top } = track;
     const ranges = { x: [-reach, reach + aside()], y: [-reach, reach], z: [0, top] };
@@ -73,8 +73,10 @@
     const joints = track.truth ? errors(frame) : [];
     const colour = coloured?.checked ? along(data.scene, (joint) => joints[joint]) : data.sides;
     const colours = poses.map((_, i) => (i === TRUTH ? data.grey : colour));
-    // During a drag Plotly would turn back to the camera from before it; only its inner scene knows the present one.
-    scene.layout.scene.camera = scene._fullLayout.scene._scene.getCamera();
+    // During a drag Plotly would go back to the camera from before the drag. Its events report the present camera while a
+    // mouse drags, but not while a finger does, so its inner scene is asked, which is not part of its public interface.
+    const inner = scene._fullLayout.scene?._scene;
+    if (inner) scene.layout.scene.camera = inner.getCamera();
     Plotly.restyle(scene, { x, y, z, "line.color": colours, "marker.color": colours });
 
     if (cursor) cursor.style.left = `calc(50px + (100% - 60px) * ${frame / Math.max(track.frames - 1, 1)})`; // its margins

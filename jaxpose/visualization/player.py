@@ -1,6 +1,7 @@
-"""The 3D player of the pages: what the camera saw, what was made of it and what was true, frame by frame.
+"""The 3D player of the HTML pages: 2D input, prediction and ground truth, frame by frame.
 
-Plotly draws; `player.js` moves. The player needs a page around it that holds Plotly (`html_page`).
+Plotly draws, and `player.js` moves what it drew. The page around the player must hold Plotly, see `html_page.page`.
+Only one player fits on a page, since the script finds its parts by id.
 """
 
 import base64
@@ -17,14 +18,17 @@ from jaxpose.skeleton import Skeleton
 from jaxpose.visualization.figures import LEFT, MIDDLE, RIGHT, side_colour
 from jaxpose.visualization.view import Clip, crop, joint_errors
 
-_MISSING = -(2**15)  # stands for NaN
+_MISSING = -(2**15)  # represents NaN
 _ERROR_COLOURS = [[0, "#0d0887"], [0.35, "#8b0aa5"], [0.7, "#db5c68"], [1, "#febd2a"]]
 
 _SIDES = (RIGHT, LEFT, MIDDLE)
-_GREY = "#9a9a9a"  # of the truth
+_GREY = "#9a9a9a"  # of the ground truth
 _SPEEDS = (0.25, 0.5, 1, 2, 4)
-_HELP = "Drag to turn, scroll to come nearer. Space plays and pauses, the arrow keys step. Right is red, left is blue."
-_TRUTH_HELP = " Grey is the truth. Click on the error curve to go there."
+_HELP = (
+    "Drag to rotate, scroll to zoom. After a click on the player, Space plays and pauses, and the arrow keys step. "
+    "Right is red, left is blue."
+)
+_TRUTH_HELP = " Grey is the ground truth. Click on the error curve to go to a frame."
 
 _PLAYER = """<section id="player" class="player" tabindex="0" aria-label="3D player">
 <div class="controls">
@@ -32,8 +36,8 @@ _PLAYER = """<section id="player" class="player" tabindex="0" aria-label="3D pla
 <label>Speed <select id="speed">{speeds}</select></label>
 {truth_controls}</div>
 <div class="views"><h3>2D input</h3><h3>3D prediction{over}</h3>
-<div id="picture" class="plot" role="img" aria-label="2D keypoints that went in"></div>
-<div id="scene" class="plot" role="img" aria-label="3D poses; drag to turn, scroll to come nearer"></div></div>
+<div id="picture" class="plot" role="img" aria-label="2D input keypoints"></div>
+<div id="scene" class="plot" role="img" aria-label="3D poses; drag to rotate, scroll to zoom"></div></div>
 <div class="controls">
 <button id="play" type="button">Play</button>
 <input id="slider" type="range" min="0" value="0" aria-label="Frame">
@@ -44,10 +48,10 @@ _PLAYER = """<section id="player" class="player" tabindex="0" aria-label="3D pla
 <script>{script}</script>
 </section>
 """
-_TRUTH_CONTROLS = """<label><input id="overlay" type="checkbox" checked> overlay the truth</label>
+_TRUTH_CONTROLS = """<label><input id="overlay" type="checkbox" checked> overlay the ground truth</label>
 <label><input id="coloured" type="checkbox" checked> colour by error</label>
 """
-_CURVE = """<div id="curve" class="plot" role="img" aria-label="Error of every frame; click to go there">
+_CURVE = """<div id="curve" class="plot" role="img" aria-label="Error of every frame; click to go to a frame">
 <div id="cursor"></div></div>
 """
 
@@ -56,13 +60,13 @@ def player(clips: Mapping[str, Clip], skeleton: Skeleton, layout: Skeleton) -> s
     """HTML of the player.
 
     Args:
-      clips: what can be chosen, by how it is called; at least one. If the truth of one is not known, no truth is shown.
+      clips: by the label under which they can be chosen, at least one. Ground truth is shown if all clips have it.
       skeleton: of the poses.
       layout: of the keypoints.
 
     Returns:
-      A section for a page that holds Plotly; only one fits on a page. Coordinates are rounded to a 65,000th of the
-      range of their track, some 0.1 mm and 0.1 pixels.
+      A section for a page that holds Plotly. Coordinates are rounded to a 65,000th of the range of their track, about
+      0.1 mm and 0.1 pixels.
     """
     known = all(clip.truth is not None for clip in clips.values())
     errors = [joint_errors(clip.prediction, clip.truth).ravel() for clip in clips.values()] if known else [np.ones(1)]
@@ -72,7 +76,7 @@ def player(clips: Mapping[str, Clip], skeleton: Skeleton, layout: Skeleton) -> s
         "tracks": [_pack_clip(clip, known) for clip in clips.values()],
         "missing": _MISSING,
         "joints": list(range(skeleton.num_joints)),
-        "names": ["prediction", "truth"],
+        "names": ["prediction", "ground truth"],
         "grey": _GREY,
         "scene": bones,
         "sides": _pen_colours(bones, skeleton),
@@ -84,16 +88,16 @@ def player(clips: Mapping[str, Clip], skeleton: Skeleton, layout: Skeleton) -> s
         choices="".join(f"<option>{escape(label)}</option>" for label in clips),
         speeds="".join(f'<option value="{speed}"{" selected" * (speed == 1)}>{speed}×</option>' for speed in _SPEEDS),
         truth_controls=_TRUTH_CONTROLS if known else "",
-        over=", truth in grey" if known else "",
+        over=", ground truth in grey" if known else "",
         curve=_CURVE if known else "",
         help=escape(_HELP + (_TRUTH_HELP if known else "")),
-        data=text.replace("<", "\\u003c"),  # nothing in it ends the script
+        data=text.replace("<", "\\u003c"),  # nothing in the data ends the script
         script=resources.files("jaxpose.visualization").joinpath("player.js").read_text("utf-8"),
     )
 
 
 def _pack_clip(clip: Clip, known: bool) -> dict[str, Any]:
-    """A clip as `player.js` reads it."""
+    """The data of a clip that `player.js` reads."""
     across, down = crop(clip).tolist()
     poses = [clip.prediction, clip.truth] if known else [clip.prediction]
     return {
@@ -112,7 +116,7 @@ def _pack_clip(clip: Clip, known: bool) -> dict[str, Any]:
 
 
 def pack(values: np.ndarray) -> dict[str, Any]:
-    """An array as JSON holds it in two bytes a number: times `scale`; NaN is `_MISSING`."""
+    """Pack an array for JSON in two bytes a number, which are to be multiplied by `scale`; NaN is `_MISSING`."""
     values = np.asarray(values, np.float64)
     largest = np.abs(values[np.isfinite(values)]).max(initial=0)
     scale = float(largest / (2**15 - 1)) or 1.0
@@ -121,7 +125,7 @@ def pack(values: np.ndarray) -> dict[str, Any]:
 
 
 def _line(skeleton: Skeleton, children: Sequence[int]) -> list[int]:
-    """Joints that a pen visits to draw the bones to those children, and points for roots; -1 lifts it."""
+    """Joints that a pen visits to draw the bones that end at `children`, or the points of roots; -1 lifts the pen."""
     line = []
     for child in children:
         parent = skeleton.parents[child]
@@ -131,13 +135,13 @@ def _line(skeleton: Skeleton, children: Sequence[int]) -> list[int]:
 
 def _pen_colours(line: Sequence[int], skeleton: Skeleton) -> list[str | None]:
     """A colour for every point of a line of `_line`: a bone has that of the joint where it ends."""
-    ends = [line[line.index(-1, place) - 1] if joint >= 0 else None for place, joint in enumerate(line)]
+    ends = [line[line.index(-1, index) - 1] if joint >= 0 else None for index, joint in enumerate(line)]
     return [None if end is None else side_colour(skeleton, end) for end in ends]
 
 
 def _figures(known: bool, *, worst: float) -> dict[str, Any]:
-    """What Plotly starts with; `player.js` fills in the coordinates. Errors are coloured up to `worst`, in mm."""
-    import plotly.graph_objects as go  # takes half a second, for which importing should not wait
+    """The figures of Plotly without coordinates, which `player.js` adds; colours cover errors up to `worst`, in mm."""
+    import plotly.graph_objects as go  # takes half a second, which other imports of this module save
 
     bare = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": ""}
     none = {"l": 0, "r": 0, "t": 0, "b": 0}
@@ -169,9 +173,9 @@ def _figures(known: bool, *, worst: float) -> dict[str, Any]:
         dragmode="orbit",
     )
 
-    course = go.Scatter(line={"color": "#555555", "width": 1.5}, fill="tozeroy", fillcolor="rgba(0,0,0,0.06)")
-    margin = {"l": 50, "r": 10, "t": 5, "b": 40}  # which `player.js` knows
-    curve = go.Figure(course, {**common, "hovermode": "x", "margin": margin})
+    errors = go.Scatter(line={"color": "#555555", "width": 1.5}, fill="tozeroy", fillcolor="rgba(0,0,0,0.06)")
+    margin = {"l": 50, "r": 10, "t": 5, "b": 40}  # `player.js` has the same numbers
+    curve = go.Figure(errors, {**common, "hovermode": "x", "margin": margin})
     curve.update_xaxes(title="frame", zeroline=False, fixedrange=True)
     curve.update_yaxes(title="error, mm", zeroline=False, fixedrange=True, nticks=4)
     figures = {"picture": picture, "scene": scene, "curve": curve}

@@ -1,4 +1,4 @@
-"""A lifted track as people look at it: turned upright, its prediction and its truth beside what the camera saw."""
+"""Clips to look at: prediction and ground truth of a track, turned upright, and the keypoints that they are from."""
 
 from typing import NamedTuple
 
@@ -17,30 +17,30 @@ _matrix = jax.jit(quaternion_to_matrix)
 class Clip(NamedTuple):
     """Consecutive frames of one track.
 
-    Poses are root-relative and stand as in the world, turned about the vertical until the camera looks along y:
-    x is right and y away from the camera, z is up from the floor.
+    Poses are root-relative, in the axes of the world turned about the vertical until the camera looks along y: x is
+    right of the camera, y away from it, z up from the floor.
     """
 
     name: str
     fps: float  # frames a second
-    first: int  # the frame of the track that this begins with
-    total: int  # frames of the track
+    first: int  # frame of the track at which the clip begins
+    total: int  # number of frames of the track
     keypoints: np.ndarray  # (T, K, 2) pixels
     width: int  # of the image, pixels
     height: int  # of the image, pixels
     prediction: np.ndarray  # (T, J, 3) metres
-    truth: np.ndarray | None  # (T, J, 3) metres, where it is known
+    truth: np.ndarray | None  # (T, J, 3) metres, the ground truth if it is known
 
 
 def make_clip(track: Track, prediction: np.ndarray) -> Clip:
-    """Set a track up to be looked at.
+    """Make a clip of a whole track.
 
     Args:
-      track: at least one frame; where its truth is not known, it has no frames of positions_3d.
+      track: at least one frame; without ground truth its positions_3d have no frames.
       prediction: (T, J, 3) metres, camera space, of every frame.
 
     Returns:
-      The clip of all frames. Prediction and truth are moved alike, so that what lies between them is their error.
+      The clip. Prediction and ground truth are moved alike, so that the distance between them is the error.
     """
     upright = _upright(track.orientation)
     prediction = np.asarray(prediction) @ upright.T
@@ -61,7 +61,7 @@ def make_clip(track: Track, prediction: np.ndarray) -> Clip:
 
 
 def cut(clip: Clip, first: int, last: int) -> Clip:
-    """The frames from the first to the last, both included, counted from 0.
+    """The frames of a clip from the first to the last, both included, counted from 0.
 
     Raises:
       InputError: the clip does not have them.
@@ -79,28 +79,28 @@ def cut(clip: Clip, first: int, last: int) -> Clip:
 
 
 def around(clip: Clip, frame: int, frames: int) -> Clip:
-    """At most that many frames of a clip, with `frame` in their middle as far as there are any."""
+    """At most `frames` frames of a clip, with `frame` in the middle unless the clip begins or ends there."""
     first = max(min(frame - frames // 2, len(clip.prediction) - frames), 0)
     return cut(clip, first, min(first + frames, len(clip.prediction)) - 1)
 
 
 def crop(clip: Clip) -> np.ndarray:
-    """The square of the image that holds all keypoints of a clip: [[left, right], [top, bottom]] in pixels."""
+    """The square region of the image that holds all keypoints of a clip: [[left, right], [top, bottom]] in pixels."""
     points = clip.keypoints.reshape(-1, 2)
     low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
-    reach = 0.6 * max((high - low).max(), 1)  # from the middle to the edge: a tenth of it is margin
+    reach = 0.6 * max((high - low).max(), 1)  # from the centre to an edge, with a margin
     return (low + high)[:, None] / 2 + np.asarray([-reach, reach])
 
 
 def typical_pose(poses: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """The pose that is nearest to the mean of all, seen from the front.
+    """The pose that is nearest to the mean pose, turned to face the viewer.
 
     Args:
       poses: (T, J, 3) metres, z up.
-      skeleton: its left and right joints say where the front is.
+      skeleton: its left and right joints define the front.
 
     Returns:
-      (J, 3) metres, turned about the vertical until its left side is at +x: it faces who stands at -y.
+      (J, 3) metres, turned about the vertical until its left side is at +x, so that it faces -y.
     """
     to_left = (poses[:, skeleton.left] - poses[:, skeleton.right]).sum(axis=1)
     turned = np.einsum("tab,tjb->tja", _turn(-np.arctan2(to_left[:, 1], to_left[:, 0])), poses)
@@ -115,8 +115,8 @@ def joint_errors(predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
 def _upright(orientation: np.ndarray) -> np.ndarray:
     """(3, 3) from camera space to right, away from the camera and up, for a camera's orientation in the world."""
     to_world = np.asarray(_matrix(np.asarray(orientation)))
-    x, y, _ = to_world[:, 2]  # where the camera looks
-    return (_turn(np.pi / 2 - np.arctan2(y, x)) @ to_world).astype(np.float32)  # from there to +y
+    x, y, _ = to_world[:, 2]  # the direction in which the camera looks
+    return (_turn(np.pi / 2 - np.arctan2(y, x)) @ to_world).astype(np.float32)  # becomes +y
 
 
 def _turn(angle: np.ndarray) -> np.ndarray:

@@ -69,7 +69,7 @@ def test_a_png_is_a_row_of_frames(untrained, tmp_path):
     (["--out", "walk.mp4", "--size", "99999"], "--size is 99999; choose one from 120 to 2160"),
     (["--out", "walk.mp4", "--track", "S9/Walking/7"], "there is no track 'S9/Walking/7' in "),
     (["--out", "walk.mp4", "--frames", "5", "40"], "--frames is 5 40; S9/Walking/55011271 has frames 0 to 39"),
-    (["--out", "walk.mp4", "--video", "absent.mov"], "absent.mov cannot be read as a video; give one"),
+    (["--out", "walk.mp4", "--video", "absent.mov"], "absent.mov cannot be read as a video; choose one"),
     (["--out", "walk.gif", "--size", "2160", "--fps", "240"], "walk.gif would have 192 frames; choose fewer with "),
     (["--out", "nowhere/walk.png"], "nowhere/walk.png cannot be written (No such file or directory)"),
 ])  # fmt: skip

@@ -12,6 +12,7 @@ from PIL import Image
 
 from jaxpose import report
 from jaxpose.metrics import mpjpe
+from jaxpose.runs import trained
 from jaxpose.runs.log import append_log
 from jaxpose.runs.trained import load_fitting, open_run
 
@@ -60,23 +61,11 @@ def test_synthetic_motion_is_said_to_be(run, tmp_path, capsys, monkeypatch):
         description, *rest = load_fitting(*arguments)
         return description._replace(synthetic=True), *rest
 
-    monkeypatch.setattr(report, "load_fitting", as_synthetic)
+    monkeypatch.setattr(trained, "load_fitting", as_synthetic)
     report.main([str(run), "--out", str(tmp_path / "synthetic.html")])
     page = Page((tmp_path / "synthetic.html").read_text("utf-8"))
     assert "SYNTHETIC motion: these numbers say nothing about real people." in page.words
     assert f"The report is {tmp_path / 'synthetic.html'}" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(("count", "labels"), [
-    (1, ["worst 1"]),
-    (4, ["worst 1", "worst 2", "worst 3", "best 1"]),
-    (9, ["worst 1", "worst 2", "worst 3", "median", "best 3", "best 2", "best 1"]),
-])  # fmt: skip
-def test_no_track_is_shown_twice(count, labels):
-    chosen = report.choose(np.arange(count))
-    assert list(chosen) == labels
-    assert len(set(chosen.values())) == len(labels)
-    assert chosen[labels[-1]] == count - 1
 
 
 def test_no_run_is_refused(tmp_path, refusal):

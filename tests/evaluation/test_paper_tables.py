@@ -2,20 +2,15 @@
 
 import pkgutil
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.places import SHARED
-from helpers.samples import DESCRIPTION, make_track
+from helpers.places import ROOT, SHARED
 
-from experiments.paper import tables as command
 from jaxpose.data.synthetic import generate
 from jaxpose.evaluation import paper_tables
-from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol
-from jaxpose.skeleton import COCO_17
 
-README = (Path(command.__file__).parent / "README.md").read_text("utf-8")
+README = (ROOT / "experiments" / "paper" / "README.md").read_text("utf-8")
 TEXT = SHARED / "paper" / "back_to_the_future.txt"
 BY_ACTION = ("7", "7b", "8", "9", "10")
 
@@ -33,23 +28,23 @@ def actions(row):
 
 
 def find(number, method):
-    (found,) = (row for row in paper_tables.load(number) if row.method.replace(" ", "") == method)
+    (found,) = (row for row in paper_tables.load_rows(number) if row.method.replace(" ", "") == method)
     return found
 
 
 @pytest.mark.parametrize("number", BY_ACTION)
 def test_every_row_has_fifteen_actions_and_an_average(number):
     late = ["StD" if number != "7" else "SitD", "Smk", "Wat", "WD.", "Wak" if number != "7" else "Wlk", "WT", "Avg"]
-    for row in paper_tables.load(number):
+    for row in paper_tables.load_rows(number):
         assert [*row.cells] == ["Dir.", "Dis.", "Eat", "Grt", "Phn", "Pht", "Pos", "Pur", "Sit", *late]
         assert row.publication or row.method == "Ours"
 
 
 def test_the_averages_that_are_not_the_mean_of_their_row():
     found = {
-        (number, row.method): (paper_tables.mark(row), round(actions(row).mean(), 2))
+        (number, row.method): (paper_tables.mark_of_average(row), round(actions(row).mean(), 2))
         for number in BY_ACTION
-        for row in paper_tables.load(number)
+        for row in paper_tables.load_rows(number)
         if abs(float(row.cells["Avg"]) - actions(row).mean()) > 0.5 * 10.0 ** row.cells["Avg"].as_tuple().exponent
     }
     assert found == {
@@ -70,8 +65,8 @@ def test_the_averages_that_are_not_the_mean_of_their_row():
     marked = {
         (number, row.method)
         for number in paper_tables.NUMBERS
-        for row in paper_tables.load(number)
-        if paper_tables.mark(row)
+        for row in paper_tables.load_rows(number)
+        if paper_tables.mark_of_average(row)
     }
     assert marked == found.keys()
 
@@ -81,7 +76,7 @@ def test_the_summaries_repeat_the_averages():
     differing = {
         (number, summary.method, name, str(cell), str(average))
         for number in ("5", "6")
-        for summary in paper_tables.load(number)
+        for summary in paper_tables.load_rows(number)
         for name, cell in summary.cells.items()
         if cell != (average := find(details[name], summary.method).cells["Avg"])
     }
@@ -115,7 +110,7 @@ def test_the_headline(name, summary, heading, detail, method, before, after, per
 def test_rows_out_of_order_are_noted(number):
     """Read as its note says, and in no other way, a row goes up and down with the paper's own."""
     ours = actions(find(number, "Ours"))
-    for other in paper_tables.load(number):
+    for other in paper_tables.load_rows(number):
         numbers = actions(other)
         fits = {how: np.corrcoef(numbers[at], ours[: len(at)])[0, 1] for how, at in READINGS.items()}
         best = max(fits, key=fits.get)
@@ -126,41 +121,29 @@ def test_rows_out_of_order_are_noted(number):
 
 def test_notes_are_of_rows_that_exist():
     assert paper_tables.NOTES.keys() <= {
-        (number, row.method) for number in paper_tables.NUMBERS for row in paper_tables.load(number)
+        (number, row.method) for number in paper_tables.NUMBERS for row in paper_tables.load_rows(number)
     }
 
 
 @pytest.mark.parametrize("number", paper_tables.NUMBERS)
-def test_the_command_prints_every_row_with_its_marks(number, capsys):
-    for arguments, separator in (([], " "), (["--markdown"], " | ")):
-        command.main([number, *arguments])
-        printed = [re.sub(" +", " ", line.strip("| ")) for line in capsys.readouterr().out.splitlines()]
-        for row in paper_tables.load(number):
-            name = f"{row.method} ({row.publication})" if row.publication else row.method
-            note = [f"{name} §"] if (number, row.method) in paper_tables.NOTES else [name]
-            assert separator.join(note + [str(cell) for cell in row.cells.values()]) + paper_tables.mark(row) in printed
+def test_a_table_has_every_row_with_its_marks(number):
+    table = paper_tables.paper_table(number)
+    for line, row in zip(table.rows, paper_tables.load_rows(number), strict=True):
+        name = f"{row.method} ({row.publication})" if row.publication else row.method
+        remark = " §" if (number, row.method) in paper_tables.NOTES else ""
+        assert line[0] == name + remark
+        cells = [str(cell) for cell in row.cells.values()]
+        assert [*line[1:]] == [*cells[:-1], cells[-1] + paper_tables.mark_of_average(row)]
 
 
-def test_the_command_says_what_the_marks_mean(capsys):
-    command.main(["10", "5"])
-    printed = capsys.readouterr().out
-    assert "† Pavllo'19 (mean 2.29): the average is not the mean of the row." in printed
-    assert "‡ Ours (mean 2.14): the average is not the mean of the row, but rounding may explain it." in printed
-    assert "§ Pavllo'19: from Smk on, each number seems to belong one column to the left" in printed
-    assert printed.index("Table 10. MPJAE - Acceleration: MPJAE, mm/frame²") < printed.index("Table 5. Mean Per Joint")
-    assert "†" not in printed[printed.index("Table 5.") :]
-
-
-def test_without_numbers_the_command_prints_all(capsys):
-    command.main([])
-    printed = capsys.readouterr().out
-    assert [heading.title in printed for heading in paper_tables.HEADINGS.values()] == [True] * 7
-
-
-def test_a_table_that_is_not_there_is_refused(capsys):
-    with pytest.raises(SystemExit) as stop:
-        command.main(["4"])
-    assert stop.value.code == 2
+def test_notes_say_what_the_marks_mean():
+    table = paper_tables.paper_table("10")
+    assert table.title == "Table 10. MPJAE - Acceleration: MPJAE, mm/frame² at 50 frames/s"
+    first, second, third = table.notes
+    assert first == "† Pavllo'19 (mean 2.29): the average is not the mean of the row."
+    assert second == "‡ Ours (mean 2.14): the average is not the mean of the row, but rounding may explain it."
+    assert third.startswith("§ Pavllo'19: from Smk on, each number seems to belong one column to the left")
+    assert all(note.startswith("§") for note in paper_tables.paper_table("5").notes)
 
 
 @pytest.mark.skipif(not TEXT.exists(), reason="the text of the paper is not beside this checkout")
@@ -168,74 +151,28 @@ def test_the_rows_are_those_of_the_paper():
     text = TEXT.read_text("utf-8")
     lines = [line.split("\t") for line in text[text.index("Table 5.") :].splitlines()]
     printed = [line for line in lines if len(line) > 2 and re.fullmatch(r"\d+\.\d+", line[1])]
-    stored = [row for number in paper_tables.NUMBERS for row in paper_tables.load(number)]
+    stored = [row for number in paper_tables.NUMBERS for row in paper_tables.load_rows(number)]
     names = [f"{row.method} ({row.publication})" if row.publication else row.method for row in stored]
     assert printed == [[name, *map(str, row.cells.values())] for name, row in zip(names, stored, strict=True)]
 
 
-def test_what_the_readme_names_is_there():
+def test_the_readme_names_what_exists():
     named = re.findall(r"`(jaxpose\.[\w.]+)`", README)
     assert len(named) > 10
     for name in named:
         pkgutil.resolve_name(name)
 
 
-def tracks_of(frames=543_344, subjects=("S9", "S11"), actions=paper_tables.ACTIONS, fps=50.0):
-    """Tracks without content, of so many frames together; S11/Directions comes on top."""
-    clips = [(subject, f"{action} 1") for subject in subjects for action in actions]
-    lengths = np.full(len(clips), frames // len(clips))
-    lengths[0] += frames - lengths.sum()
-    tracks = [(*clip, length) for clip, length in zip(clips, lengths, strict=True)] + [("S11", "Directions", 1825)]
-    nothing = np.zeros((1, 1, 1), np.float32)
-    return [
-        make_track(frames=1)._replace(
-            subject=subject, action=action, fps=fps, keypoints_2d=np.broadcast_to(nothing, (int(length), 1, 1))
-        )
-        for subject, action, length in tracks
-    ]
-
-
-def test_human36m_is_known_by_what_is_in_it():
-    assert paper_tables.incomparable(DESCRIPTION, paper_tables.scored(tracks_of()), VIDEOPOSE3D) == ""
-
-
-@pytest.mark.parametrize(
-    ("description", "tracks", "protocol", "reason"),
-    [
-        ({"synthetic": True}, {}, {}, "the motion is synthetic"),
-        ({"skeleton": COCO_17}, {}, {}, "the skeleton is coco_17, not h36m_17"),
-        (
-            {"title": "Human3.6M, gt"},
-            {"subjects": ("S9",), "frames": 16_804},
-            {},
-            "the subjects are S9, not S9 and S11",
-        ),
-        ({"title": "Human3.6M, gt"}, {"actions": ("Walking",)}, {}, "the actions are not the fifteen of Human3.6M"),
-        (
-            {},
-            {"frames": 543_343},
-            {},
-            "these are 543,343 frames at 50 frames/s, and published results are of 543,344 at 50",
-        ),
-        ({}, {"fps": 10.0}, {}, "these are 543,344 frames at 10 frames/s, and published results are of 543,344 at 50"),
-        ({}, {}, {"mirror": False}, "published results are of another protocol"),
-    ],
-)
-def test_other_data_and_protocols_are_not_compared(description, tracks, protocol, reason):
-    there = DESCRIPTION._replace(**description)
-    assert paper_tables.incomparable(there, paper_tables.scored(tracks_of(**tracks)), Protocol(**protocol)) == reason
-
-
 def test_runs_stand_below_the_printed_rows():
     cells = {
         action: {m: f"{m} {action}" for m in paper_tables.BY_ACTION} for action in (*paper_tables.ACTIONS, "average")
     }
-    tables = paper_tables.beside({"mine": cells, "yours": cells})
+    tables = paper_tables.tables_with_runs({"mine": cells, "yours": cells})
     assert [*tables] == [*paper_tables.NUMBERS]
     for metric, number in paper_tables.BY_ACTION.items():
         table = tables[number]
         assert table.rows[-1] == ("yours", *(f"{metric} {action}" for action in (*paper_tables.ACTIONS, "average")))
-        assert table.rows[:-2] == paper_tables.table(number).rows
+        assert table.rows[:-2] == paper_tables.paper_table(number).rows
         assert table.strong == (len(table.rows) - 2, len(table.rows) - 1)
         assert table.notes[-1] == paper_tables.INPUT_NOTE
     assert tables["5"].rows[-2] == ("mine", "mpjpe average", "p_mpjpe average", "n_mpjpe average")

@@ -1,4 +1,4 @@
-"""What is measured of each track, against loops in float64 over each track alone; and in how many programs."""
+"""The errors of each track, against loops in float64 over each track alone; and in how many programs."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from helpers import oracles
 from helpers.samples import make_track
 
 from jaxpose.data.windows import pack
-from jaxpose.evaluation import averages, track_errors
+from jaxpose.evaluation import averages, track_errors, track_sums
 from jaxpose.evaluation.protocol import Protocol
 from jaxpose.skeleton import H36M_17
 
@@ -30,7 +30,7 @@ def motion(tracks):
 
 @pytest.fixture(autouse=True)
 def few_at_once(monkeypatch):
-    monkeypatch.setattr(track_errors, "_AT_ONCE", 8)  # tracks begin and end anywhere in them
+    monkeypatch.setattr(track_sums, "CHUNK", 8)  # tracks begin and end anywhere in them
 
 
 def each(tracks, motion, every=1):
@@ -45,30 +45,30 @@ def test_errors_of_each_track(tracks, motion, every):
     found = track_errors.measure_tracks(*motion, tracks, protocol=Protocol(every=every))
     assert found.frames.tolist() == [-(-n // every) for n in LENGTHS]
     assert set(found.fps.tolist()) == {50 / every}
-    for place, (p, t) in enumerate(each(tracks, motion, every)):
+    for index, (p, t) in enumerate(each(tracks, motion, every)):
         for metric in ("mpjpe", "p_mpjpe", "n_mpjpe"):
             expected = 1000 * np.mean([getattr(oracles, metric)(a, b) for a, b in zip(p, t, strict=True)])
-            assert found.means[metric][place] == pytest.approx(expected, rel=1e-4)
-        for order, (metric, joints) in enumerate(track_errors.JOINTS.items()):
+            assert found.means[metric][index] == pytest.approx(expected, rel=1e-4)
+        for order, (metric, joints) in enumerate(track_errors.JOINT_METRICS.items()):
             if len(p) <= order:
-                assert np.isnan(found.means[metric][place])
+                assert np.isnan(found.means[metric][index])
                 continue
             by_joint = 1000 * np.sqrt((np.diff(p - t, order, axis=0) ** 2).sum(-1)).mean(0)
-            np.testing.assert_allclose(found.means[joints][place], by_joint, rtol=1e-4, atol=1e-6)
-            assert found.means[metric][place] == pytest.approx(by_joint.mean(), rel=1e-4)
+            np.testing.assert_allclose(found.means[joints][index], by_joint, rtol=1e-4, atol=1e-6)
+            assert found.means[metric][index] == pytest.approx(by_joint.mean(), rel=1e-4)
 
 
-def test_what_a_body_cannot_do(tracks, motion):
+def test_body_statistics_of_predictions_and_targets(tracks, motion):
     found = track_errors.measure_tracks(*motion, tracks, skeleton=H36M_17)
-    for place, of_track in enumerate(each(tracks, motion)):
-        for prefix, poses in zip(("", "true_"), of_track, strict=True):
+    for index, of_track in enumerate(each(tracks, motion)):
+        for prefix, poses in zip(("", "ground_truth_"), of_track, strict=True):
             lengths = np.stack([np.sqrt(((poses[:, c] - poses[:, p]) ** 2).sum(-1)) for p, c in H36M_17.bones], -1)
             np.testing.assert_allclose(
-                found.means[f"{prefix}spread"][place], 1000 * lengths.std(0), rtol=1e-3, atol=2e-3
+                found.means[f"{prefix}bone_length_std"][index], 1000 * lengths.std(0), rtol=1e-3, atol=2e-3
             )
             gaps = [np.abs(lengths[:, a] - lengths[:, b]).mean() for a, b in H36M_17.bone_pairs]
             np.testing.assert_allclose(
-                found.means[f"{prefix}gap"][place], 1000 * np.float64(gaps), rtol=1e-3, atol=1e-3
+                found.means[f"{prefix}symmetry_error"][index], 1000 * np.float64(gaps), rtol=1e-3, atol=1e-3
             )
             for column, angle in enumerate(H36M_17.angles):
                 a, vertex, b = (poses[:, joint] for joint in angle.joints)
@@ -77,15 +77,15 @@ def test_what_a_body_cannot_do(tracks, motion):
                 degrees = np.rad2deg(np.arccos(np.clip(cosine, -1, 1)))
                 low, high = angle.range_deg
                 share = ((degrees < low) | (degrees > high)).mean()
-                assert found.means[f"{prefix}outside"][place, column] == pytest.approx(share)
+                assert found.means[f"{prefix}rom_violation_rate"][index, column] == pytest.approx(share)
 
 
-def test_bones_that_do_not_change_have_no_spread():
-    """To a micrometre, though their length is a number of float32 near half a metre, whose square has four digits."""
+def test_bones_of_constant_length_have_no_deviation():
+    """To a micrometre, although their lengths are float32 numbers near half a metre, whose squares have four digits."""
     pose = np.random.default_rng(1).normal(size=(1, 17, 3)).astype(np.float32)
     still = np.repeat(pose, 30, 0)
     found = track_errors.measure_tracks(still, still, [make_track(frames=30)], skeleton=H36M_17)
-    assert np.max(found.means["spread"]) < 1e-3
+    assert np.max(found.means["bone_length_std"]) < 1e-3
 
 
 def test_the_root_can_be_subtracted(tracks, motion):
@@ -93,7 +93,7 @@ def test_the_root_can_be_subtracted(tracks, motion):
     expected = track_errors.measure_tracks(motion[0] - motion[0][:, :1], motion[1], tracks)
     for name, values in expected.means.items():
         np.testing.assert_allclose(found.means[name], values, rtol=1e-5)
-    assert not found.means["joints"][:, 0].any()
+    assert not found.means["joint_error"][:, 0].any()
 
 
 def test_frames_actions_and_differences_weigh_as_they_are_told(tracks, motion):
@@ -110,17 +110,29 @@ def test_frames_actions_and_differences_weigh_as_they_are_told(tracks, motion):
     np.testing.assert_array_equal(of_differences.weights["mpjpe"], lengths)
 
 
-def test_tracks_that_do_not_count_are_as_if_they_were_not_there(tracks, motion):
-    damaged = [
-        track._replace(subject="S11", action="Directions") if place == 2 else track
-        for place, track in enumerate(tracks)
+def test_tracks_that_are_excluded_change_nothing(tracks, motion):
+    with_excluded = [
+        make_track(frames=12, subject="S11", action="Directions") if index == 2 else track
+        for index, track in enumerate(tracks)
     ]
     keep = np.r_[0:6, 18:29]
-    found = track_errors.measure_tracks(*motion, damaged)
+    found = track_errors.measure_tracks(*motion, with_excluded)
     expected = track_errors.measure_tracks(*(poses[keep] for poses in motion), [*tracks[:2], *tracks[3:]])
     assert found.actions.tolist() == ["Walking", "Sitting", "Sitting", "Eating"]
+    assert found.human36m.all()
     for name, values in expected.means.items():
         np.testing.assert_allclose(found.means[name], values, rtol=1e-6)
+
+
+def test_some_of_the_tracks_keep_every_field(tracks, motion):
+    found = track_errors.measure_tracks(*motion, tracks, skeleton=H36M_17)
+    chosen = found.take(found.actions == "Sitting")
+    assert chosen.cameras.tolist() == ["55011271"] * 2
+    assert chosen.frames.tolist() == [1, 2]
+    assert chosen.means.keys() == chosen.weights.keys() == found.means.keys()
+    for name, values in found.means.items():
+        np.testing.assert_array_equal(chosen.means[name], values[[1, 3]])
+        np.testing.assert_array_equal(chosen.weights[name], found.weights[name][[1, 3]])
 
 
 def test_frames_that_are_not_numbers_spoil_their_track_alone(tracks, motion):

@@ -1,20 +1,32 @@
-"""Measures that nobody has measured, for tests of what is made of them."""
+"""Track errors at random, for tests of what is computed from them."""
 
 import numpy as np
 
-from jaxpose.evaluation.track_errors import JOINTS, METRICS, TrackErrors
+from jaxpose.evaluation.track_errors import JOINT_METRICS, METRICS, TrackErrors, ground_truth
 from jaxpose.skeleton import H36M_17
 
-SIZES = {"spread": len(H36M_17.bones), "gap": len(H36M_17.bone_pairs), "outside": len(H36M_17.angles)}
+SIZES = {
+    "bone_length_std": len(H36M_17.bones),
+    "symmetry_error": len(H36M_17.bone_pairs),
+    "rom_violation_rate": len(H36M_17.angles),
+}
 
 
-def made_up(actions, *, seed=0, offset=0.0, frames=None, subjects=None, cameras=None):
-    """Measures of a track for each of `actions`; the same seed gives the same numbers, plus the offset."""
+def made_up(actions, *, seed=0, offset=0.0, frames=None, subjects=None, cameras=None, human36m=False):
+    """The errors of a track for each of `actions`; the same seed gives the same numbers, plus the offset."""
     random, count = np.random.default_rng(seed), len(actions)
     frames = np.asarray(frames or [100] * count)
-    labels = (np.asarray(subjects or ["S9"] * count), np.asarray(actions), np.asarray(cameras or ["1"] * count))
     means = {metric: 40 + offset + 5 * random.normal(size=count) for metric in METRICS}
-    means |= {name: 40 + random.normal(size=(count, 17)) for name in JOINTS.values()}
-    for kind, size in SIZES.items():
-        means |= {f"{motion}{kind}": random.uniform(size=(count, size)) for motion in ("", "true_")}
-    return TrackErrors(*labels, np.full(count, 50.0), frames, means, dict.fromkeys(means, frames))
+    means |= {name: 40 + random.normal(size=(count, 17)) for name in JOINT_METRICS.values()}
+    for name, size in SIZES.items():
+        means |= {key: random.uniform(size=(count, size)) for key in (name, ground_truth(name))}
+    return TrackErrors(
+        subjects=np.asarray(subjects or ["S9"] * count),
+        actions=np.asarray(actions),
+        cameras=np.asarray(cameras or ["1"] * count),
+        human36m=np.full(count, human36m),
+        fps=np.full(count, 50.0),
+        frames=frames,
+        means=means,
+        weights=dict.fromkeys(means, frames),
+    )

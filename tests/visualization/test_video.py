@@ -54,7 +54,7 @@ def test_after_its_end_there_is_no_picture(film):
 def test_pictures_are_scaled_and_another_aspect_is_refused(film):
     (picture,) = video.pictures(film, [0.0], (32, 24))
     assert picture.shape == (24, 32, 3)
-    with pytest.raises(InputError, match="pictures of 64 × 48, and the track was seen in 48 × 48"):
+    with pytest.raises(InputError, match="pictures of 64 × 48 pixels, but the aspect ratio of the track's is 48 × 48"):
         next(video.pictures(film, [0.0], (48, 48)))
 
 

@@ -1,6 +1,8 @@
-"""Tracks are turned upright without being changed, cut, and measured."""
+"""Clips are the track turned upright, or some of its frames."""
 
-import jax.numpy as jnp
+import functools
+
+import jax
 import numpy as np
 import pytest
 from helpers.samples import make_track
@@ -10,6 +12,11 @@ from jaxpose.data.human36m import H36M_CAMERAS
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import H36M_17
 from jaxpose.visualization.view import around, crop, cut, joint_errors, make_clip, typical_pose
+
+
+@functools.cache
+def to_world():
+    return jax.jit(camera_to_world)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +33,7 @@ def clip(track):
 def test_the_truth_is_the_world_turned_about_the_vertical(camera):
     track = make_track(frames=5, camera=camera)
     truth = make_clip(track, track.positions_3d).truth
-    world = np.asarray(camera_to_world(jnp.asarray(track.positions_3d), H36M_CAMERAS["S1"][camera]))
+    world = np.asarray(to_world()(track.positions_3d, H36M_CAMERAS["S1"][camera]))
     world, truth = (poses - poses[:, :1] for poses in (world, truth))
     np.testing.assert_allclose(truth[..., 2], world[..., 2], atol=1e-5)
     before, after = (poses[:, 1:, 0] + 1j * poses[:, 1:, 1] for poses in (world, truth))

@@ -1,0 +1,53 @@
+"""Labels of runs by the settings in which they differ."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from jaxpose.training.config import Config
+
+CONSTRAINT_SETTINGS = ("ramp", "clips", "clip_frames")
+"""Settings that have an effect with constraints only."""
+
+
+def label_runs(configs: Sequence[Config], names: Sequence[str]) -> tuple[list[str], str]:
+    """Label runs by as few settings as tell them apart, and by name where settings do not.
+
+    Args:
+      configs: the settings of each run.
+      names: of each run.
+
+    Returns:
+      The labels, and a sentence on the other settings that differ; empty if none does.
+    """
+    fields = dict.fromkeys(("channels", "constraints", *(field.name for field in dataclasses.fields(Config))))
+    phrases_by_field = {field: _phrases(configs, field) for field in fields}
+    differing = {field: phrases for field, phrases in phrases_by_field.items() if len({*phrases} - {""}) > 1}
+    chosen: list[str] = []
+    keys: list[tuple[str, ...]] = [()] * len(configs)
+    for field, phrases in differing.items():
+        longer = [(*key, phrase) for key, phrase in zip(keys, phrases, strict=True)]
+        if len(set(longer)) > len(set(keys)):
+            chosen, keys = [*chosen, field], longer
+    labels = []
+    for key, name in zip(keys, names, strict=True):
+        words = [phrase for phrase in key if phrase and not phrase.startswith("no ")] or [*filter(None, key)]
+        labels.append(", ".join(words if words and keys.count(key) == 1 else [*words, name]))
+    others = [" / ".join(differing[field]) for field in differing if field not in chosen]
+    return labels, f"The runs also differ: {'; '.join(others)}." if others else ""
+
+
+def _phrases(configs: Sequence[Config], field: str) -> list[str]:
+    """A setting of each run in words; empty where it has no effect."""
+    values, name = [getattr(config, field) for config in configs], field.replace("_", " ")
+    if field == "channels":
+        return [f"{value} channels" for value in values]
+    if field == "constraints":
+        texts = [" ".join(f"{term} {weight:g}" for term, weight in sorted(value.items())) for value in values]
+        several = len({text for text in texts if text}) > 1
+        return [(f"constraints {text}" if several else name) if text else f"no {name}" for text in texts]
+    if field == "filter_widths":
+        return [f"filters {'-'.join(map(str, value))}" for value in values]
+    if field in CONSTRAINT_SETTINGS:
+        return [f"{name} {value}" if config.constraints else "" for config, value in zip(configs, values, strict=True)]
+    words = {"True": name, "False": f"no {name}", "None": f"no {name}"}
+    return [words.get(str(value), f"{name} {value}") for value in values]

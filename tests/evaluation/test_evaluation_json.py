@@ -1,0 +1,45 @@
+"""`evaluation.json` has all numbers of an evaluation, unrounded."""
+
+import json
+
+import pytest
+from helpers.made_up import made_up
+from helpers.samples import DESCRIPTION
+
+from jaxpose.evaluation import evaluation_json
+from jaxpose.evaluation.averages import average
+from jaxpose.evaluation.compare import EvaluatedRun, EvaluationSetting
+from jaxpose.evaluation.protocol import VIDEOPOSE3D
+from jaxpose.evaluation.results_file import json_text
+from jaxpose.evaluation.track_errors import METRICS
+from jaxpose.skeleton import H36M_17
+from jaxpose.training.config import Config
+
+ACTIONS = ["Walking", "Walking", "Eating", "Eating", "Posing"]
+RUN = EvaluatedRun(
+    "run", Config(),
+    made_up(ACTIONS, frames=[100, 300, 100, 100, 50], subjects=["S9", "S11", "S9", "S11", "S9"], cameras=list("12121")),
+)  # fmt: skip
+SETTING = EvaluationSetting(DESCRIPTION, "S9+S11", VIDEOPOSE3D, "sample motion")
+
+
+def test_every_number_is_there():
+    other = RUN._replace(name="other", errors=made_up(ACTIONS, seed=5))
+    facts = json.loads(json_text(evaluation_json.evaluation_as_dict([RUN, other], SETTING)))
+    assert facts["switches"]["s11_directions"] == "none"
+    assert facts["runs"]["run"]["average"]["mpjpe"] == pytest.approx(average(RUN.errors, "mpjpe", over="actions"))
+    assert set(facts["runs"]["run"]["average"]) == set(METRICS)
+    assert facts["runs"]["run"]["per_second"]["mpjae"] == pytest.approx(2500 * facts["runs"]["run"]["average"]["mpjae"])
+    assert [*facts["runs"]["run"]["cameras"]] == ["1", "2"]
+    assert [*facts["runs"]["run"]["joints"]["mpjpe"]] == [*H36M_17.joints]
+    assert facts["runs"]["other"]["pairs"]["left_knee/right_knee"].keys() == {"predicted", "ground_truth"}
+    assert facts["differences_from"] == "run"
+    assert facts["differences"]["other"]["mpjpe"]["interval"][0] <= facts["differences"]["other"]["mpjpe"]["difference"]
+
+
+def test_a_single_run_has_no_differences():
+    data = evaluation_json.evaluation_as_dict([RUN], SETTING)
+    assert "differences" not in data
+    assert data["published_rows"].endswith("not comparable: sample motion.")
+    assert "protocol" not in data["runs"]["run"]
+    assert data["protocol"].startswith("Protocol (VideoPose3D's)")
