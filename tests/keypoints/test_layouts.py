@@ -1,5 +1,6 @@
 """Detectors' layouts: names in the published orders, and what they become as Human3.6M's joints."""
 
+import jax
 import numpy as np
 import pytest
 from helpers.readme import readme_table
@@ -84,7 +85,7 @@ def test_a_projected_body_lands_on_its_joints(layout):
     def pixels(places, names):
         turn = np.array([[0.8, 0, 0.6], [0, 1, 0], [-0.6, 0, 0.8]])
         before = np.stack([turn @ places[name] for name in names]) + np.array([0.3, 0.1, 4.0])
-        return np.asarray(project(np.float32(before), camera))
+        return np.asarray(jax.jit(project)(np.float32(before), camera))
 
     mapped = conversion(layout, H36M_17) @ pixels(detected, layout.joints)
     apart = np.hypot(*(mapped - pixels(truth, H36M_17.joints)).T)
