@@ -60,13 +60,12 @@ def predict(command: Command) -> None:
     Raises:
       InputError: there is no such run, the keypoints cannot be used, or the file cannot be written.
     """
-    from jaxpose.data.track import SYNTHETIC_NOTICE
     from jaxpose.export.motion import camera_looking_down, upright
     from jaxpose.export.writers import check_output_path, write_motions
     from jaxpose.keypoints.detections import Overrides
     from jaxpose.keypoints.readers import read_keypoints
-    from jaxpose.lifting.lift import USUAL_FPS, named_layout
-    from jaxpose.lifting.people import choose_tracks, describe_axes, lift_people
+    from jaxpose.lifting.lift import named_layout
+    from jaxpose.lifting.people import choose_tracks, describe_axes, describe_people, lift_people, run_warnings
     from jaxpose.runs.trained import open_run
 
     check_output_path(command.out)
@@ -75,15 +74,7 @@ def predict(command: Command) -> None:
     lifter = open_run(command.run, command.checkpoint)
     layout = None if command.layout is None else named_layout(command.layout, lifter)
     file_format, people = read_keypoints(command.keypoints, Overrides(layout, command.size, command.fps))
-    first = people[0]
-    print(
-        f"{file_format}: {len(people)} {'track' if len(people) == 1 else 'tracks'} of {first.layout.name} keypoints "
-        f"in images of {first.width} x {first.height} pixels at {first.fps:g} frames/s."
-    )
-    if lifter.description.synthetic:
-        warn(f"the run was trained on {SYNTHETIC_NOTICE.replace(': these numbers say', ', which says')}")
-    if lifter.description.fps is None:
-        warn(f"the run does not say at which frame rate it was trained; {USUAL_FPS:g} frames/s are assumed")
+    print(f"{file_format}: {describe_people(people)}")
     motions, warnings = lift_people(
         choose_tracks(people, command.track),
         lifter,
@@ -91,13 +82,13 @@ def predict(command: Command) -> None:
         crop=command.crop,
         skip_failures=not command.track,
     )
-    for warning in warnings:
+    for warning in [*run_warnings(lifter), *warnings]:
         warn(warning)
     if command.upright is not None:
         motions = [upright(motion, camera_looking_down(command.upright)) for motion in motions]
     for file in write_motions(command.out, motions):
         print(f"Written: {file}")
-    print(describe_axes(lifter, first.fps, crop=command.crop, camera_pitch=command.upright))
+    print(describe_axes(lifter, people[0].fps, crop=command.crop, camera_pitch=command.upright))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,32 @@
-"""Lift the people of a keypoint file: choose tracks, lift each, and describe the axes of the result."""
+"""Lift the people of a keypoint file: choose tracks, lift each, and describe input and result in words."""
 
 from collections.abc import Sequence
 
+from jaxpose.data.track import SYNTHETIC_NOTICE
 from jaxpose.export.motion import Motion
 from jaxpose.keypoints.detections import Detections
-from jaxpose.lifting.lift import lift_person, training_fps
+from jaxpose.lifting.lift import USUAL_FPS, lift_person, training_fps
 from jaxpose.runs.trained import TrainedModel
 from jaxpose.runtime.errors import InputError
+
+
+def describe_people(people: Sequence[Detections]) -> str:
+    """One sentence about the tracks of a file, which are at least one."""
+    first, count = people[0], "1 track" if len(people) == 1 else f"{len(people)} tracks"
+    return (
+        f"{count} of {first.layout.name} keypoints in images of {first.width} x {first.height} pixels at {first.fps:g} "
+        "frames/s."
+    )
+
+
+def run_warnings(lifter: TrainedModel) -> list[str]:
+    """Warnings about a run itself: trained on synthetic data, or at an unknown frame rate."""
+    warnings = []
+    if lifter.description.synthetic:
+        warnings.append(f"the run was trained on {SYNTHETIC_NOTICE.replace(': these numbers say', ', which says')}")
+    if lifter.description.fps is None:
+        warnings.append(f"the run does not say at which frame rate it was trained; {USUAL_FPS:g} frames/s are assumed")
+    return warnings
 
 
 def choose_tracks(people: Sequence[Detections], names: Sequence[str]) -> list[Detections]:

@@ -5,7 +5,7 @@ import pytest
 from helpers.lifters import person, untrained_lifter
 from helpers.samples import make_track
 
-from jaxpose.lifting.people import choose_tracks, describe_axes, lift_people
+from jaxpose.lifting.people import choose_tracks, describe_axes, describe_people, lift_people, run_warnings
 from jaxpose.runtime.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
@@ -38,6 +38,18 @@ def test_people_who_cannot_be_lifted_are_left_out_or_refused(people):
     with pytest.raises(InputError, match="track cat: left_knee never seen"):
         lift_people(people[2:], lifter, skip_failures=True)
     assert lift_people([], lifter) == ([], [])
+
+
+def test_files_and_runs_are_described(people):
+    text = "of h36m_17 keypoints in images of 1000 x 1000 pixels at 50 frames/s."
+    assert describe_people(people) == f"3 tracks {text}"
+    assert describe_people(people[:1]) == f"1 track {text}"
+    lifter = untrained_lifter()
+    assert run_warnings(lifter) == []
+    unknown = lifter._replace(description=lifter.description._replace(synthetic=True, fps=None))
+    synthetic, rate = run_warnings(unknown)
+    assert synthetic == "the run was trained on SYNTHETIC motion, which says nothing about real people."
+    assert rate.endswith("50 frames/s are assumed")
 
 
 def test_axes_are_described():
