@@ -14,7 +14,7 @@ import tyro
 from jaxpose.data.synthetic import generate
 from jaxpose.data.track import SYNTHETIC_NOTICE
 from jaxpose.skeleton import H36M_17
-from jaxpose.visualization.figures import contact_sheet
+from jaxpose.visualization.figures import clips_contact_sheet
 
 
 def main(
@@ -37,7 +37,7 @@ def main(
         for key, action in zip(keys, generate.ACTIONS, strict=True)
     }
     title = f"{subject}, seed {seed}. {SYNTHETIC_NOTICE}"
-    contact_sheet(clips, H36M_17, title=title).savefig(out, dpi=100)
+    clips_contact_sheet(clips, H36M_17, title=title).savefig(out, dpi=100)
 
 
 if __name__ == "__main__":
