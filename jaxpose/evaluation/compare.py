@@ -83,7 +83,7 @@ def comparison_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -
             rows.append(("  its interval", *intervals))
     title = f"Comparison: {results_file.caption(setting.description, setting.split)}"
     notes = (COMPARED_NOTE, bootstrap.NOTE, protocol_in_words(runs[0].errors, setting.protocol))
-    return Table(title, ("run", *results_file.HEADINGS.values()), rows, notes, strong=tuple(averages))
+    return Table(title, ("run", *results_file.HEADINGS.values()), rows, notes, summary_rows=tuple(averages))
 
 
 def seeds_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -> Table | None:

@@ -55,15 +55,15 @@ def write_tables(
     files = {}
     for form in dict.fromkeys(formats):
         if form == "md":
-            parts = ["# Evaluation\n", *map(tables.markdown, once), tables.markdown_text(note)]
+            parts = ["# Evaluation\n", *map(tables.markdown, once), tables.escape_markdown(note)]
             files["evaluation.md"] = "\n".join(parts).rstrip() + "\n"
         elif form == "tex":
-            parts = [*map(tables.latex, by_name.values()), tables.latex_text(note)]
+            parts = [*map(tables.latex, by_name.values()), tables.escape_latex(note)]
             files["evaluation.tex"] = "\n".join(parts).rstrip() + "\n"
         elif form == "json":
             files["evaluation.json"] = json_text(evaluation_as_dict(runs, setting))
         else:
-            files |= {f"{name}.csv": tables.comma_separated(table) for name, table in by_name.items()}
+            files |= {f"{name}.csv": tables.csv_text(table) for name, table in by_name.items()}
     for file, text in files.items():
         atomic_write_text(folder / file, text)
     return [folder / file for file in files]

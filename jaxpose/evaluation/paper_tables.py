@@ -155,5 +155,5 @@ def tables_with_runs(runs: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dic
         rows = [(name, *(cells[action][metric] for action, metric in columns)) for name, cells in runs.items()]
         strong = tuple(range(len(printed.rows), len(printed.rows) + len(rows)))
         notes = [*printed.notes, INPUT_NOTE]
-        tables[number] = printed._replace(rows=[*printed.rows, *rows], strong=strong, notes=notes)
+        tables[number] = printed._replace(rows=[*printed.rows, *rows], summary_rows=strong, notes=notes)
     return tables

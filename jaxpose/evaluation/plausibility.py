@@ -82,4 +82,4 @@ def angles_table(run: EvaluatedRun, setting: EvaluationSetting) -> Table:
     ]
     head = ("angle", "at the joint", "range, °", "frames outside, %", "ground truth")
     title = f"{run.name}, range of motion: {title_with_notice(setting.description)}, {setting.split}"
-    return Table(title, head, rows, left=(0, 1))
+    return Table(title, head, rows, text_columns=(0, 1))

@@ -75,10 +75,10 @@ def report_page(
     skeleton, caption = description.skeleton, f"{title_with_notice(description)}, {split}"
     lifted = lifted_tracks(tracks, predictions, run.errors)
     sections = {
-        "Errors": [tables.page_part(table) for table in evaluation_tables(run, description, tracks, split)],
+        "Errors": [tables.html_table(table) for table in evaluation_tables(run, description, tracks, split)],
         "Training": [curves(records, run.config, description)],
         "Error by joint": [joint_figure(lifted, skeleton, caption)],
-        "Worst and best tracks": [tables.page_part(track_table(lifted, skeleton))],
+        "Worst and best tracks": [tables.html_table(track_table(lifted, skeleton))],
         "In 3D": [player(shown_clips(lifted), skeleton, description.layout), f"<p>{FRAMES_NOTE}</p>"],
         "Settings": [settings(run.config)],
     }
@@ -141,7 +141,7 @@ def track_table(lifted: LiftedTracks, skeleton: Skeleton) -> Table:
         worst = f"{np.argmax(frame_errors)} ({1000 * frame_errors.max():.0f} mm)"
         rows.append((str(rank + 1), lifted.clips[index].name, f"{len(frame_errors):,}", *errors, joint, worst))
     head = ("rank", "track", "frames", "MPJPE, mm", "P-MPJPE, mm", "worst joint", "worst frame")
-    return Table(f"{count} tracks, ranked by MPJPE, the largest first", head, rows, left=(1, 5))
+    return Table(f"{count} tracks, ranked by MPJPE, the largest first", head, rows, text_columns=(1, 5))
 
 
 def joint_figure(lifted: LiftedTracks, skeleton: Skeleton, caption: str) -> str:

@@ -67,7 +67,7 @@ def results_table(scores: Scores, description: Description, split: str, *, proto
         ("action", *HEADINGS.values()),
         [*rows, (label, *format_metrics(scores["average"]).values())],
         notes=(per_second(scores), scores["protocol"]),
-        strong=(len(rows),),
+        summary_rows=(len(rows),),
     )
 
 

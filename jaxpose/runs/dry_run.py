@@ -24,7 +24,8 @@ def print_plan(config: Config, console: Console | None = None) -> None:
     """
     console = console or Console(markup=False, quiet=jax.process_index() > 0)
     job = prepare(config, None, read_splits(config, console), console)
-    tables.show(console, Table("Nothing is written (--dry-run).", ("", "value"), list(plan_rows(job)), left=(0, 1)))
+    title, rows = "Nothing is written (--dry-run).", list(plan_rows(job))
+    tables.show(console, Table(title, ("", "value"), rows, text_columns=(0, 1)))
 
 
 def plan_rows(job: Job) -> Iterator[tuple[str, str]]:

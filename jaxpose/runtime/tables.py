@@ -24,18 +24,18 @@ class Table(NamedTuple):
     """A table of text."""
 
     title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]  # each as long as the head
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]  # each as long as the header
     notes: Sequence[str] = ()  # below the table, a sentence or more each
-    strong: Sequence[int] = ()  # rows of averages and other summaries, counted from 0: bold, below a rule
-    left: Sequence[int] = (0,)  # columns of words, aligned left; the others hold numbers, aligned right
+    summary_rows: Sequence[int] = ()  # rows of averages and other summaries, counted from 0: bold, below a rule
+    text_columns: Sequence[int] = (0,)  # columns of words, aligned left; the others hold numbers, aligned right
 
 
 def show(console: Console, table: Table) -> None:
     """Print title, table and notes; on a terminal too narrow for the numbers, lines wrap and no digit is lost."""
     view = rich.table.Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for column, heading in enumerate(table.head):
-        words, longest = column in table.left, max((cell_len(row[column]) for row in table.rows), default=0)
+    for column, heading in enumerate(table.header):
+        words, longest = column in table.text_columns, max((cell_len(row[column]) for row in table.rows), default=0)
         whole = not words or longest <= _LONG
         view.add_column(
             Text(heading),
@@ -45,9 +45,9 @@ def show(console: Console, table: Table) -> None:
             overflow="fold",
         )
     for index, row in enumerate(table.rows):
-        if _begins_sum(table, index):
+        if _begins_summary(table, index):
             view.add_section()
-        view.add_row(*map(Text, row), style="bold" if index in table.strong else None)
+        view.add_row(*map(Text, row), style="bold" if index in table.summary_rows else None)
     if table.title:
         console.print(Text(table.title), soft_wrap=True)
     least = Measurement.get(console, console.options.update(max_width=10_000), view).minimum
@@ -69,33 +69,33 @@ def deduplicate_notes(tables: Iterable[Table]) -> list[Table]:
 
 def markdown(table: Table) -> str:
     """Format title, table and notes as GitHub's Markdown."""
-    sides = ["---" if column in table.left else "---:" for column in range(len(table.head))]
+    sides = _sides(table, "---", "---:")
     rows = [
-        [f"**{cell}**" if cell and index in table.strong else cell for cell in map(markdown_text, row)]
+        [f"**{cell}**" if cell and index in table.summary_rows else cell for cell in map(escape_markdown, row)]
         for index, row in enumerate(table.rows)
     ]
-    lines = [[markdown_text(heading) for heading in table.head], sides, *rows]
+    lines = [[escape_markdown(heading) for heading in table.header], sides, *rows]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    title = [f"**{markdown_text(table.title)}**"] if table.title else []
-    return "\n\n".join([*title, text, *map(markdown_text, table.notes)]) + "\n"
+    title = [f"**{escape_markdown(table.title)}**"] if table.title else []
+    return "\n\n".join([*title, text, *map(escape_markdown, table.notes)]) + "\n"
 
 
 def latex(table: Table) -> str:
     """Format a LaTeX `table` environment, with the rules of the package booktabs."""
-    sides = "".join("l" if column in table.left else "r" for column in range(len(table.head)))
-    lines = [_latex_row(table.head), r"\midrule"]
+    sides = "".join(_sides(table, "l", "r"))
+    lines = [_latex_row(table.header), r"\midrule"]
     for index, row in enumerate(table.rows):
-        if _begins_sum(table, index):
+        if _begins_summary(table, index):
             lines.append(r"\midrule")
-        lines.append(_latex_row(row, strong=index in table.strong))
+        lines.append(_latex_row(row, strong=index in table.summary_rows))
     # A `tabular` in a paragraph of its own width; no package but booktabs is needed.
-    notes = [rf"\par\smallskip {latex_text(note)}" for note in table.notes]
+    notes = [rf"\par\smallskip {escape_latex(note)}" for note in table.notes]
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}",
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{latex_text(table.title)}}}",
+            rf"\caption{{{escape_latex(table.title)}}}",
             rf"\begin{{tabular}}{{{sides}}}",
             r"\toprule",
             *lines,
@@ -108,45 +108,46 @@ def latex(table: Table) -> str:
     )
 
 
-def page_part(table: Table) -> str:
+def html_table(table: Table) -> str:
     """Format part of an HTML page: a `<table>` with the title as caption, and a `<p>` for each note."""
 
-    attribute = ' class="strong"'
-
-    def line(cells: Iterable[str], tag: str, strong: bool = False) -> str:
+    def line(cells: Iterable[str], tag: str, attribute: str = "") -> str:
         aligned = (
-            f'<{tag} style="text-align: {"left" if column in table.left else "right"}">{html.escape(cell)}</{tag}>'
-            for column, cell in enumerate(cells)
+            f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>'
+            for side, cell in zip(_sides(table, "left", "right"), cells, strict=True)
         )
-        return f"<tr{attribute if strong else ''}>{''.join(aligned)}</tr>"
+        return f"<tr{attribute}>{''.join(aligned)}</tr>"
 
-    rows = [line(row, "td", index in table.strong) for index, row in enumerate(table.rows)]
-    caption = [f"<caption>{html.escape(table.title)}</caption>"] if table.title else []
-    parts = [
-        "<table>",
-        *caption,
-        "<thead>",
-        line(table.head, "th"),
-        "</thead>",
-        "<tbody>",
-        *rows,
-        "</tbody>",
-        "</table>",
-    ]
-    return "\n".join([*parts, *(f"<p>{html.escape(note)}</p>" for note in table.notes)])
+    return "\n".join(
+        [
+            "<table>",
+            *([f"<caption>{html.escape(table.title)}</caption>"] if table.title else []),
+            "<thead>",
+            line(table.header, "th"),
+            "</thead>",
+            "<tbody>",
+            *(
+                line(row, "td", ' class="strong"' if index in table.summary_rows else "")
+                for index, row in enumerate(table.rows)
+            ),
+            "</tbody>",
+            "</table>",
+            *(f"<p>{html.escape(note)}</p>" for note in table.notes),
+        ]
+    )
 
 
-def comma_separated(table: Table) -> str:
-    """Format head and rows as CSV (RFC 4180), without title and notes."""
+def csv_text(table: Table) -> str:
+    """Format header and rows as CSV (RFC 4180), without title and notes."""
     file = io.StringIO()
-    csv.writer(file).writerows([table.head, *table.rows])
+    csv.writer(file).writerows([table.header, *table.rows])
     return file.getvalue()
 
 
 _MARKDOWN_SPECIAL = re.compile(r"[\\`*_\[\]<>|~$&]")
 
 
-def markdown_text(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Escape text for Markdown, in one line."""
     return _MARKDOWN_SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
 
@@ -162,7 +163,7 @@ _LATEX = str.maketrans(
 )  # fmt: skip
 
 
-def latex_text(text: str) -> str:
+def escape_latex(text: str) -> str:
     """Escape text for LaTeX; a hyphen before a digit becomes a minus sign, and two hyphens do not become a dash."""
     plain = " ".join(text.split()).translate(
         _LATEX
@@ -170,11 +171,16 @@ def latex_text(text: str) -> str:
     return re.sub(r"(?<![\w.-])-(?=\d)", "$-$", re.sub(r"-(?=-)", "-{}", plain).replace("–", "--"))
 
 
-def _begins_sum(table: Table, index: int) -> bool:
+def _sides(table: Table, left: str, right: str) -> list[str]:
+    """Return `left` for every column of words and `right` for every column of numbers."""
+    return [left if column in table.text_columns else right for column in range(len(table.header))]
+
+
+def _begins_summary(table: Table, index: int) -> bool:
     """Return whether a rule goes above the row: it is the first summary row after others."""
-    return index > 0 and index in table.strong and index - 1 not in table.strong
+    return index > 0 and index in table.summary_rows and index - 1 not in table.summary_rows
 
 
 def _latex_row(cells: Iterable[str], *, strong: bool = False) -> str:
-    texts = map(latex_text, cells)
+    texts = map(escape_latex, cells)
     return " & ".join(rf"\textbf{{{cell}}}" if strong and cell else cell for cell in texts) + r" \\"

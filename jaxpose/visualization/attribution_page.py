@@ -54,7 +54,7 @@ def attribution_page(title: str, caption: str, table: Table) -> str:
         f'<h2>{escape(heading)}</h2>\n<p>{escape(text)}</p>\n<img src="{file}" alt="{escape(heading)}">'
         for file, (heading, text) in FIGURES.items()
     )
-    return page(title, f"<p>{escape(caption)}</p>\n{tables.page_part(table)}\n{figures}")
+    return page(title, f"<p>{escape(caption)}</p>\n{tables.html_table(table)}\n{figures}")
 
 
 def write_folder(out: Path, text: str, figures: Mapping[str, Figure]) -> None:

@@ -29,7 +29,7 @@ def test_the_means_of_every_statistic():
 
 def test_runs_stand_beside_the_ground_truth():
     table = plausibility.constraints_table([RUN, RUN._replace(name="other")], SETTING)
-    assert table.head == ("", "run", "other", "ground truth")
+    assert table.header == ("", "run", "other", "ground truth")
     deviation, symmetry, outside = table.rows
     assert deviation[:2] == ("bone-length SD, mm", f"{mean('bone_length_std'):.1f}")
     assert symmetry[3] == f"{mean('ground_truth_symmetry_error'):.1f}"

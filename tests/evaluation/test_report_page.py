@@ -65,7 +65,7 @@ def test_a_long_track_is_cut_around_its_worst_frame(monkeypatch):
 def test_the_table_lists_both_ends_of_the_ranking():
     table = report_page.track_table(lifted(), H36M_17)
     assert [row[0] for row in table.rows] == ["1", "2", "3", "4", "5", "…", "8", "9", "10", "11", "12"]
-    assert {len(row) for row in table.rows} == {len(table.head)}
+    assert {len(row) for row in table.rows} == {len(table.header)}
     rank, name, frames, mpjpe, _, joint, worst = table.rows[0]
     assert (rank, name, frames, mpjpe, joint) == ("1", "S1/Walking 11/55011271", "15", "120.0", "right_ankle")
     assert worst == "14 (120 mm)"

@@ -18,8 +18,8 @@ TABLE = Table(
     ("action", "P1", "worst\nat"),
     (("Walking", "-4.1", "S9/a|b"), ("[red]<b>", "50.0", "–"), ("average", "27.0", "")),
     notes=("In mm & mm/frame².",),
-    strong=(2,),
-    left=(0, 2),
+    summary_rows=(2,),
+    text_columns=(0, 2),
 )
 LINE = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]) | st.just(" "), max_size=12)
 TABLES = st.lists(st.tuples(LINE, LINE), min_size=1, max_size=4).map(lambda rows: Table("t", ("a", "b"), rows))
@@ -70,13 +70,13 @@ def test_markdown_gives_the_cells_back(table):
 
 @given(TABLES)
 def test_html_gives_the_cells_back(table):
-    words = Page(tables.page_part(table)).words
-    texts = [table.title, *table.head, *(cell for row in table.rows for cell in row)]
+    words = Page(tables.html_table(table)).words
+    texts = [table.title, *table.header, *(cell for row in table.rows for cell in row)]
     assert [word for word in words if word.strip()] == [text for text in texts if text.strip()]
 
 
 def test_html_marks_columns_of_words_and_rows_that_sum_up():
-    page = tables.page_part(TABLE)
+    page = tables.html_table(TABLE)
     assert '<tr class="strong"><td style="text-align: left">average</td><td style="text-align: right">27.0' in page
     assert "<caption>Errors, 50 % of a_b</caption>" in page
     assert page.endswith("<p>In mm &amp; mm/frame².</p>")
@@ -84,8 +84,8 @@ def test_html_marks_columns_of_words_and_rows_that_sum_up():
 
 @given(TABLES)
 def test_comma_separated_gives_the_cells_back(table):
-    assert list(csv.reader(io.StringIO(tables.comma_separated(table), newline=""))) == [
-        [*row] for row in (table.head, *table.rows)
+    assert list(csv.reader(io.StringIO(tables.csv_text(table), newline=""))) == [
+        [*row] for row in (table.header, *table.rows)
     ]
 
 
@@ -102,5 +102,5 @@ def test_latex():
 @given(LINE)
 def test_latex_leaves_nothing_special(text):
     written = r"\{[\[*]\}|-\{\}(?=-)|\\[&%$#_{}]|\\[a-zA-Z]+\{2?\}|\$(-|\\pm|\\times|\\to|\^\\circ)\$"
-    rest = re.sub(written, "", tables.latex_text(text.replace("–", "")))
+    rest = re.sub(written, "", tables.escape_latex(text.replace("–", "")))
     assert not re.search(r"[\\&%$#_{}~^<>|\"*\[]|--", rest)
