@@ -169,7 +169,7 @@ def test_every_module_has_its_tests():
         if not parts or (ROOT / module.replace(".", "/")).is_dir():
             continue
         folders = {"jaxpose": ["core", "commands"] if len(parts) == 1 else [], "data_prep": ["data_prep"]}[package]
-        where = [Path("tests", folder, *parts[:-1], f"test_{parts[-1]}.py") for folder in folders or [""]]
+        where = [Path("tests", folder, *parts[:-1], f"test_{parts[-1].strip('_')}.py") for folder in folders or [""]]
         if not any((ROOT / place).exists() for place in where):
             missing.append(str(where[0]))
     assert not missing

@@ -349,7 +349,7 @@ ROWS: dict[str, Row] = {
     ),
     "data.synthetic.body.pose_body": row(
         use="jit",
-        arguments={"angles": lambda c: c.array(c.frames, len(body.ANGLES)), "offsets": body.body("S1")},
+        arguments={"angles": lambda c: c.array(c.frames, len(body.ANGLES)), "offsets": body.bone_offsets("S1")},
         **TRACK,
     ),
     "data.synthetic.body.ground_contact": row(
@@ -375,12 +375,12 @@ ROWS: dict[str, Row] = {
         no_frames="a file without detections is refused",
     ),
     **{f"export.motion.{name}": row("", MOTION, **TRACK) for name in ("upright", "y_up", "z_up")},
-    "export.motion.filled": row("", MOTION, **TRACK, **FINITE),
-    "export.bvh.euler_zxy": row("", {"matrices": lambda c: c.array(c.frames, 3, 3)}, **TRACK, **REFUSED),
+    "export.motion.filled_mask": row("", MOTION, **TRACK, **FINITE),
+    "export.bvh.continuous_euler_zxy": row("", {"quaternions": lambda c: c.array(c.frames, 4)}, **TRACK, **REFUSED),
     "export.bvh.mean_skeleton": row("", **TRACK, **REFUSED, no_frames="motion without frames is refused"),
-    "lifting.preprocess.cropped": row("", {"share": 0.3}, **TRACK, no_frames="no median without a frame"),
-    "training.attribution.contributions": row(use="jit", **TRACK),
-    **{f"training.attribution.{name}": row(use="jit", **AS_CONTRIBUTIONS) for name in ("values", "gradients")},
+    "lifting.preprocess.crop_to_person": row("", {"share": 0.3}, **TRACK, no_frames="no median without a frame"),
+    "training.attribution.term_losses": row(use="jit", **TRACK),
+    **{f"training.attribution.{name}": row(use="jit", **AS_CONTRIBUTIONS) for name in ("joint_losses", "term_gradients")},
     "training.attribution.gradient_cosines": row(
         use="jit", arguments={"gradients": gradients_of, "names": ("angle", "distance")}, **TRACK
     ),
@@ -460,6 +460,7 @@ STATIC = {  # they take settings, shapes and names, and give what is static; a t
     "inverse_kinematics.split_branches",
     "models.temporal.receptive_plan",
     "models.temporal.multiply_adds",
+    "models.temporal.live_activations",
     "models.temporal_streaming.multiply_adds",
     # Layers of temporal.TemporalModel:
     "models.layers.Convolution",
