@@ -118,5 +118,5 @@ def average_metrics(errors: TrackErrors, protocol: Protocol) -> dict[str, float]
 
 
 def protocol_in_words(errors: TrackErrors, protocol: Protocol) -> str:
-    """The protocol as a sentence, with what it did to the recordings of the subjects that were scored."""
+    """The protocol as a sentence; it names the recordings of Human3.6M that concern the scored subjects."""
     return describe_protocol(protocol, set(errors.subjects[errors.human36m].tolist()))

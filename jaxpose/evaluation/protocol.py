@@ -58,8 +58,8 @@ def describe_protocol(protocol: Protocol, human36m_subjects: Collection[str] = (
 
     Args:
       protocol: the switches.
-      human36m_subjects: the subjects scored if the data are Human3.6M, see `track_selection.human36m_subjects`; what
-        happened to S11's and S9's recordings is said of these alone.
+      human36m_subjects: the scored subjects of Human3.6M, see `track_selection.is_human36m`; the sentence names the
+        recordings that the switches exclude of these subjects only.
     """
     frames = "whole tracks, edge frames repeated beyond their ends"
     if protocol.chunk:

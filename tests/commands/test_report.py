@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from helpers.browser import CHROMIUM, browser
 from helpers.pages import Page
+from helpers.samples import DESCRIPTION, make_track
 from PIL import Image
 
+from data_prep.writer import data_set
 from jaxpose import report
+from jaxpose.data.windows import pack
+from jaxpose.evaluation import report_page
 from jaxpose.metrics import mpjpe
 from jaxpose.runs import trained
 from jaxpose.runs.log import append_log
@@ -40,7 +44,7 @@ def test_the_page_says_what_was_measured(run, text):
     page = Page(text)
     lifter = open_run(run)
     _, tracks, _ = load_fitting(lifter)
-    frames = lifter.join(tracks)
+    frames = pack(tracks)
     errors = 1000 * np.asarray(mpjpe(lifter.lift(frames), frames.poses))
     for track, its in zip(tracks, np.split(errors, [40]), strict=True):
         assert track.action in page.words
@@ -66,6 +70,19 @@ def test_synthetic_motion_is_said_to_be(run, tmp_path, capsys, monkeypatch):
     page = Page((tmp_path / "synthetic.html").read_text("utf-8"))
     assert "SYNTHETIC motion: these numbers say nothing about real people." in page.words
     assert f"The report is {tmp_path / 'synthetic.html'}" in capsys.readouterr().out
+
+
+def test_recordings_that_are_not_scored_are_not_shown(run, tmp_path, monkeypatch):
+    actions = ("Directions", "Walking")  # of S11, the first is excluded
+    tracks = [make_track(subject="S11", action=action, frames=25) for action in actions]
+    data_set.write(tmp_path / "data", DESCRIPTION._replace(splits=("S11",)), lambda split: tracks, text="S11")
+    shown = []
+    monkeypatch.setattr(report_page, "report_page", lambda *given: shown.append(given) or "")
+    report.main([str(run), "--data", str(tmp_path / "data"), "--split", "S11", "--out", str(tmp_path / "out.html")])
+    ((evaluated, _, _, tracks, _, predictions),) = shown
+    assert [track.action for track in tracks] == ["Walking"]
+    assert len(evaluated.errors.frames) == 1
+    assert len(predictions) == 25
 
 
 def test_no_run_is_refused(tmp_path, refusal):

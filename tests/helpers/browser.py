@@ -1,4 +1,4 @@
-"""Chromium without a window, spoken to in its DevTools protocol over a pair of pipes."""
+"""Chromium without a window, controlled through its DevTools protocol over a pair of pipes."""
 
 import base64
 import contextlib
@@ -18,7 +18,7 @@ SWITCHES = (
 
 
 class Tab:
-    """One page; keeps every error that it reports and every address that it asks for."""
+    """One page; keeps every error that it reports and every address that it requests."""
 
     def __init__(self, write, read):
         self.write, self.read, self.buffer, self.count = write, read, b"", 0
@@ -29,7 +29,7 @@ class Tab:
             self.call(f"{domain}.enable")
 
     def call(self, method, **params):
-        """The result of one command; events that come before it are kept."""
+        """Send a command and return its result; events that arrive before it are kept."""
         self.count += 1
         message = {"id": self.count, "method": method, "params": params}
         if self.session:
@@ -53,14 +53,14 @@ class Tab:
         return answer["result"].get("value")
 
     def wait(self, condition, seconds=90):
-        """Until a JavaScript expression is true."""
+        """Wait until a JavaScript expression is true."""
         until = time.monotonic() + seconds
         while not self.run(condition):
             assert time.monotonic() < until, f"never true: {condition}"
             time.sleep(0.05)
 
     def screenshot(self):
-        """What the whole page looks like, a PNG."""
+        """A PNG of the whole page."""
         return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"])
 
     def _next(self):
@@ -86,19 +86,19 @@ class Tab:
 
 @contextlib.contextmanager
 def browser(profile):
-    """A tab of a fresh Chromium whose profile is that folder."""
+    """A tab of a new Chromium with its profile in the given folder."""
     (theirs_in, ours_out), (ours_in, theirs_out) = os.pipe(), os.pipe()
 
     silence = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
     pipes = [(os.POSIX_SPAWN_DUP2, theirs_in, 3), (os.POSIX_SPAWN_DUP2, theirs_out, 4)]  # where Chromium looks for them
     command = [CHROMIUM, *SWITCHES, f"--user-data-dir={profile}", "about:blank"]
-    process = os.posix_spawn(CHROMIUM, command, os.environ, file_actions=[*silence, *pipes])  # JAX minds a fork
+    process = os.posix_spawn(CHROMIUM, command, os.environ, file_actions=[*silence, *pipes])  # JAX warns of a fork
     os.close(theirs_in)
     os.close(theirs_out)
     try:
         yield Tab(ours_out, ours_in)
     finally:
-        os.kill(process, signal.SIGKILL)  # its profile is thrown away; nothing is worth waiting for
+        os.kill(process, signal.SIGKILL)  # at once, since nothing of its profile is kept
         os.waitpid(process, 0)
         os.close(ours_out)
         os.close(ours_in)

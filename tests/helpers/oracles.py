@@ -1,4 +1,4 @@
-"""Independent NumPy float64 writings of what jaxpose computes, as plain loops where that is clearest."""
+"""Independent implementations in NumPy and float64 of what jaxpose computes, as loops where that is clearest."""
 
 import itertools
 

@@ -1,10 +1,10 @@
-"""HTML as the tests read it."""
+"""A parser of the HTML pages."""
 
 from html.parser import HTMLParser
 
 
 class Page(HTMLParser):
-    """Checks that what is opened is closed, and keeps what is said and linked."""
+    """Checks that every element is closed, and keeps the text and the links."""
 
     def __init__(self, text):
         super().__init__()
