@@ -51,6 +51,7 @@ def explain(command: Command) -> None:
     from rich.console import Console
 
     from jaxpose.data.track import find_track, title_with_notice, track_name
+    from jaxpose.data.windows import pack
     from jaxpose.evaluation import loss_attribution
     from jaxpose.metrics import mpjpe
     from jaxpose.runs.trained import load_fitting, open_run
@@ -65,7 +66,7 @@ def explain(command: Command) -> None:
     if os.path.exists(out) and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} already exists; remove it, or name another folder with --out")
 
-    data, skeleton = lifter.join([track]), description.skeleton
+    data, skeleton = pack([track]), description.skeleton
     errors = np.asarray(mpjpe(lifter.lift(data), data.poses))
     window = loss_attribution.choose_window(errors, command.frame, command.frames)
     frames = f"frames {window.first} to {window.last} of {len(errors)}"

@@ -43,6 +43,7 @@ def report(command: Command) -> None:
     import numpy as np
     from rich.console import Console
 
+    from jaxpose.data.windows import pack
     from jaxpose.evaluation.compare import EvaluatedRun
     from jaxpose.evaluation.protocol import VIDEOPOSE3D
     from jaxpose.evaluation.report_page import report_page
@@ -56,7 +57,7 @@ def report(command: Command) -> None:
     lifter = open_run(command.run)
     description, tracks, split = load_fitting(lifter, command.data, command.split)
     tracks = select_tracks(tracks, VIDEOPOSE3D)
-    frames = lifter.join(tracks)
+    frames = pack(tracks)
     with console.status(f"lifting {len(tracks)} tracks, {len(frames.track):,} frames"):
         predictions = lifter.lift(frames)
     with console.status("measuring and drawing"):

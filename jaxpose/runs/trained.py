@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 
 from jaxpose.data.load import load
 from jaxpose.data.track import Description, Track
-from jaxpose.data.windows import PackedTracks, pack
+from jaxpose.data.windows import PackedTracks
 from jaxpose.evaluation.predict_tracks import predict_tracks
 from jaxpose.runs import Which, checkpoint
 from jaxpose.runs.folder import read_settings
@@ -31,12 +31,8 @@ class TrainedModel(NamedTuple):
     variables: dict[str, optax.Params]
     mesh: Mesh
 
-    def join(self, tracks: list[Track]) -> PackedTracks:
-        """Pack tracks end to end; see `jaxpose.data.windows.pack`."""
-        return pack(tracks)
-
     def lift(self, frames: PackedTracks, *, mirrored: bool = True) -> np.ndarray:
-        """Predict every frame of packed tracks, (F, J, 3) metres; see `predict_tracks.predict_tracks`."""
+        """Predict every frame of tracks from `jaxpose.data.windows.pack`, (F, J, 3) metres; see `predict_tracks`."""
         return predict_tracks(self.model, self.variables, frames, self.description, self.mesh, mirrored=mirrored)
 
 

@@ -12,6 +12,7 @@ import jaxpose.data.load
 from data_prep.writer import data_set
 from jaxpose import evaluate, train
 from jaxpose.data.track import track_name
+from jaxpose.data.windows import pack
 from jaxpose.runs import trained
 from jaxpose.runs.trained import load_fitting, open_run
 from jaxpose.skeleton import COCO_17
@@ -91,7 +92,7 @@ def test_predictions_are_saved_by_name_of_track(run, tmp_path):
     evaluate.main([str(run), "--save", str(tmp_path / "poses.npz"), "--by"])
     lifter = open_run(run)
     _, tracks, _ = load_fitting(lifter)
-    lifted = lifter.lift(lifter.join(tracks))
+    lifted = lifter.lift(pack(tracks))
     with np.load(tmp_path / "poses.npz") as saved:  # which refuses to unpickle
         assert saved["tracks"].tolist() == [track_name(track) for track in tracks]
         begin = 0

@@ -11,6 +11,7 @@ from helpers import detector_files as files
 from helpers.samples import DESCRIPTION, make_track
 
 from jaxpose import predict
+from jaxpose.data.windows import pack
 from jaxpose.export.writers import WRITERS as WRITERS_BY_SUFFIX
 from jaxpose.keypoints.layouts import BODY_25, LAYOUTS
 from jaxpose.runs import checkpoint
@@ -44,7 +45,7 @@ def track():
 def expected(run, track):
     """What evaluation predicts for the track."""
     lifter = open_run(run)
-    return lifter.lift(lifter.join([track]))
+    return lifter.lift(pack([track]))
 
 
 def load(path):

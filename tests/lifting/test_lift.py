@@ -9,6 +9,7 @@ from helpers.lifters import IMAGE, person, untrained_lifter
 from helpers.samples import DESCRIPTION, make_track
 
 import jaxpose
+from jaxpose.data.windows import pack
 from jaxpose.keypoints.layouts import HALPE_26, conversion
 from jaxpose.kinematics import mirror
 from jaxpose.lifting import lift
@@ -28,7 +29,7 @@ def lifter():
 @pytest.mark.parametrize("frames", [1, 2, 40])
 def test_tracks_of_any_length_are_lifted_as_in_evaluation(lifter, frames):
     track = make_track(frames=frames)
-    expected = lifter.lift(lifter.join([track]))
+    expected = lifter.lift(pack([track]))
     lifted = jaxpose.lift(track.keypoints_2d, lifter, layout="h36m_17", **IMAGE)
     np.testing.assert_allclose(lifted, expected, atol=1e-6)
     assert lifted.dtype == np.float32

@@ -7,6 +7,7 @@ from helpers.samples import DESCRIPTION, make_track
 
 from data_prep.writer import data_set
 from jaxpose.data.track import track_lengths
+from jaxpose.data.windows import pack
 from jaxpose.evaluation.averages import score
 from jaxpose.metrics import mpjpe
 from jaxpose.runs import trained
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("compiled_soon")
 def test_a_run_lifts_its_test_split(untrained):
     opened = trained.open_run(untrained)
     description, tracks, split = trained.load_fitting(opened)
-    frames = opened.join(tracks)
+    frames = pack(tracks)
     lifted = opened.lift(frames)
     assert (description.splits, split) == (("S1", "S9"), "S9")
     assert lifted.shape == (track_lengths(tracks).sum(), 17, 3)
