@@ -1,12 +1,13 @@
-"""The time of a streamed frame, beside the two ways to do without a stream.
+"""Time a streamed frame against two ways to lift a frame without a stream.
 
     python -m experiments.benchmarks.streaming
 
-A frame of a causal stack is lifted by one step of a stream, by the least work on the window that ends there, and by
-the published dilated network on that window. The three take turns, and their times are printed as multiples of the
-streamed one's beside the same multiples of multiply-adds. A minute on two cores.
+A frame of a causal stack is lifted by one step of a stream, by the minimal window that ends there, and by the published
+dilated network on that window. The three take turns; their times are printed as multiples of the streamed frame's,
+beside the same multiples of multiply-adds. A minute on two cores, in the checkout.
 """
 
+import functools
 import json
 import math
 import statistics
@@ -24,8 +25,9 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxpose.files.atomic import atomic_write_text
-from jaxpose.models import layers, ops, temporal, temporal_streaming
+from jaxpose.models import temporal, temporal_streaming
 from jaxpose.models.temporal import TemporalModel
+from tests.helpers import dilated_network
 
 JOINTS, COORDINATES = 17, 2
 
@@ -39,7 +41,7 @@ class Way(NamedTuple):
 
 
 class Timing(NamedTuple):
-    """What one way took, and both as multiples of the first way's."""
+    """Multiply-adds and time of one way, and both as multiples of the first way's."""
 
     batch: int
     name: str
@@ -59,10 +61,10 @@ def main(
     """Measure and print.
 
     Args:
-      channels: of the stack.
-      filter_widths: of the stack.
-      batches: people at once.
-      rounds: each way is timed once a round.
+      channels: channels of the stack.
+      filter_widths: filter widths of the stack.
+      batches: numbers of people at once.
+      rounds: number of rounds; each way is timed once per round.
       out: a JSON file for the same numbers.
     """
     model = TemporalModel(JOINTS, filter_widths, channels, causal=True)
@@ -75,7 +77,7 @@ def main(
 
 
 def ways(model: TemporalModel, variables: optax.Params, batch: int) -> list[Way]:
-    """The three ways, at the end of a random track of just one window; they must agree there."""
+    """Build the three ways to lift the last frame of a random track of one window; they must agree."""
     frames = math.prod(model.filter_widths)
     window = jax.random.normal(jax.random.key(1), (batch, frames, JOINTS, COORDINATES))
     newest = window[:, -1]
@@ -84,9 +86,9 @@ def ways(model: TemporalModel, variables: optax.Params, batch: int) -> list[Way]
     for frame in range(frames):
         state, poses = step(model, variables, state, window[:, frame])
     minimal = jax.jit(lambda variables, window: model.apply(variables, window)[:, 0])
-    whole = jax.jit(lambda variables, window: rerun(model, variables, window)[:, 0])
+    dilated = jax.jit(functools.partial(dilated_network.apply, model))
     np.testing.assert_allclose(poses, minimal(variables, window), rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(poses, whole(variables, window), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(poses, dilated(variables, window)[:, 0], rtol=1e-5, atol=1e-5)
 
     def stream() -> jax.Array:
         nonlocal state
@@ -97,65 +99,12 @@ def ways(model: TemporalModel, variables: optax.Params, batch: int) -> list[Way]
     return [
         Way("streamed frame", temporal_streaming.multiply_adds(model, features), stream),
         Way("minimal window", temporal.multiply_adds(model, features, 1), lambda: minimal(variables, window)),
-        Way("dilated network", rerun_multiply_adds(model, features), lambda: whole(variables, window)),
+        Way("dilated network", dilated_network.multiply_adds(model, features), lambda: dilated(variables, window)),
     ]
 
 
-def rerun(model: TemporalModel, variables: optax.Params, keypoints: jax.Array) -> jax.Array:
-    """The published dilated network: every layer at every frame of the window that it can reach.
-
-    Args:
-      model: the stack.
-      variables: its parameters and running statistics.
-      keypoints: (B, N, K_2d, D) screen coordinates.
-
-    Returns:
-      (B, K, J, 3) metres, for the K frames whose whole context is in the window.
-    """
-    params, statistics = variables["params"], variables["batch_stats"]
-
-    def layer(x: jax.Array, name: str, dilation: int = 1) -> jax.Array:
-        kernel = params[name]["kernel"]
-        kernel = kernel.reshape(-1, *kernel.shape[-2:])  # a pointwise one has one tap
-        layout = ("NWC", "WIO", "NWC")
-        x = jax.lax.conv_general_dilated(x, kernel, (1,), "VALID", rhs_dilation=(dilation,), dimension_numbers=layout)
-        kind, underscore, number = name.partition("_")
-        norm = f"{kind}_norm{underscore}{number}"
-        norms = {"params": params[norm], "batch_stats": statistics[norm]}
-        return jax.nn.relu(layers.BatchNorm().apply(norms, x, train=False, momentum=0))
-
-    x = layer(keypoints.reshape(*keypoints.shape[:2], -1), "expand")
-    for block, reading in enumerate(readings(model)[1:], start=1):
-        start = reading.residual * reading.dilation
-        residual = x[:, start : start + x.shape[1] - span(reading)]
-        x = residual + layer(layer(x, f"dilated_{block}", reading.dilation), f"pointwise_{block}")
-    x = x @ params["shrink"]["kernel"] + params["shrink"]["bias"]
-    return x.reshape(*x.shape[:2], -1, 3)
-
-
-def rerun_multiply_adds(model: TemporalModel, features: int) -> int:
-    """The multiply-adds of `rerun` on one window of the receptive field, for one person."""
-    expand, *blocks = readings(model)
-    frames = math.prod(model.filter_widths) - span(expand)
-    total = frames * expand.width * features * model.channels
-    for block in blocks:
-        frames -= span(block)
-        total += frames * (block.width + 1) * model.channels**2
-    return total + frames * model.channels * 3 * model.num_joints
-
-
-def readings(model: TemporalModel) -> tuple[ops.Reading, ...]:
-    """How each layer reads its input."""
-    return temporal.receptive_plan(model.filter_widths, 1, causal=model.causal, dense=model.dense)
-
-
-def span(reading: ops.Reading) -> int:
-    """Frames that a layer's output is shorter than its input."""
-    return (reading.width - 1) * reading.dilation
-
-
 def compare(ways: list[Way], batch: int, rounds: int) -> list[Timing]:
-    """Time each way once a round, in turns, so that a busy machine slows them all."""
+    """Time each way once per round, in turns, so that a busy machine slows all of them."""
     seconds = {way.name: [] for way in ways}
     for _ in range(rounds):
         for way in ways:
@@ -172,7 +121,7 @@ def compare(ways: list[Way], batch: int, rounds: int) -> list[Timing]:
 
 
 def seconds_of(lift: Callable[[], jax.Array], least: float = 0.05) -> float:
-    """Seconds of one call, on average over the calls that fill `least` seconds; the first one is not counted."""
+    """Mean seconds of a call over at least `least` seconds, after one call that is not timed."""
     lift().block_until_ready()
     calls, start = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < least or not calls:
@@ -182,7 +131,7 @@ def seconds_of(lift: Callable[[], jax.Array], least: float = 0.05) -> float:
 
 
 def show(timings: list[Timing], weights: int) -> None:
-    """Print the table, and how fast a stream reads its weights: with one person, that is what bounds it."""
+    """Print the table, and the rate at which a stream reads its weights, which limits it for one person."""
     table = Table("people", "")
     for heading in ("M multiply-adds", "ms", "× work", "× time"):
         table.add_column(heading, justify="right")

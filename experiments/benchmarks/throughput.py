@@ -25,7 +25,6 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.benchmarks.turns import Thunk, alternate
-from experiments.parity.torch_model import TemporalNet
 from jaxpose.data.track import Description
 from jaxpose.data.windows import PackedTracks, take_windows, window_starts
 from jaxpose.evaluation import predict_tracks
@@ -35,7 +34,10 @@ from jaxpose.runtime.devices import replicate
 from jaxpose.skeleton import H36M_17
 from jaxpose.training import loop, setup
 from jaxpose.training.config import Config
+from jaxpose.training.state import State
+from jaxpose.training.step import Batch, train_step
 from jaxpose.visualization import figures
+from tests.helpers.parity.torch_model import TemporalNet
 
 FEATURES, JOINTS = 34, 17
 TRACKS, FRAMES = 16, 1000
@@ -87,8 +89,8 @@ def jax_training(config: Config, steps: int, *, whole: bool) -> Thunk:
     batch = take_windows(data, starts[: config.batch_size], config.frames, recipe.model.context)
 
     @functools.partial(jax.jit, donate_argnums=0)
-    def repeat(state: loop.State) -> loop.State:
-        return jax.lax.fori_loop(0, steps, lambda _, state: loop.train_step(state, *batch, recipe)[0], state)
+    def repeat(state: State) -> State:
+        return jax.lax.fori_loop(0, steps, lambda _, state: train_step(state, Batch(*batch), recipe)[0], state)
 
     def bare() -> None:
         nonlocal state
@@ -97,8 +99,7 @@ def jax_training(config: Config, steps: int, *, whole: bool) -> Thunk:
     def run() -> None:
         nonlocal state
         until = int(state.step) + steps
-        for state, _ in loop.run(state, recipe, data, starts, until=until, steps_per_call=config.log_every):  # noqa: B007, B020
-            pass
+        state = loop.run(state, recipe, data, starts, until=until, log_every=config.log_every)
 
     return run if whole else bare
 

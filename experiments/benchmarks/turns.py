@@ -1,4 +1,4 @@
-"""Pieces of work timed in turns, so that a machine whose speed drifts treats them alike."""
+"""Timing in turns, so that changes in the machine's speed affect all pieces of work alike."""
 
 import time
 from collections.abc import Callable, Hashable, Mapping
@@ -7,12 +7,12 @@ from typing import TypeVar
 import jax
 
 Thunk = Callable[[], object]
-"""Does the work once; what of it JAX has not done yet when it returns is waited for."""
+"""Does the work once and returns its arrays, which are waited for."""
 Name = TypeVar("Name", bound=Hashable)
 
 
 def alternate(thunks: Mapping[Name, Thunk], turns: int) -> dict[Name, list[float]]:
-    """Seconds of each thunk in each turn, after one turn that does not count: it compiles."""
+    """Measure the seconds of each thunk in each turn, after one turn for compilation that is not timed."""
     seconds: dict[Name, list[float]] = {name: [] for name in thunks}
     for turn in range(turns + 1):
         for name, thunk in thunks.items():

@@ -1,87 +1,14 @@
-"""What the PyTorch side gives, in one small file, so that the tests need no PyTorch.
+"""Write the PyTorch side's results to one small file, so that the tests need no PyTorch.
 
     python -m experiments.parity.goldens
 
-Write it anew after a change of `cases` or `torch_model`; the last digits depend on the machine.
+Needs the extra `torch`. Run it in the checkout after a change of `tests/helpers/parity/cases.py` or `torch_model.py`;
+the last digits depend on the machine.
 """
 
-import json
-from pathlib import Path
-
-import numpy as np
 import tyro
 
-from experiments.parity.cases import WINDOWS, Predicted, Sample, Trained, cases, make_sample
-from jaxpose.files.atomic import atomic_write
-
-GOLDENS = Path(__file__).parents[2] / "tests" / "goldens" / "parity.npz"
-TRAINED = ("3,3,3", "3,3,3 causal", "1,3,5", "3,3,3,3,3")
-"""Cases with training in them: the others would add more bytes and seconds than evidence."""
-
-Golden = tuple[dict[str, np.ndarray], Predicted, Trained | None]
-"""The weights to begin with, the predictions, and what training leaves."""
-
-
-def main(out: Path = GOLDENS, seed: int = 0) -> None:
-    """Write the goldens: weights and predictions in float32, training computed in float64 and stored in float32.
-
-    Args:
-      out: the npz file.
-      seed: of the weights and the sample.
-    """
-    import torch  # only reading goes without it
-
-    from experiments.parity import compare, torch_model
-
-    sample = make_sample(seed)
-    content, shapes = dict(sample._asdict()), {}
-    for name, config in cases().items():
-        weights = torch_model.initial(config, sample, seed)
-        context = compare.build_recipe(config, sample).model.context
-        predicted = torch_model.predict(config, sample, weights, context)
-        content[f"{name}/weights"] = _flat(weights)
-        content[f"{name}/whole"] = predicted.whole
-        content |= {f"{name}/windows_{frames}": predicted.windows[frames][::8] for frames in WINDOWS}
-        shapes[name] = {key: values.shape for key, values in weights.items()}
-        if name in TRAINED:
-            trained = torch_model.train(config, sample, weights, context, torch.float64)
-            content[f"{name}/losses"] = trained.losses.astype(np.float32)
-            content[f"{name}/trained"] = _flat(trained.weights)
-    content["shapes"] = np.array(json.dumps(shapes).encode())
-    out.parent.mkdir(exist_ok=True)
-    atomic_write(out, lambda temporary: np.savez_compressed(temporary, **content))
-
-
-def load(path: Path = GOLDENS) -> tuple[Sample, dict[str, Golden]]:
-    """The sample, and the goldens by case; of the windows, every eighth."""
-    with np.load(path) as file:
-        content = dict(file)
-    goldens = {}
-    for name, shapes in json.loads(content["shapes"].item()).items():
-        predicted = Predicted(
-            content[f"{name}/whole"], {frames: content[f"{name}/windows_{frames}"] for frames in WINDOWS}
-        )
-        trained = None
-        if name in TRAINED:
-            trained = Trained(content[f"{name}/losses"], _named(content[f"{name}/trained"], shapes))
-        goldens[name] = _named(content[f"{name}/weights"], shapes), predicted, trained
-    return Sample(*(content[field] for field in Sample._fields)), goldens
-
-
-def _flat(weights: dict[str, np.ndarray]) -> np.ndarray:
-    """All numbers end to end: in an npz file every array costs more than a small one holds."""
-    return np.concatenate([values.reshape(-1) for values in weights.values()]).astype(np.float32)
-
-
-def _named(flat: np.ndarray, shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:
-    """The inverse of `_flat`."""
-    ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes.values()])
-    parts = np.split(flat, ends[:-1])
-    return {
-        name: part.reshape(shape).astype(np.int64 if name.endswith("tracked") else np.float32)
-        for (name, shape), part in zip(shapes.items(), parts, strict=True)
-    }
-
+from tests.helpers.parity.goldens import write
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(write)

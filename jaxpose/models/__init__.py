@@ -1,1 +1,1 @@
-"""The models: keypoints in, poses out."""
+"""Networks that take 2D keypoints of consecutive frames to 3D poses, and their published weights."""

@@ -1,6 +1,6 @@
-"""The layers of the temporal stack: convolutions at the frames wanted only, BatchNorm, and dropout.
+"""Layers of the temporal stack: convolutions at selected frames, 1×1 convolutions and BatchNorm.
 
-What a convolution over time reads and gives is a `Reading`; `temporal.receptive_plan` makes them.
+A `Reading`, made by `temporal.receptive_plan`, lists the frames that a convolution reads and computes.
 """
 
 import math
@@ -12,32 +12,36 @@ import jax.numpy as jnp
 
 from jaxpose.models.ops import Precision, Reading, convolve, matmul, sum_of_taps
 
-# PyTorch's default for convolutions, which the published recipe keeps: uniform within ±1/sqrt(fan_in).
+# PyTorch's default for convolutions, used by the published recipe: uniform within ±1/sqrt(fan_in).
 _uniform_fan_in = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
 class Convolution(nn.Module):
-    """A convolution over time without bias, at the frames of a `Reading` only."""
+    """Convolution over time without bias, only at the output frames of a `Reading`."""
 
     features: int
     precision: Precision
 
     @nn.compact
     def __call__(self, x: jax.Array, reading: Reading) -> jax.Array:
-        """(B, input frames, C) to (B, output frames, features)."""
+        """Convolve (B, input frames, C) to (B, output frames, features).
+
+        Three forms of one sum, each the fastest where it applies (measured: experiments/benchmarks/README.md).
+        """
         kernel = self.param("kernel", _uniform_fan_in, (reading.width, x.shape[-1], self.features))
         if reading.output.length == 1 and reading.width * reading.output.clusters == x.shape[1]:
-            # The taps of an output frame are neighbours in memory: one matrix product does it all.
+            # Strided: the taps of an output frame are neighbours in memory, so one matrix product computes the sum.
             x = x.reshape(x.shape[0], reading.output.clusters, reading.width * x.shape[-1])
             return matmul(x, kernel.reshape(-1, self.features), self.precision)
-        # XLA has no fast convolution of bfloat16 on a CPU.
+        # A run of consecutive frames: XLA's convolution, except for bfloat16, where it is slow on a CPU.
         if reading.input.clusters == reading.output.clusters == 1 and self.precision != "bfloat16":
             return convolve(x, kernel, reading, self.precision)
+        # Clusters of frames: a matrix product for each tap.
         return sum_of_taps(x, kernel, reading, self.precision)
 
 
 class Pointwise(nn.Module):
-    """A 1×1 convolution: the same matrix product for every frame."""
+    """1×1 convolution: the same matrix product for every frame."""
 
     features: int
     precision: Precision
@@ -45,7 +49,7 @@ class Pointwise(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """(..., C) to (..., features)."""
+        """Multiply (..., C) to (..., features)."""
         fan_in = x.shape[-1]
         x = matmul(x, self.param("kernel", _uniform_fan_in, (fan_in, self.features)), self.precision)
         if not self.bias:
@@ -60,15 +64,15 @@ class Pointwise(nn.Module):
 class BatchNorm(nn.Module):
     """BatchNorm over all axes but the last, with PyTorch's conventions and the momentum as an argument.
 
-    The batch is normalised by its biased variance, the running variance is the unbiased one, and `momentum` is the
-    weight of the new batch: the published schedule changes it every epoch, so it cannot be a field of the module.
+    The batch is normalised by its biased variance; the running variance is the unbiased one; `momentum` is the weight
+    of the new batch. The published schedule changes it every epoch, so that it is an argument, not a field.
     """
 
     epsilon: float = 1e-5
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool, momentum: chex.Numeric) -> jax.Array:
-        """(..., C) to (..., C)."""
+        """Normalise (..., C) over all axes but the last."""
         features = x.shape[-1]
         scale = self.param("scale", nn.initializers.ones, (features,))
         bias = self.param("bias", nn.initializers.zeros, (features,))

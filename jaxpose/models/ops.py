@@ -1,4 +1,4 @@
-"""Array operations of the temporal stack: the frames that a convolution reads, matrix products, dropout."""
+"""Array operations of the temporal stack: convolutions at selected frames, matrix products, dropout."""
 
 import functools
 import math
@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 
 Precision = Literal["float32", "tf32", "bfloat16"]
+"""Of matrix products; `matmul` defines them."""
 
 
 class FrameSet(NamedTuple):
-    """The frames that a layer's array holds: `clusters` runs of `length` consecutive frames, `spacing` apart."""
+    """The frames in a layer's array: `clusters` runs of `length` consecutive frames, with starts `spacing` apart."""
 
     clusters: int
     spacing: int
@@ -19,27 +20,27 @@ class FrameSet(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """How one convolution reads its input: `width` taps, `dilation` frames apart, to give `output`."""
+    """The frames that a convolution reads and computes: `width` taps, `dilation` frames apart, from input to output."""
 
     width: int
     dilation: int
-    residual: int  # the tap that is the output frame itself
+    residual: int  # index of the tap at the output frame itself
     input: FrameSet
     output: FrameSet
 
 
 def read_tap(x: jax.Array, reading: Reading, tap: int) -> jax.Array:
-    """The frames that one tap sees: (B, input frames, C) to (B, output frames, C), without a gather."""
+    """Select the input frames of one tap, without a gather: (B, input frames, C) to (B, output frames, C)."""
     batch, _, channels = x.shape
     source, target = reading.input, reading.output
-    if source.clusters > 1:  # the clusters of every tap stand side by side
+    if source.clusters > 1:  # the taps of an output cluster are neighbours
         taps = x.reshape(batch, target.clusters, reading.width, target.length, channels)
         return taps[:, :, tap].reshape(batch, target.clusters * target.length, channels)
     start = tap * reading.dilation
     if target.length == 1:  # a strided read
         stop = start + (target.clusters - 1) * target.spacing + 1
         return jax.lax.slice_in_dim(x, start, stop, target.spacing, axis=1)
-    # The first `length` of every `spacing` frames: the last cluster is padded to a whole spacing, then cut again.
+    # The first `length` of every `spacing` frames; the last cluster is padded to a whole spacing for the reshape.
     x = x[:, start : start + target.clusters * target.spacing]
     missing = target.clusters * target.spacing - x.shape[1]
     x = jnp.pad(x, ((0, 0), (0, missing), (0, 0))).reshape(batch, target.clusters, target.spacing, channels)
@@ -49,11 +50,11 @@ def read_tap(x: jax.Array, reading: Reading, tap: int) -> jax.Array:
 def matmul(x: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
     """Matrix product (..., C) @ (C, F) of float32 arrays, in float32.
 
-    `float32` multiplies in IEEE single precision, on every device; `tf32` lets a GPU's tensor cores round the factors
+    `float32` multiplies in IEEE single precision on every device; `tf32` lets a GPU's tensor cores round the factors
     to 10 bits of mantissa; `bfloat16` rounds the factors to 7 bits, forwards and backwards, and sums in float32.
     """
-    # As two axes: XLA multiplies a transposed matrix as it lies, but copies a transposed array of more axes first.
-    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # not -1, which no empty batch can tell
+    # Two axes: XLA multiplies a transposed matrix in place, but first copies a transposed array with more axes.
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # -1 is ambiguous for an empty batch
     if precision == "bfloat16":
         rows = _rounded_product(rows, kernel)
     else:
@@ -62,13 +63,13 @@ def matmul(x: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
 
 
 def _lax_precision(precision: Precision) -> jax.lax.Precision | None:
-    """What JAX calls the precision of a product of float32 arrays."""
+    """JAX's name of the precision of a product of float32 arrays."""
     return jax.lax.Precision.HIGHEST if precision == "float32" else None
 
 
 @jax.custom_vjp
 def _rounded_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """(M, C) @ (C, F), the factors rounded to bfloat16; JAX's own derivative would not round the gradient."""
+    """(M, C) @ (C, F) with factors rounded to bfloat16; JAX's own derivative would not round the gradient."""
     return _rounded_product_forward(x, kernel)[0]
 
 
@@ -81,16 +82,16 @@ def _rounded_product_backward(factors: tuple[jax.Array, jax.Array], g: jax.Array
     x, kernel = factors
     g = g.astype(jnp.bfloat16)
 
-    def of_weights(x: jax.Array, g: jax.Array) -> jax.Array:
+    def kernel_gradient(x: jax.Array, g: jax.Array) -> jax.Array:
         return jnp.matmul(x.T, g, preferred_element_type=jnp.float32)
 
-    def of_weights_on_cpu(x: jax.Array, g: jax.Array) -> jax.Array:
-        # XLA has no CPU kernel for bfloat16 where the first factor is transposed; float32 gives the same sums.
+    def kernel_gradient_on_cpu(x: jax.Array, g: jax.Array) -> jax.Array:
+        # XLA has no CPU kernel for bfloat16 with a transposed first factor; float32 gives the same sums.
         return jnp.matmul(x.T.astype(jnp.float32), g.astype(jnp.float32), precision=jax.lax.Precision.HIGHEST)
 
     return (
         jnp.matmul(g, kernel.T, preferred_element_type=jnp.float32),
-        jax.lax.platform_dependent(x, g, cpu=of_weights_on_cpu, default=of_weights),
+        jax.lax.platform_dependent(x, g, cpu=kernel_gradient_on_cpu, default=kernel_gradient),
     )
 
 
@@ -99,13 +100,14 @@ _rounded_product.defvjp(_rounded_product_forward, _rounded_product_backward)
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
 def convolve(x: jax.Array, kernel: jax.Array, reading: Reading, precision: Precision) -> jax.Array:
-    """`_sum_of_taps` where a run of frames gives a run of frames.
+    """Dilated convolution of a run of consecutive frames to another: `sum_of_taps`, on a CPU by XLA's convolution.
 
-    On a CPU, XLA's own convolution is the faster form of it, as it copies no taps; its derivatives are many times
-    slower than those of the products, which therefore serve for the derivative.
+    On a CPU, XLA's convolution is faster forwards, because it copies no taps (415 against 387 GFLOP/s,
+    experiments/benchmarks/README.md). Its derivatives take 15 to 25 times as long as those of the matrix products,
+    which therefore give the derivative.
     """
 
-    def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    def xla_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
         return jax.lax.conv_general_dilated(
             x,
             kernel,
@@ -117,11 +119,11 @@ def convolve(x: jax.Array, kernel: jax.Array, reading: Reading, precision: Preci
         )
 
     products = functools.partial(sum_of_taps, reading=reading, precision=precision)
-    return jax.lax.platform_dependent(x, kernel, cpu=convolve, default=products)
+    return jax.lax.platform_dependent(x, kernel, cpu=xla_convolution, default=products)
 
 
 @convolve.defjvp
-def _slide_jvp(
+def _convolve_jvp(
     reading: Reading,
     precision: Precision,
     primals: tuple[jax.Array, jax.Array],
@@ -133,15 +135,15 @@ def _slide_jvp(
 
 
 def sum_of_taps(x: jax.Array, kernel: jax.Array, reading: Reading, precision: Precision) -> jax.Array:
-    """(B, input frames, C) and (width, C, F) to (B, output frames, F): one matrix product for each tap."""
+    """Convolution as a matrix product for each tap: (B, input frames, C), (width, C, F) to (B, output frames, F)."""
     return sum(matmul(read_tap(x, reading, tap), kernel[tap], precision) for tap in range(reading.width))
 
 
 def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
-    """Dropout: zero a share `rate` of the elements and scale up the rest.
+    """Dropout: set a share `rate` of the elements to zero and scale up the others.
 
-    A random byte decides each element, a quarter of the random bits that a uniform float takes; the rate is
-    therefore rounded to a multiple of 1/256, and 0.25 is exact.
+    A random byte decides each element if the rate is a multiple of 1/256, such as the published 0.25: a quarter of the
+    random bits of a uniform float. Other rates take 32 bits, and are met to within 2⁻³².
 
     Args:
       key: random key.
@@ -151,8 +153,12 @@ def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
     Returns:
       (..., C), with the expectation of `x`.
     """
-    threshold = round(rate * 256)
-    words = jax.random.bits(key, (*x.shape[:-1], -(-x.shape[-1] // 4)), "uint32")
-    octets = jax.lax.bitcast_convert_type(words, jnp.uint8)
-    octets = octets.reshape(*x.shape[:-1], 4 * words.shape[-1])[..., : x.shape[-1]]
-    return jnp.where(octets >= threshold, x * (256 / (256 - threshold)), 0)
+    levels = 256 if float(256 * rate).is_integer() else 2**32
+    threshold = min(round(rate * levels), levels - 1)
+    if levels == 256:
+        words = jax.random.bits(key, (*x.shape[:-1], -(-x.shape[-1] // 4)), "uint32")
+        random = jax.lax.bitcast_convert_type(words, jnp.uint8)
+        random = random.reshape(*x.shape[:-1], 4 * words.shape[-1])[..., : x.shape[-1]]
+    else:
+        random = jax.random.bits(key, x.shape, "uint32")
+    return jnp.where(random >= jnp.asarray(threshold, random.dtype), x * (levels / (levels - threshold)), 0)

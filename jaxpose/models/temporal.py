@@ -1,21 +1,22 @@
-"""The dilated temporal stack of VideoPose3D, with exactly the work that the wanted frames need.
+"""The dilated temporal stack of VideoPose3D, computing only the frames that the output needs.
 
-An expanding convolution lifts the flattened keypoints of each frame to C channels; then, per further filter width,
+An expanding convolution takes the flattened keypoints of each frame to C channels; then, per further filter width,
 a residual block of a dilated convolution and a 1×1 convolution; a last 1×1 convolution gives the joints. Every
 convolution but the last is followed by BatchNorm, ReLU and dropout. There is no padding inside: N input frames
 give K = N - receptive field + 1 output frames.
 
-One algorithm serves every K. Walking from the output to the input, each layer needs its taps of the frames that the
-next layer needs: a set of equally spaced clusters of consecutive frames. While the dilation is at least a cluster's
-length the clusters multiply; once it is less they grow together into one run of consecutive frames. Only these
-frames are computed and stored. K = 1 is the published strided training network, a whole track the published
-dilated one, and the weights are the same for all.
+One algorithm serves every K. From the output back to the input, each layer needs its taps at the frames that the next
+layer needs: equally spaced clusters of consecutive frames. While the dilation is at least a cluster's length, the
+number of clusters multiplies; when it is smaller, they merge into one run of consecutive frames. Only these frames are
+computed and stored. K = 1 is the published strided training network, a whole track the published dilated network, and
+the weights are the same for all.
 
 Source: Pavllo et al., "3D human pose estimation in video with temporal convolutions and semi-supervised training",
 CVPR 2019, section 3.
 """
 
 import functools
+import itertools
 import math
 
 import chex
@@ -29,16 +30,16 @@ from jaxpose.numerics import as_floating
 
 @functools.lru_cache
 def receptive_plan(filter_widths: tuple[int, ...], frames: int, *, causal: bool, dense: bool) -> tuple[Reading, ...]:
-    """What each convolution over time reads, first layer first, so that the last one gives `frames` frames.
+    """Plan the fewest frames that each convolution over time must read and compute for K output frames.
 
     Args:
       filter_widths: of the layers; the dilation of each is the product of the widths before it.
       frames: consecutive frames to predict, K.
-      causal: an output frame looks at the past only.
+      causal: an output frame depends on past frames only.
       dense: wide filters in place of dilated ones (the published ablation).
 
     Returns:
-      One `Reading` per filter width. The input of the first is `frames` + receptive field - 1 consecutive frames.
+      One `Reading` per filter width, first layer first. Its first input is K + receptive field - 1 consecutive frames.
     """
     readings = []
     output = FrameSet(1, frames, frames)
@@ -57,10 +58,10 @@ def receptive_plan(filter_widths: tuple[int, ...], frames: int, *, causal: bool,
 
 
 class TemporalModel(nn.Module):
-    """Keypoints of consecutive frames in, root-relative poses of the frames in their middle out.
+    """Temporal convolutional network from keypoints of consecutive frames to root-relative poses.
 
     `apply(variables, keypoints)` evaluates; with `train=True`, `mutable=["batch_stats"]` and a `dropout` key it
-    uses the batch's own statistics and updates the running ones.
+    normalises by the batch's statistics and updates the running ones.
     """
 
     num_joints: int  # J of the predicted skeleton
@@ -73,22 +74,22 @@ class TemporalModel(nn.Module):
 
     @property
     def context(self) -> tuple[int, int]:
-        """Frames that the model sees before and after each frame it predicts."""
-        around = math.prod(self.filter_widths) - 1
-        return (around, 0) if self.causal else (around // 2, around // 2)
+        """Input frames needed before and after each predicted frame."""
+        total = math.prod(self.filter_widths) - 1
+        return (total, 0) if self.causal else (total // 2, total // 2)
 
     @property
     def coordinate_precision(self) -> Precision:
-        """Of the first and last layer: bfloat16 would round keypoints to a pixel and poses to millimetres."""
+        """Precision of the first and last layer: bfloat16 would round keypoints to a pixel and poses to millimetres."""
         return "float32" if self.precision == "bfloat16" else self.precision
 
     @nn.compact
     def __call__(self, keypoints: jax.Array, *, train: bool = False, momentum: chex.Numeric = 0.1) -> jax.Array:
-        """Predict the K = N - receptive field + 1 frames whose whole context is in the input.
+        """Predict the K = N - receptive field + 1 frames with their whole context in the input.
 
         Args:
           keypoints: (B, N, K_2d, D) screen coordinates of N consecutive frames.
-          train: normalise by this batch's statistics, update the running ones, drop activations.
+          train: normalise by this batch's statistics, update the running ones, apply dropout.
           momentum: weight of this batch in the running statistics.
 
         Returns:
@@ -102,7 +103,7 @@ class TemporalModel(nn.Module):
         batch, available = keypoints.shape[:2]
         frames = available - sum(self.context)
         if frames < 1:
-            raise ValueError(f"{available} frames are fewer than the receptive field, {sum(self.context) + 1}")
+            raise ValueError(f"{available} input frames are fewer than the receptive field of {sum(self.context) + 1}")
 
         def activate(x: jax.Array, name: str) -> jax.Array:
             x = nn.relu(BatchNorm(name=name)(x, train=train, momentum=momentum))
@@ -123,14 +124,14 @@ class TemporalModel(nn.Module):
 
 
 def multiply_adds(model: TemporalModel, features: int, frames: int, *, training: bool = False) -> int:
-    """The least multiply-adds that one window takes: every product of a weight with an activation that it needs.
+    """Minimum of multiply-adds for one window: each product of a weight and an activation that it needs.
 
     Args:
       model: the stack.
       features: numbers per input frame, K_2d · D.
       frames: consecutive frames to predict, K.
-      training: with the backward pass, which takes every product twice more, for the weights and for the
-        activations; only the gradient with respect to the keypoints is not needed.
+      training: include the backward pass, which repeats every product for the gradients of the weights and of the
+        activations, except for the gradient of the keypoints.
 
     Returns:
       Multiply-adds of the convolutions; a multiply-add is two floating point operations. Norms, activations and the
@@ -138,12 +139,38 @@ def multiply_adds(model: TemporalModel, features: int, frames: int, *, training:
     """
     channels = model.channels
     expand, *blocks = receptive_plan(model.filter_widths, frames, causal=model.causal, dense=model.dense)
-    first = _positions(expand.output) * expand.width * features * channels
-    rest = sum(_positions(block.output) * (block.width + 1) * channels**2 for block in blocks)
-    rest += frames * channels * 3 * model.num_joints
-    return 2 * first + 3 * rest if training else first + rest
+    first = _frame_count(expand.output) * expand.width * features * channels
+    others = sum(_frame_count(block.output) * (block.width + 1) * channels**2 for block in blocks)
+    others += frames * channels * 3 * model.num_joints
+    return 2 * first + 3 * others if training else first + others
 
 
-def _positions(frames: FrameSet) -> int:
-    """How many frames are held."""
+def live_activations(model: TemporalModel, frames: int, *, training: bool = False) -> int:
+    """Minimum of float32 numbers that one window must hold in memory at once, if every product is computed only once.
+
+    Evaluation: the largest layer, a convolution's input and output; norm and ReLU overwrite their input. A residual
+    block also holds the residual during its 1×1 convolution.
+
+    Training: the outputs of all convolutions but the last, which exist when the backward pass begins. The outputs of
+    norm, ReLU, dropout (from its key) and residual sum are recomputed from them element by element. The gradients of
+    one or two layers' activations, which exist beside them, are not counted.
+
+    Args:
+      model: the stack.
+      frames: consecutive frames to predict, K.
+      training: include the backward pass.
+
+    Returns:
+      A count of numbers, without the window's keypoints and poses.
+    """
+    plan = receptive_plan(model.filter_widths, frames, causal=model.causal, dense=model.dense)
+    first, *blocks = counts = [_frame_count(reading.output) for reading in plan]
+    if training:
+        return model.channels * (first + 2 * sum(blocks))
+    over_time = [before + after for before, after in itertools.pairwise(counts)]
+    return model.channels * max(first, *over_time, *(3 * count for count in blocks))
+
+
+def _frame_count(frames: FrameSet) -> int:
+    """Number of frames in a set."""
     return frames.clusters * frames.length

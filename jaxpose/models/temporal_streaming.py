@@ -1,19 +1,19 @@
-"""The temporal stack fed one frame at a time: one position per layer and frame, in constant memory.
+"""The temporal stack fed one frame at a time, in constant memory.
 
-A window computes again what its neighbour computed a frame earlier. A stream remembers it: each layer keeps a ring of
-its latest inputs, as many frames as its taps reach over, and a new frame costs one position per layer. Dilated and
-dense stacks differ only in which frames of a ring are read.
+A window recomputes most of what the window one frame earlier computed. A stream keeps it: each layer has a ring buffer
+of its latest inputs, as long as the reach of its taps, and a new frame costs one position per layer. Dilated and dense
+stacks differ only in the frames of a ring that they read.
 
 The poses are those of the whole track in evaluation, with the first frame repeated before the track's start. A causal
-stack answers at once. A symmetric one sees `after = model.context[1]` frames of future and answers that much later:
-drop the first `after` poses, and at the end of the track give its last frame `after` times more.
+stack gives the pose of the newest frame. A symmetric one needs `after = model.context[1]` future frames and gives the
+pose of the frame `after` earlier: drop the first `after` poses, and repeat the last frame of the track `after` times.
 
-    step = jax.jit(streaming.step, static_argnums=0, donate_argnums=2)  # donated: the state is updated in place
-    state = streaming.init(model, variables, first)
+    step = jax.jit(temporal_streaming.step, static_argnums=0, donate_argnums=2)  # the state is updated in place
+    state = temporal_streaming.init(model, variables, first)
     for keypoints in frames:  # (B, K_2d, D) each, the first one included
         state, poses = step(model, variables, state, keypoints)
 
-The same by scan: `jax.lax.scan(functools.partial(streaming.step, model, variables), state, frames)`.
+The same by scan: `jax.lax.scan(functools.partial(temporal_streaming.step, model, variables), state, frames)`.
 """
 
 import math
@@ -32,23 +32,25 @@ from jaxpose.numerics import as_floating
 
 
 class Ring(NamedTuple):
-    """The latest inputs of one layer, of B people."""
+    """Ring buffer of the latest inputs of one layer, for B people."""
 
     frames: jax.Array  # (reach, B, C), where reach = (width - 1) · dilation + 1
-    newest: jax.Array  # () int32, where the latest one is; the oldest comes next, and will be written over
+    newest: jax.Array  # () int32, index of the latest input; the next index holds the oldest, which is overwritten next
 
 
 StreamState = tuple[Ring, ...]
-"""What a stream remembers: one ring for each layer over time. Its size depends on the stack, not on the frames seen."""
+"""State of a stream: a ring for each convolution over time. Its size does not depend on the number of frames seen."""
 
 
 def init(model: TemporalModel, variables: optax.Params, keypoints: jax.Array) -> StreamState:
-    """Begin a stream, as if its first frame had been there for ever: a constant input is constant in every layer.
+    """Initial state of a stream, with the first frame repeated before its start.
+
+    Every layer is then constant over time, so that all rings are filled from one frame.
 
     Args:
       model: the stack, causal or symmetric, dilated or dense.
       variables: its parameters and running statistics.
-      keypoints: (B, K_2d, D) screen coordinates of the first frame, which `step` is then given as well.
+      keypoints: (B, K_2d, D) screen coordinates of the first frame; pass it to `step` as well.
 
     Returns:
       The state before the first frame.
@@ -65,48 +67,48 @@ def init(model: TemporalModel, variables: optax.Params, keypoints: jax.Array) ->
 def step(
     model: TemporalModel, variables: optax.Params, state: StreamState, keypoints: jax.Array
 ) -> tuple[StreamState, jax.Array]:
-    """Take one more frame in, and give the pose of the frame `model.context[1]` earlier: for a causal stack, its own.
+    """Process one more frame and return the pose of the frame `model.context[1]` earlier (0 for a causal stack).
 
     Args:
-      model: the stack; static under `jit`.
+      model: the stack; static under `jax.jit`.
       variables: its parameters and running statistics.
-      state: of the same people; donate it under `jit`, or every call copies it.
+      state: of the same people; donate it under `jax.jit`, or every call copies it.
       keypoints: (B, K_2d, D) screen coordinates of the new frame.
 
     Returns:
       The new state, and (B, J, 3) metres, relative to the root.
 
     Raises:
-      AssertionError: the state is of another number of people.
+      AssertionError: the state has another number of people.
     """
 
     def push(_: Reading, layer: int, x: jax.Array) -> Ring:
         frames, newest = state[layer]
         chex.assert_shape(x, frames.shape[1:])
         newest = (newest + 1) % len(frames)
-        # Written before it is read, and the old ring not read at all: nothing then has to be copied.
+        # Written before it is read, and the old ring is never read: XLA then updates it without a copy.
         return Ring(jax.lax.dynamic_update_index_in_dim(frames, x, newest, axis=0), newest)
 
     return _lift(model, variables, keypoints, push)
 
 
 def multiply_adds(model: TemporalModel, features: int) -> int:
-    """The multiply-adds that one frame of one person takes in a stream: one position per layer.
+    """Multiply-adds of one streamed frame for one person: one position per layer.
 
     Args:
       model: the stack.
       features: numbers per input frame, K_2d · D.
 
     Returns:
-      Multiply-adds of the convolutions, counted as `temporal.multiply_adds` counts those of a window.
+      Multiply-adds of the convolutions, as `temporal.multiply_adds` counts those of a window.
     """
-    expand, *blocks = _readings(model)
+    expand, *blocks = _layer_readings(model)
     inputs = expand.width * features + sum(block.width + 1 for block in blocks) * model.channels
     return (inputs + 3 * model.num_joints) * model.channels
 
 
-def _readings(model: TemporalModel) -> tuple[Reading, ...]:
-    """The width, dilation and residual of each layer; the frames that a window would hold do not matter here."""
+def _layer_readings(model: TemporalModel) -> tuple[Reading, ...]:
+    """Width, dilation and residual tap of each convolution over time; the frames of the readings are not used."""
     return receptive_plan(model.filter_widths, 1, causal=model.causal, dense=model.dense)
 
 
@@ -114,9 +116,9 @@ def _lift(
     model: TemporalModel,
     variables: optax.Params,
     keypoints: jax.Array,
-    remember: Callable[[Reading, int, jax.Array], Ring],
+    update: Callable[[Reading, int, jax.Array], Ring],
 ) -> tuple[StreamState, jax.Array]:
-    """One frame through the stack; `remember` gives the ring of a layer whose newest input is (B, C)."""
+    """Lift one frame; `update` returns the ring of a layer, given its number and its newest input (B, C)."""
     chex.assert_rank(keypoints, 3)
     keypoints = as_floating(keypoints)
     batch = len(keypoints)
@@ -127,15 +129,15 @@ def _lift(
         return jax.nn.relu(BatchNorm().apply(norm, x, train=False, momentum=0))
 
     def convolve(x: jax.Array, name: str, precision: Precision = model.precision) -> jax.Array:
-        """One position, (B, taps, C) or (B, C): the taps are neighbours in memory, one matrix product does it all."""
+        """Convolve one position, (B, taps, C) or (B, C), by one matrix product: its taps are neighbours in memory."""
         kernel = params[name]["kernel"]
         return matmul(x.reshape(batch, math.prod(x.shape[1:])), kernel.reshape(-1, kernel.shape[-1]), precision)
 
-    expand, *blocks = _readings(model)
-    state = [remember(expand, 0, keypoints.reshape(batch, math.prod(keypoints.shape[1:])))]
+    expand, *blocks = _layer_readings(model)
+    state = [update(expand, 0, keypoints.reshape(batch, math.prod(keypoints.shape[1:])))]
     x = activate(convolve(_taps(state[0], expand), "expand", model.coordinate_precision), "expand_norm")
     for block, reading in enumerate(blocks, start=1):
-        state.append(remember(reading, block, x))
+        state.append(update(reading, block, x))
         taps = _taps(state[block], reading)
         x = activate(convolve(taps, f"dilated_{block}"), f"dilated_norm_{block}")
         x = activate(convolve(x, f"pointwise_{block}"), f"pointwise_norm_{block}")
@@ -145,6 +147,6 @@ def _lift(
 
 
 def _taps(ring: Ring, reading: Reading) -> jax.Array:
-    """(B, width, C): the frames of a ring that a layer sees, oldest first."""
+    """Read a layer's taps from its ring: (B, width, C), oldest first."""
     ages = reading.dilation * jnp.arange(reading.width - 1, -1, -1)
     return ring.frames[(ring.newest - ages) % len(ring.frames)].swapaxes(0, 1)

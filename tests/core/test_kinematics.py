@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxpose import kinematics
-from jaxpose.skeleton import COCO_17, H36M_17, H36M_32, HUMANEVA_15
+from jaxpose.skeleton import COCO_17, H36M_17, H36M_32, HUMANEVA_15, Skeleton
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
 seeds = st.integers(0, 2**31 - 1)
 skeletons = pytest.mark.parametrize("skeleton", [H36M_17, H36M_32, COCO_17, HUMANEVA_15], ids=lambda s: s.name)
+FORK = Skeleton("fork", ("a", "b", "c", "d", "e"), (-1, 0, 0, 1, 3))
 NAMES = [angle.name for angle in H36M_17.angles]
 
 static_skeleton = functools.partial(jax.jit, static_argnames="skeleton")
@@ -111,9 +112,9 @@ def test_forward_kinematics_keeps_bone_lengths_and_broadcasts():
 
 
 def test_identity_rotations_give_the_rest_pose():
-    offsets, identity = poses(8, H36M_17), np.tile(np.float32([1, 0, 0, 0]), (17, 1))
-    rest = forward_kinematics(identity, offsets, np.zeros(3, np.float32), H36M_17)
-    np.testing.assert_allclose(bone_vectors(rest, H36M_17), offsets[1:], atol=1e-5)
+    offsets, identity = poses(8, H36M_17), np.tile(np.float32([1, 0, 0, 0]), (4, 17, 1))
+    rest = forward_kinematics(identity, offsets, np.zeros((4, 3), np.float32), H36M_17)
+    np.testing.assert_allclose(bone_vectors(rest, H36M_17), np.tile(offsets[1:], (4, 1, 1)), atol=1e-5)
 
 
 @functools.partial(jax.jit, static_argnames="skeleton")
@@ -133,11 +134,11 @@ def test_gradients_are_finite_at_singular_points(skeleton, case):
 
 
 def test_gradients_agree_with_finite_differences(x64):
-    pose, rotations = poses(10, H36M_17), local_rotations(11, H36M_17)
+    pose = poses(10, H36M_17)
     assert_derivatives_agree(lambda p: kinematics.joint_angles(p, H36M_17), pose)
     assert_derivatives_agree(lambda p: kinematics.bone_lengths(p, H36M_17), pose)
-    root = np.zeros(3)
-    assert_derivatives_agree(lambda r, o: kinematics.forward_kinematics(r, o, root, H36M_17), rotations, pose)
+    root, rotations, offsets = np.zeros(3), local_rotations(11, FORK), poses(12, FORK)
+    assert_derivatives_agree(lambda r, o: kinematics.forward_kinematics(r, o, root, FORK), rotations, offsets)
 
 
 def test_leading_axes_are_those_of_vmap():

@@ -5,6 +5,7 @@ import itertools
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import oracles
@@ -148,26 +149,35 @@ def singular_tracks():
     }
 
 
-@functools.partial(jax.jit, static_argnames="name")
-def value_and_gradients(name, predictions, targets):
-    def total(predictions, targets):
+@jax.jit
+def values_and_gradients(predictions, targets):
+    """Of the sum of every term, with respect to predictions and targets."""
+
+    def total(predictions, targets, name):
         return losses.term(name, predictions, targets, H36M_17).sum()
 
-    return jax.value_and_grad(total, argnums=(0, 1))(predictions, targets)
+    derivatives = jax.value_and_grad(total, argnums=(0, 1))
+    return {name: derivatives(predictions, targets, name) for name in losses.QUANTITIES}
 
 
 @pytest.mark.parametrize("case", singular_tracks())
-@each_term
-def test_gradients_are_finite_at_singular_points(name, case):
-    predictions, targets = map(np.float32, singular_tracks()[case])
-    chex.assert_tree_all_finite(value_and_gradients(name, predictions, targets))
+def test_gradients_are_finite_at_singular_points(case):
+    for name, derivatives in values_and_gradients(*map(np.float32, singular_tracks()[case])).items():
+        assert all(np.isfinite(values).all() for values in jax.tree.leaves(derivatives)), name
 
 
-@each_term
-def test_gradients_agree_with_finite_differences(name, x64):
+def test_gradients_agree_with_finite_differences(x64):
     predictions, targets = tracks(5, frames=4)
-    scale = losses.QUANTITIES[name].unit ** 2
-    assert_derivatives_agree(lambda p: scale * losses.term(name, p, targets, H36M_17).mean(), predictions, rtol=1e-4)
+
+    def means(predictions):
+        """Of every term, in its quantity's own squared units."""
+        values = [
+            quantity.unit**2 * losses.term(name, predictions, targets, H36M_17).mean()
+            for name, quantity in losses.QUANTITIES.items()
+        ]
+        return jnp.stack(values)
+
+    assert_derivatives_agree(means, predictions, rtol=1e-4)
 
 
 def batch(seed=0, size=3):
@@ -214,45 +224,43 @@ def test_an_error_far_above_its_unit_costs_in_proportion():
         np.testing.assert_allclose(farther[name] / far[name], 2, rtol=0.05, err_msg=name)
 
 
-@functools.partial(jax.jit, static_argnames="name")
-def masked_value_and_gradient(name, predictions, targets, visible):
-    def total(predictions):
+@jax.jit
+def masked_losses(predictions, targets, visible):
+    """The joint-aware loss with one term at a time, by its name: ((loss, parts), gradient)."""
+
+    def total(predictions, name):
         return losses.joint_aware(predictions, targets, {name: 1.0}, H36M_17, visible)
 
-    return jax.value_and_grad(total, has_aux=True)(predictions)
+    return {name: jax.value_and_grad(total, has_aux=True)(predictions, name) for name in losses.QUANTITIES}
 
 
-@each_term
-def test_invisible_joints_do_not_count(name):
+def test_invisible_joints_do_not_count():
     """Neither the value, even of a NaN, nor its gradient; the rest gives the mean."""
     predictions, targets = batch()
     hidden = np.zeros(targets.shape[:3], bool)
     hidden[0, 2, 5] = hidden[1, :, 13] = hidden[2, 4:] = True
     broken = np.where(hidden[..., None], np.float32(np.nan), targets)
-    (value, parts), gradient = masked_value_and_gradient(name, predictions, broken, ~hidden)
-    assert np.isfinite(value)
-    chex.assert_tree_all_finite((parts, gradient))
-    assert (np.asarray(gradient)[hidden] == 0).all()
     moved = np.where(hidden[..., None], predictions + np.float32(7), predictions)
-    assert masked_value_and_gradient(name, moved, targets, ~hidden)[0][0] == value
-
-    valid_values, squares = [], terms_of_batch(predictions, targets)[name]
-    order, joints = losses.QUANTITIES[name].order, losses.QUANTITIES[name].joints(H36M_17)
-    for (track, frame, element), square in np.ndenumerate(squares):
-        if not hidden[track, frame : frame + order + 1][:, joints[element]].any():
-            valid_values.append(pseudo_huber(square))
-    assert 0 < len(valid_values) < squares.size
-    np.testing.assert_allclose(parts[name], np.mean(valid_values), rtol=1e-4)
+    results, of_moved = masked_losses(predictions, broken, ~hidden), masked_losses(moved, targets, ~hidden)
+    all_squares = terms_of_batch(predictions, targets)
+    for name, ((value, parts), gradient) in results.items():
+        chex.assert_tree_all_finite((value, parts, gradient))
+        assert (np.asarray(gradient)[hidden] == 0).all(), name
+        assert of_moved[name][0][0] == value, name
+        valid_values, squares = [], all_squares[name]
+        order, joints = losses.QUANTITIES[name].order, losses.QUANTITIES[name].joints(H36M_17)
+        for (track, frame, element), square in np.ndenumerate(squares):
+            if not hidden[track, frame : frame + order + 1][:, joints[element]].any():
+                valid_values.append(pseudo_huber(square))
+        assert 0 < len(valid_values) < squares.size
+        np.testing.assert_allclose(parts[name], np.mean(valid_values), rtol=1e-4, err_msg=name)
 
 
 def test_a_batch_without_visible_joints_costs_nothing():
     predictions, targets = batch()
-    hidden = np.zeros(targets.shape[:3], bool)
-    for name in losses.QUANTITIES:
-        (total, _), gradient = masked_value_and_gradient(name, predictions, targets, hidden)
-        assert total == 0, name
+    for name, ((loss, _), gradient) in masked_losses(predictions, targets, np.zeros(targets.shape[:3], bool)).items():
+        assert loss == 0, name
         assert (np.asarray(gradient) == 0).all(), name
-    assert joint_aware(predictions, targets, EQUAL_WEIGHTS, H36M_17, hidden)[0] == 0
 
 
 def test_elements_depend_on_their_joints_only():

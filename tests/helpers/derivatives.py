@@ -11,13 +11,14 @@ def assert_derivatives_agree(function, *arguments, rtol=1e-5, atol=1e-7, seed=0)
     direction = tuple(random.normal(size=argument.shape) for argument in arguments)
     shape = jax.eval_shape(function, *arguments)
     assert shape.dtype == np.float64, "run the test with the fixture x64"
-    weights = random.normal(size=shape.shape)
+    weights, step = random.normal(size=shape.shape), 1e-6
 
     @jax.jit
-    def derivatives(arguments, direction, weights, step=1e-6):
-        up, down = (
-            function(*(x + sign * step * v for x, v in zip(arguments, direction, strict=True))) for sign in (1, -1)
-        )
+    def derivatives(arguments, direction, weights):
+        def shifted(distance):
+            return function(*(x + distance * v for x, v in zip(arguments, direction, strict=True)))
+
+        up, down = jax.vmap(shifted)(np.array([step, -step]))
         _, forward = jax.jvp(function, arguments, direction)
         _, pull_back = jax.vjp(function, *arguments)
         return (up - down) / (2 * step), forward, pull_back(weights)

@@ -2,18 +2,17 @@
 
 import numpy as np
 import pytest
-
-from experiments.parity import compare, goldens
-from experiments.parity.cases import WINDOWS, cases
+from helpers.parity import goldens, jaxpose_side
+from helpers.parity.cases import WINDOWS, cases
 
 SAMPLE, GOLDENS = goldens.load()
-OUTPUTS, TRAINING = 1e-5, 1e-4  # what issue and README promise: absolute at unit scale; relative
+OUTPUTS, TRAINING = 1e-5, 1e-4  # as the README says: absolute at unit scale; relative
 
 
 @pytest.mark.parametrize("case", cases())
 def test_whole_tracks_and_windows_agree(case):
     weights, theirs, _ = GOLDENS[case]
-    ours = compare.predict(compare.build_recipe(cases()[case], SAMPLE), SAMPLE, weights)
+    ours = jaxpose_side.predict(jaxpose_side.build_recipe(cases()[case], SAMPLE), SAMPLE, weights)
     assert 0.3 < theirs.whole.std() < 3
     np.testing.assert_allclose(ours.whole, theirs.whole, rtol=0, atol=OUTPUTS)
     for frames in WINDOWS:
@@ -28,12 +27,12 @@ def test_whole_tracks_and_windows_agree(case):
     ],
 )
 def test_fifty_training_steps_agree(case, precision):
-    """In float64, as rounding decides a ReLU now and then; see `experiments.parity.cases`."""
+    """Most cases in float64, because rounding sometimes decides a ReLU; see `helpers.parity.cases`."""
     weights, _, theirs = GOLDENS[case]
-    ours = compare.train(compare.build_recipe(cases()[case], SAMPLE), SAMPLE, weights, precision)
-    found = compare.training_differences(ours, theirs)
-    assert max(found.values()) < (TRAINING if precision == "float32" else 1e-6), found
-    moved = compare.training_differences(theirs._replace(weights=weights), theirs)
+    ours = jaxpose_side.train(jaxpose_side.build_recipe(cases()[case], SAMPLE), SAMPLE, weights, precision)
+    differences = jaxpose_side.training_differences(ours, theirs)
+    assert max(differences.values()) < (TRAINING if precision == "float32" else 1e-6), differences
+    moved = jaxpose_side.training_differences(theirs._replace(weights=weights), theirs)
     assert moved["parameters"] > 0.01  # else agreement would mean little
 
 
@@ -47,19 +46,19 @@ LIVE = [pytest.param(case, marks=() if case == "3,3,7" else pytest.mark.slow) fo
 @pytest.mark.parametrize("case", LIVE)
 def test_agrees_with_pytorch_itself(case):
     pytest.importorskip("torch", reason="PyTorch is not installed; the goldens stand in for it")
-    found = compare.differences(cases()[case], SAMPLE, 0)
-    assert max(value for what, value in found.items() if "training" not in what) < OUTPUTS
-    assert max(value for what, value in found.items() if "training, float64" in what) < 1e-6
+    differences = jaxpose_side.differences(cases()[case], SAMPLE, 0)
+    assert max(value for name, value in differences.items() if "training" not in name) < OUTPUTS
+    assert max(value for name, value in differences.items() if "training, float64" in name) < 1e-6
 
 
-def test_the_goldens_are_what_pytorch_gives(tmp_path):
+def test_the_goldens_are_the_results_of_pytorch(tmp_path):
     pytest.importorskip("torch", reason="PyTorch is not installed; the goldens stand in for it")
-    goldens.main(tmp_path / "parity.npz")
-    sample, anew = goldens.load(tmp_path / "parity.npz")
+    goldens.write(tmp_path / "parity.npz")
+    sample, results = goldens.load(tmp_path / "parity.npz")
     np.testing.assert_array_equal(sample.batches, SAMPLE.batches)
-    for case, (weights, predicted, trained) in anew.items():
-        stored, predicted_then, trained_then = GOLDENS[case]
-        np.testing.assert_allclose(predicted.whole, predicted_then.whole, atol=OUTPUTS)
-        assert all(np.allclose(weights[name], stored[name], atol=1e-6) for name in stored)
+    for case, (weights, predicted, trained) in results.items():
+        stored_weights, stored_prediction, stored_training = GOLDENS[case]
+        np.testing.assert_allclose(predicted.whole, stored_prediction.whole, atol=OUTPUTS)
+        assert all(np.allclose(weights[name], stored_weights[name], atol=1e-6) for name in stored_weights)
         if trained is not None:
-            assert max(compare.training_differences(trained, trained_then).values()) < 1e-6
+            assert max(jaxpose_side.training_differences(trained, stored_training).values()) < 1e-6

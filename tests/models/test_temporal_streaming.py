@@ -1,21 +1,21 @@
-"""One frame at a time against the whole track, and what a frame costs."""
+"""One frame at a time against the whole track, and the cost of a frame."""
 
 import functools
-import json
 import math
-import runpy
 
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.networks import model_of
-from helpers.places import ROOT
+from helpers import dilated_network
+from helpers.networks import model_of, random_variables
 
 from jaxpose.models import temporal, temporal_streaming
 from jaxpose.models.temporal import TemporalModel
+from jaxpose.runtime import compiled_cost
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
 STACKS = {
     "causal": {"filter_widths": (3, 3, 3), "causal": True},
     "causal 243": {"filter_widths": (3, 3, 3, 3, 3), "causal": True},
@@ -26,7 +26,6 @@ STACKS = {
     "symmetric odd widths": {"filter_widths": (3, 5, 1, 3)},
     "symmetric dense": {"filter_widths": (3, 3), "dense": True},
 }
-BENCHMARK = ROOT / "experiments" / "benchmarks" / "streaming.py"
 PUBLISHED = TemporalModel(17, (3, 3, 3, 3, 3), 1024, causal=True)
 
 
@@ -34,32 +33,21 @@ def tracks_of(people, frames, seed=0):
     return np.random.default_rng(seed).normal(size=(people, frames, 4, 2)).astype(np.float32)
 
 
-@functools.cache
 def stack_of(name):
-    """A small model, and variables with norms that are not the identity; nothing here has to be compiled."""
+    """A small model and its variables."""
     model = model_of(**STACKS[name])
-    rng = np.random.default_rng(0)
-
-    def fill(path, leaf):
-        if path[-1].key == "kernel":
-            values = rng.normal(size=leaf.shape) / math.sqrt(math.prod(leaf.shape[:-1]))
-        else:
-            values = rng.uniform(0.5, 1, leaf.shape)
-        return jnp.asarray(values, leaf.dtype)
-
-    example = jnp.zeros((1, math.prod(model.filter_widths), 4, 2))
-    return model, jax.tree_util.tree_map_with_path(fill, jax.eval_shape(model.init, jax.random.key(0), example))
+    return model, random_variables(model)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def whole_track(model, variables, tracks):
-    """Every frame as evaluation has it: (B, T, J, 3)."""
+    """Every frame as in evaluation: (B, T, J, 3)."""
     return model.apply(variables, jnp.pad(tracks, ((0, 0), model.context, (0, 0), (0, 0)), mode="edge"))
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def streamed(model, variables, tracks):
-    """Every frame by scan, the last one repeated until all have come out: (B, T, J, 3)."""
+    """Every frame by scan, with the last one repeated until all poses are out: (B, T, J, 3)."""
     after = model.context[1]
     fed = jnp.pad(tracks, ((0, 0), (0, after), (0, 0), (0, 0)), mode="edge").swapaxes(0, 1)
     state = temporal_streaming.init(model, variables, tracks[:, 0])
@@ -68,7 +56,7 @@ def streamed(model, variables, tracks):
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_stream_is_the_whole_track(stack):
+def test_a_stream_gives_the_poses_of_the_whole_track(stack):
     model, variables = stack_of(stack)
     tracks = tracks_of(3, sum(model.context) + 40)
     ours, theirs = streamed(model, variables, tracks), whole_track(model, variables, tracks)
@@ -126,10 +114,10 @@ def test_memory_is_that_of_the_receptive_field_and_updated_in_place():
         (3, people, features), *((2 * 3**block + 1, people, channels) for block in range(1, 5))
     ]  # fmt: skip
     step = jax.jit(temporal_streaming.step, static_argnums=0, donate_argnums=2)
-    memory = step.lower(model, variables, state, first).compile().memory_analysis()
+    program = step.lower(model, variables, state, first).compile()
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
-    assert memory.alias_size_in_bytes == size
-    assert memory.temp_size_in_bytes < size / 8  # a copy of the rings would be as large as they are
+    assert program.memory_analysis().alias_size_in_bytes == size
+    assert compiled_cost.temporary_bytes(program) < size / 8  # a copy of the rings would be as large as they are
 
 
 def test_a_longer_track_takes_no_more_memory():
@@ -142,7 +130,7 @@ def test_a_longer_track_takes_no_more_memory():
         return jax.lax.fori_loop(0, len(frames), lambda t, carry: body(carry[0], frames[t]), body(state, frames[0]))[1]
 
     sizes = {
-        last_pose.lower(jnp.zeros((frames, 4, 4, 2))).compile().memory_analysis().temp_size_in_bytes
+        compiled_cost.temporary_bytes(last_pose.lower(np.zeros((frames, 4, 4, 2), np.float32)).compile())
         for frames in (100, 1000)
     }
     assert len(sizes) == 1
@@ -161,8 +149,9 @@ def test_gradients_through_a_scan_are_those_of_the_whole_track():
     chex.assert_trees_all_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-def flops(function, *arguments, static=()):
-    return jax.jit(function, static_argnums=static).lower(*arguments).cost_analysis()["flops"]
+def counted_multiply_adds(function, *arguments):
+    """XLA's count, before optimisation."""
+    return compiled_cost.multiply_adds(jax.jit(function).lower(*arguments))
 
 
 def published_shapes(*batch_and_frames):
@@ -173,19 +162,18 @@ def published_shapes(*batch_and_frames):
 def test_multiply_adds_are_those_that_xla_counts():
     variables, keypoints = published_shapes(64)
     state = jax.eval_shape(functools.partial(temporal_streaming.init, PUBLISHED), variables, keypoints)
-    counted = flops(temporal_streaming.step, PUBLISHED, variables, state, keypoints, static=0) / 2 / 64
+    step = functools.partial(temporal_streaming.step, PUBLISHED)
+    counted = counted_multiply_adds(step, variables, state, keypoints) / 64
     assert temporal_streaming.multiply_adds(PUBLISHED, 34) == pytest.approx(counted, rel=0.05)
 
 
 def test_a_frame_costs_a_tenth_of_a_window_and_a_hundred_and_fiftieth_of_the_dilated_network():
-    benchmark = runpy.run_path(str(BENCHMARK))
     streamed_frame = temporal_streaming.multiply_adds(PUBLISHED, 34)
-    dilated_network = benchmark["rerun_multiply_adds"](PUBLISHED, 34)
-    variables, window = published_shapes(1, 243)
-    counted = flops(functools.partial(benchmark["rerun"], PUBLISHED), variables, window) / 2
-    assert dilated_network == pytest.approx(counted, rel=0.05)
+    every_frame = dilated_network.multiply_adds(PUBLISHED, 34)
+    counted = counted_multiply_adds(functools.partial(dilated_network.apply, PUBLISHED), *published_shapes(1, 243))
+    assert every_frame == pytest.approx(counted, rel=0.05)
     assert temporal.multiply_adds(PUBLISHED, 34, 1) >= 10 * streamed_frame
-    assert dilated_network >= 150 * streamed_frame
+    assert every_frame >= 150 * streamed_frame
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -197,10 +185,9 @@ def test_multiply_adds_are_one_position_per_layer(stack):
     assert temporal_streaming.multiply_adds(model, 8) == more
 
 
-def test_the_benchmark_runs(tmp_path, capsys):
-    main = runpy.run_path(str(BENCHMARK))["main"]
-    main(channels=8, filter_widths=(3, 3), batches=(2,), rounds=1, out=tmp_path / "times.json")
-    assert "minimal window" in capsys.readouterr().out
-    timings = json.loads((tmp_path / "times.json").read_text("utf-8"))
-    assert [timing["name"] for timing in timings] == ["streamed frame", "minimal window", "dilated network"]
-    assert all(timing["milliseconds"] > 0 for timing in timings)
+def test_the_dilated_network_gives_the_poses_of_the_window():
+    """The reference for the work of other forms computes the same poses."""
+    model, variables = stack_of("causal")
+    window = tracks_of(2, 30)
+    poses = jax.jit(functools.partial(dilated_network.apply, model))(variables, window)
+    np.testing.assert_allclose(poses, jax.jit(model.apply)(variables, window), rtol=1e-5, atol=1e-5)

@@ -1,12 +1,12 @@
-"""Weights go from PyTorch's names to ours and back unchanged, and whatever is not such weights is refused."""
+"""Weights are converted from PyTorch's names to ours and back unchanged; invalid weights and files are refused."""
 
-import math
 import os
 import sys
 
 import jax
 import numpy as np
 import pytest
+from helpers.networks import random_variables
 from helpers.samples import published_weights
 
 from jaxpose.models.temporal import TemporalModel
@@ -20,11 +20,11 @@ from jaxpose.models.videopose3d_weights import (
 from jaxpose.runtime.errors import InputError
 
 
-def assert_same(found, expected):
-    assert found.keys() == expected.keys()
+def assert_same(weights, expected):
+    assert weights.keys() == expected.keys()
     for name, values in expected.items():
-        assert found[name].dtype == values.dtype
-        np.testing.assert_array_equal(found[name], values, err_msg=name)
+        assert weights[name].dtype == values.dtype
+        np.testing.assert_array_equal(weights[name], values, err_msg=name)
 
 
 @pytest.mark.parametrize("kernels", [(3,), (3, 3), (1, 3, 5), (3, 7, 19)])
@@ -37,7 +37,7 @@ def test_the_round_trip_is_exact(kernels):
 @pytest.mark.parametrize("dense", [False, True])
 def test_the_variables_are_those_of_the_model(widths, dense):
     model = TemporalModel(5, widths, 8, dense=dense)
-    variables = model.init(jax.random.key(0), np.zeros((1, math.prod(widths), 4, 2), np.float32))
+    variables = random_variables(model)
     weights = torch_from_params(variables)
     kernels = [weights[name].shape[2] for name in weights if name.startswith(("expand_conv", "layers_conv"))]
     assert filter_widths([kernels[0], *kernels[1::2]], dense) == (widths, dense)
@@ -61,10 +61,10 @@ def test_dense_filters_are_recognised(kernels, widths, dense):
     assert filter_widths(kernels) == (widths, dense)
 
 
-def test_what_is_said_about_dense_filters_counts():
+def test_the_argument_dense_overrides_the_kernels():
     assert filter_widths((3, 7), False) == ((3, 7), False)
     assert filter_widths((3, 7), True) == ((3, 3), True)
-    with pytest.raises(InputError, match="no dense model has filters of 3, 3, 7 frames"):
+    with pytest.raises(InputError, match="no dense model has filters of 3, 3, 7 frames; remove --dense"):
         filter_widths((3, 3, 7), True)
 
 
@@ -88,9 +88,9 @@ FAULTS = {
     "layers_conv.1.weight has shape (8, 8, 3); it must be (8, 8, 1)": ("layers_conv.1.weight", np.zeros((8, 8, 3))),
     "expand_bn.bias has shape (); it must be (8,)": ("expand_bn.bias", np.zeros(())),
     "layers_conv.0.weight is 4 frames wide": ("layers_conv.0.weight", np.zeros((8, 8, 4))),
-    "shrink.weight gives 50 numbers": ("shrink.weight", np.zeros((50, 8, 1))),
+    "shrink.weight has 50 outputs; it must have three for each joint": ("shrink.weight", np.zeros((50, 8, 1))),
     "shrink.bias is float64; it must be float32": ("shrink.bias", np.zeros(51)),
-    "shrink.bias holds values that are not finite": ("shrink.bias", np.full(51, np.nan, np.float32)),
+    "shrink.bias has values that are not finite": ("shrink.bias", np.full(51, np.nan, np.float32)),
 }
 
 
@@ -104,7 +104,7 @@ def test_other_weights_are_refused_by_name(fault):
 def test_without_pytorch_files_are_refused(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "file.bin").touch()
-    with pytest.raises(InputError, match=r"take PyTorch; pip install 'jaxpose\[torch\]'$"):
+    with pytest.raises(InputError, match=r"need PyTorch; pip install 'jaxpose\[torch\]'$"):
         read_weights(tmp_path / "file.bin")
 
 
@@ -187,15 +187,15 @@ def test_unsafe_and_damaged_files_are_refused(torch, tmp_path):
     for zipped in (True, False):
         content = content_of_a_file(torch, published_weights(), extra=Calls(f"touch {touched}"))
         torch.save(content, file, _use_new_zipfile_serialization=zipped)
-        assert "it names posix.system, which is refused" in refused()
+        assert "it contains posix.system, which is refused" in refused()
     assert not touched.exists()
     whole = file.read_bytes()
     for damaged in (b"", b"garbage", whole[: len(whole) // 2]):
         file.write_bytes(damaged)
-        assert "not weights as PyTorch saves them" in refused()
+        assert "not a PyTorch file of weights" in refused()
     for content in ([1, 2], {"model_pos": 3}):
         torch.save(content, file)
-        assert "holds no state_dict" in refused()
+        assert "no state_dict, neither at its top nor under 'model_pos'" in refused()
     for value, kind in ((3, "int"), (torch.zeros(3, dtype=torch.float16), "torch.float16"), ("text", "str")):
         torch.save({"model_pos": {"shrink.bias": value}}, file)
-        assert f"shrink.bias is {kind}; it must be a plain tensor of float32" in refused()
+        assert f"shrink.bias is {kind}; it must be a dense float32 tensor" in refused()

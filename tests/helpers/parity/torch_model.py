@@ -1,4 +1,4 @@
-"""The published network and its training in PyTorch, in our own writing.
+"""The published network and its training, written by us in PyTorch.
 
 Sources: Pavllo et al., "3D human pose estimation in video with temporal convolutions and semi-supervised training",
 CVPR 2019, sections 3 and 5; names and shapes of the weights are those of the files that its authors distribute, so
@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from experiments.parity.cases import STEPS_PER_EPOCH, WINDOWS, Predicted, Sample, Trained, windows
 from jaxpose.training.config import Config
+
+from .cases import STEPS_PER_EPOCH, WINDOWS, Predicted, Sample, Trained, windows
 
 
 class TemporalNet(nn.Module):
-    """Keypoints (B, N, K_2d, D) in, poses (B, N - receptive field + 1, J, 3) out.
+    """Temporal network from keypoints (B, N, K_2d, D) to poses (B, N - receptive field + 1, J, 3).
 
-    `strided` is the form for training on single frames: it takes one receptive field and computes nothing but what
-    its one output frame needs. Both forms have the same weights; dense filters have the whole-track form only.
+    `strided` is the form for training on single frames: its input is one receptive field, and it computes only the
+    frames that its one output frame needs. Both forms have the same weights; dense filters have no strided form.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class TemporalNet(nn.Module):
         dense: bool = False,
         strided: bool = False,
     ) -> None:
-        """Layers with PyTorch's default weights; `features` is K_2d · D."""
+        """Create layers with PyTorch's default weights; `features` is K_2d · D."""
         super().__init__()
         if strided and dense:
             raise ValueError("dense filters have no strided form")
@@ -58,14 +59,14 @@ class TemporalNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, keypoints: torch.Tensor) -> torch.Tensor:
-        """Predict every frame whose whole context is in the input."""
+        """Predict every frame with its whole context in the input."""
         x = keypoints.flatten(2).transpose(1, 2)
         x = self._activate(self.expand_conv(x), self.expand_bn)
         convs, norms = list(self.layers_conv), list(self.layers_bn)
         for block in range(0, len(convs), 2):
             y = self._activate(convs[block](x), norms[block])
             y = self._activate(convs[block + 1](y), norms[block + 1])
-            x = self._present(x, convs[block])[..., : y.shape[-1]] + y
+            x = self._residual(x, convs[block])[..., : y.shape[-1]] + y
         return self.shrink(x).transpose(1, 2).unflatten(2, (self.joints, 3))
 
     def set_momentum(self, momentum: float) -> None:
@@ -76,15 +77,15 @@ class TemporalNet(nn.Module):
     def _activate(self, x: torch.Tensor, norm: nn.BatchNorm1d) -> torch.Tensor:
         return self.dropout(torch.relu(norm(x)))
 
-    def _present(self, x: torch.Tensor, conv: nn.Conv1d) -> torch.Tensor:
-        """What the residual passes on: of each filter's taps the middle one, or the last one if causal."""
+    def _residual(self, x: torch.Tensor, conv: nn.Conv1d) -> torch.Tensor:
+        """Select the residual: the middle tap of each filter, or the last one of a causal filter."""
         (width,), (dilation,), (stride,) = conv.kernel_size, conv.dilation, conv.stride
         tap = width - 1 if self.causal else width // 2
         return x[:, :, tap * dilation :: stride]
 
 
 def initial(config: Config, sample: Sample, seed: int) -> dict[str, np.ndarray]:
-    """Random weights by name, with norms that are no longer the identity, so that they matter."""
+    """Random weights by name, with norms that are not the identity, so that errors in them show."""
     torch.manual_seed(seed)
     net = build(config, sample)
     for norm in (net.expand_bn, *net.layers_bn):
@@ -96,7 +97,7 @@ def initial(config: Config, sample: Sample, seed: int) -> dict[str, np.ndarray]:
 def build(
     config: Config, sample: Sample, weights: dict[str, np.ndarray] | None = None, *, strided: bool = False
 ) -> TemporalNet:
-    """The network that the settings describe, for the keypoints and joints of the sample."""
+    """Build the network of the settings for the keypoints and joints of the sample."""
     net = TemporalNet(
         math.prod(sample.keypoints.shape[1:]),
         sample.poses.shape[1],
@@ -114,40 +115,41 @@ def build(
 
 @torch.no_grad()
 def predict(config: Config, sample: Sample, weights: dict[str, np.ndarray], context: tuple[int, int]) -> Predicted:
-    """Predict the whole track, and windows; those of one frame with the strided network.
+    """Predict the whole track and windows of it; windows of one frame with the strided network.
 
     Args:
       config: the settings.
-      sample: holds the track.
+      sample: with the track.
       weights: by name.
-      context: frames that the model sees before and after each frame it predicts.
+      context: input frames needed before and after each predicted frame.
 
     Returns:
       The predictions.
     """
     nets = [build(config, sample, weights, strided=strided).eval() for strided in (False, True)]
-    every = np.arange(len(sample.poses))
+    frames_of_track = np.arange(len(sample.poses))
 
     def run(starts: np.ndarray, frames: int) -> np.ndarray:
         return nets[frames == 1](torch.from_numpy(windows(sample.keypoints, starts, frames, context))).numpy()
 
-    return Predicted(run(every[:1], len(every))[0], {frames: run(every, frames) for frames in WINDOWS})
+    whole = run(frames_of_track[:1], len(frames_of_track))[0]
+    return Predicted(whole, {frames: run(frames_of_track, frames) for frames in WINDOWS})
 
 
 def train(
     config: Config, sample: Sample, weights: dict[str, np.ndarray], context: tuple[int, int], dtype: torch.dtype
 ) -> Trained:
-    """The published recipe: AMSGrad on the MPJPE of single frames; both schedules move after each epoch.
+    """Train by the published recipe: AMSGrad on the MPJPE of single frames; both schedules change every epoch.
 
     Args:
       config: the settings.
       sample: the track, and the frames of each batch.
-      weights: to begin with, by name.
+      weights: initial weights, by name.
       context: see `predict`.
-      dtype: of everything.
+      dtype: of all numbers.
 
     Returns:
-      What the steps leave.
+      Losses of the steps, and the weights after them.
     """
     net, losses = build(config, sample, weights, strided=True).to(dtype).train(), []
     optimizer = torch.optim.Adam(net.parameters(), lr=config.learning_rate, amsgrad=True)
@@ -168,5 +170,5 @@ def train(
 
 
 def _arrays(net: TemporalNet) -> dict[str, np.ndarray]:
-    """A copy of the parameters and statistics."""
+    """Copy the parameters and statistics."""
     return {name: values.numpy().copy() for name, values in net.state_dict().items()}

@@ -1,8 +1,8 @@
-"""What is compared: the architectures, one small track, and what each implementation makes of them.
+"""The compared architectures, one small track, and the types of the results.
 
-Training is compared in float64 before anything else. In float32 the two sides round differently, and wherever that
-decides a ReLU, or a gradient is nothing but rounding (the bias of a channel that no sample switches off: the next norm
-cancels it), Adam makes a whole step of it. What is left of such a step can be a thousandth of a weight.
+Training is compared in float64 first. In float32 the two sides round differently. Where rounding decides a ReLU, or a
+gradient consists of rounding only (the bias of a channel that is active in every sample: the next norm cancels it),
+Adam takes a full step in its direction, after which a weight can differ by a thousandth.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from jaxpose.training.config import Config
 STEPS = 50
 """Training steps."""
 STEPS_PER_EPOCH = 8
-"""Few, so that the schedules of learning rate and BatchNorm momentum take seven values within the steps."""
+"""Few, so that learning rate and BatchNorm momentum take seven values within the steps."""
 WINDOWS = (1, 4)
 """Lengths K of the windows; for one frame the baseline has its own, strided network."""
 
@@ -23,7 +23,7 @@ _FRAMES = _BATCH * STEPS_PER_EPOCH // 2  # an epoch of the recipe visits every f
 
 
 class Sample(NamedTuple):
-    """A track at unit scale, and which of its frames each training step sees."""
+    """A track at unit scale, and the frames of each training step."""
 
     keypoints: np.ndarray  # (F, K_2d, 2) float32
     poses: np.ndarray  # (F, J, 3) float32
@@ -31,21 +31,21 @@ class Sample(NamedTuple):
 
 
 class Predicted(NamedTuple):
-    """What one implementation predicts."""
+    """Predictions of one implementation."""
 
     whole: np.ndarray  # (F, J, 3), for the whole track
-    windows: dict[int, np.ndarray]  # by K, (F, K, J, 3): for the window that begins at each frame
+    windows: dict[int, np.ndarray]  # by K, (F, K, J, 3): the window that starts at each frame
 
 
 class Trained(NamedTuple):
-    """What the training steps of one implementation leave."""
+    """Result of the training steps of one implementation."""
 
     losses: np.ndarray  # (STEPS,) MPJPE of each step
     weights: dict[str, np.ndarray]  # parameters and statistics after them, by the names of the published files
 
 
 def cases(channels: int = 8) -> dict[str, Config]:
-    """The settings that are compared, by name: the published recipe without dropout, on small batches."""
+    """Compared settings by name: the published recipe without dropout, on small batches."""
 
     def case(*filter_widths: int, causal: bool = False, dense: bool = False) -> Config:
         return Config(
@@ -69,7 +69,7 @@ def cases(channels: int = 8) -> dict[str, Config]:
 
 
 def make_sample(seed: int = 0) -> Sample:
-    """Normally distributed keypoints and poses: nothing in the comparison asks for a body."""
+    """Normally distributed keypoints and poses; the comparison does not need a body."""
     random = np.random.default_rng(seed)
     return Sample(
         random.normal(size=(_FRAMES, _KEYPOINTS, 2)).astype(np.float32),
@@ -79,7 +79,7 @@ def make_sample(seed: int = 0) -> Sample:
 
 
 def windows(keypoints: np.ndarray, starts: np.ndarray, frames: int, context: tuple[int, int]) -> np.ndarray:
-    """Keypoints of windows with their context: beyond its ends, the track's edge frames are repeated.
+    """Cut windows with their context from a track, with edge frames repeated beyond its ends.
 
     Args:
       keypoints: (F, K_2d, D), the track.
