@@ -1,11 +1,11 @@
-"""What each constraint is worth on real motion: the baseline, and the same training with constraints.
+"""Train with each constraint term, and compare with the same training without: an ablation on real motion.
 
     python -m data_prep.h36m --archives data_3d_h36m.npz --keypoints data_2d_h36m_noisy.npz --out cmu
     python -m experiments.ablation --data cmu --out runs/ablation
 
-Every setting trains from three seeds on S1 and S5 and is tested on S9. Weights are chosen by parts of S1 and S5, never
-by S9: `--train-split S1 --test-split S5`. A score is the mean over the ends of the last three epochs, because single
-epochs scatter more than the settings differ. Runs that are done are kept: the same command goes on with the others.
+Every setting trains from three seeds on S1 and S5 and is tested on S9. Choose weights on parts of S1 and S5, never on
+S9: `--train-split S1 --test-split S5`. A score is the mean over the ends of the last three epochs, because scores of
+single epochs vary more than the settings differ. Finished runs are kept: the same command continues with the others.
 """
 
 import dataclasses
@@ -36,6 +36,8 @@ from jaxpose.runtime.errors import InputError, cli_errors
 from jaxpose.runtime.tables import Table
 from jaxpose.training import loop, setup
 from jaxpose.training.config import PRESETS, Config
+from jaxpose.training.state import State
+from jaxpose.training.step import Recipe
 from jaxpose.visualization import figures
 
 BASE = Config(filter_widths=(3, 3, 3), channels=256, batch_size=512, epochs=8)
@@ -59,7 +61,7 @@ PAPER = {"mpjpe": -0.01, "mpjve": -0.07, "mpjae": -0.13}
 
 
 class Data(NamedTuple):
-    """What a setting is trained on and tested on."""
+    """The tracks of both splits."""
 
     description: Description
     train: list[Track]
@@ -70,46 +72,59 @@ def train_and_score(config: Config, data: Data) -> dict[str, Any]:
     """Train, and score the test tracks at the end of each of the last epochs.
 
     Args:
-      config: the data are given beside it.
+      config: the settings; its data and splits are not read.
       data: the tracks of both splits.
 
     Returns:
-      `scores`, an average over actions by metric for each of these epochs; the last `record` of the log; `seconds`.
+      `scores`, an average over actions by metric for each of these epochs; `record`, the last one of the log;
+      `seconds`.
     """
     began = time.monotonic()
     starts = window_starts(track_lengths(data.train), config.frames)
     recipe = setup.build_recipe(config, data.description, len(starts))
-    frames, test, starts = (replicate(arrays, recipe.mesh) for arrays in (pack(data.train), pack(data.test), starts))
-    state = setup.init(recipe, jax.random.key(config.seed))
-    until = config.epochs * recipe.steps_per_epoch
+    packed, starts = (replicate(arrays, recipe.mesh) for arrays in (pack(data.train), starts))
+    test = jax.device_get(pack(data.test))
+    records: list[dict[str, float]] = []
     scores: list[dict[str, float]] = []
-    for state, record in loop.run(state, recipe, frames, starts, until=until, steps_per_call=recipe.steps_per_epoch):  # noqa: B020
+
+    def after_epoch(state: State, record: dict[str, float]) -> None:
+        records.append(record)
         if record["epoch"] > config.epochs - LAST:
             scores.append(_average(recipe, state, test, data))
-    return {"scores": scores, "record": record, "seconds": time.monotonic() - began}
+
+    loop.run(
+        setup.init(recipe, jax.random.key(config.seed)),
+        recipe,
+        packed,
+        starts,
+        until=config.epochs * recipe.steps_per_epoch,
+        log_every=recipe.steps_per_epoch,
+        after_call=after_epoch,
+    )
+    return {"scores": scores, "record": records[-1], "seconds": time.monotonic() - began}
 
 
-def _average(recipe: loop.Recipe, state: loop.State, test: PackedTracks, data: Data) -> dict[str, float]:
+def _average(recipe: Recipe, state: State, test: PackedTracks, data: Data) -> dict[str, float]:
     predictions = predict_tracks(recipe.model, state.variables, test, data.description, recipe.mesh)
     return score(predictions, test.poses, data.test)["average"]
 
 
 def mean_and_spread(runs: list[dict[str, Any]], metric: str) -> tuple[float, float]:
-    """Over the seeds: the mean, and the standard deviation of one run (zero for a single seed)."""
+    """Mean and standard deviation of a metric over the seeds; the deviation of a single seed is zero."""
     values = [statistics.mean(scores[metric] for scores in run["scores"]) for run in runs]
     return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0
 
 
 def rows(runs: Mapping[str, list[dict[str, Any]]]) -> list[list[str]]:
-    """A row for each setting: its name, mean ± spread and difference from the baseline by metric, and minutes a run."""
+    """Table rows, one for each setting: name, mean ± deviation and change by metric, and minutes a run."""
     table = []
-    for name, of_setting in runs.items():
+    for name, seeds in runs.items():
         cells = []
         for metric in METRICS:
-            mean, spread = mean_and_spread(of_setting, metric)
+            mean, spread = mean_and_spread(seeds, metric)
             change = mean / mean_and_spread(runs[BASELINE], metric)[0] - 1
             cells.append(f"{mean:.2f} ± {spread:.2f}" + ("" if name == BASELINE else f" ({change:+.1%})"))
-        minutes = statistics.median(run["seconds"] for run in of_setting) / 60
+        minutes = statistics.median(run["seconds"] for run in seeds) / 60
         table.append([name, *cells, f"{minutes:.1f}"])
     return table
 
@@ -118,7 +133,7 @@ HEAD = ("constraints", "P1", "P2", "P3", "MPJVE", "MPJAE", "minutes")
 
 
 def draw(runs: Mapping[str, list[dict[str, Any]]], caption: str) -> Figure:
-    """Change against the baseline in per cent, with the spread of one run, and the paper's margins."""
+    """Draw the change from the baseline in per cent, with the standard deviation over seeds and the paper's margins."""
     figure = Figure(figsize=(11, 0.3 * len(runs) + 1.6), layout="constrained")
     figure.suptitle(caption, fontsize=9)
     panels = figure.subplots(1, len(METRICS), sharey=True)
@@ -145,15 +160,15 @@ def main(
     train_split: str = "S1+S5",
     test_split: str = "S9",
 ) -> None:
-    """Train every setting from every seed, and compare.
+    """Train every setting from every seed, and compare with training without constraints.
 
     Args:
-      data: a prepared data set with the subjects S1, S5 and S9.
-      out: folder of the runs' scores, and of `ablation.md`, `ablation.json` and `ablation.png`.
-      settings: those to run.
-      seeds: of each setting.
-      train_split: subjects, or parts of them, to train on.
-      test_split: those to test on; parts of S1 and S5 for the choice of weights.
+      data: Folder of a prepared data set with the subjects S1, S5 and S9.
+      out: Folder for the scores of the runs, and for ablation.md, ablation.json and ablation.png.
+      settings: Settings to run; training without constraints is always among them.
+      seeds: Seeds to train each setting from.
+      train_split: Subjects, or parts of them, to train on.
+      test_split: Subjects to test on. To choose weights, give parts of S1 and S5.
     """
     with cli_errors():
         if unknown := set(settings) - set(SETTINGS):
@@ -166,7 +181,7 @@ def main(
         for name in dict.fromkeys((BASELINE, *settings)):
             for seed in seeds:
                 config = dataclasses.replace(base, seed=seed, **SETTINGS[name])
-                runs.setdefault(name, []).append(_kept(out, name, config, splits, console))
+                runs.setdefault(name, []).append(load_or_train(out, name, config, splits, console))
         splits_and_seeds = f"trained on {train_split}, tested on {test_split}, seeds {', '.join(map(str, seeds))}"
         caption = f"{title_with_notice(description)}: {splits_and_seeds}"
         table = Table(caption, HEAD, rows(runs))
@@ -176,8 +191,8 @@ def main(
         atomic_write(out / "ablation.png", draw(runs, caption).savefig)
 
 
-def _kept(out: Path, name: str, config: Config, data: Data, console: Console) -> dict[str, Any]:
-    """The scores of a run, from its file if it is there with these settings.
+def load_or_train(out: Path, name: str, config: Config, data: Data, console: Console) -> dict[str, Any]:
+    """Load the scores of a run if there are some with these settings, else train it.
 
     Raises:
       InputError: the file does not hold the scores of a run.
@@ -185,10 +200,10 @@ def _kept(out: Path, name: str, config: Config, data: Data, console: Console) ->
     path, settings = out / f"{name.replace(', ', '-').replace(' ', '-')}-{config.seed}.json", dataclasses.asdict(config)
     settings = json.loads(json.dumps(settings))
     try:
-        kept = read_json(path)
-        rows({BASELINE: [kept]})
-        if kept["config"] == settings:
-            return kept
+        saved = read_json(path)
+        rows({BASELINE: [saved]})
+        if saved["config"] == settings:
+            return saved
     except FileNotFoundError:
         pass
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:
@@ -202,4 +217,4 @@ def _kept(out: Path, name: str, config: Config, data: Data, console: Console) ->
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(main, prog="python -m experiments.ablation")

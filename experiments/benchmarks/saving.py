@@ -1,4 +1,4 @@
-"""What saving checkpoints costs training: the seconds that a save takes from the steps around it.
+"""Cost of saving checkpoints: the seconds by which a save delays the steps around it.
 
     python -m experiments.benchmarks.saving --out saving.json
 
@@ -31,10 +31,11 @@ from jaxpose.training.state import State
 
 
 def measure(config: Config, turns: int, folder: Path) -> dict[str, list[float]]:
-    """Seconds of each turn: `plain`, the steps alone; `saving`, with a save before them; `blocked`, of the save alone.
+    """Time steps with and without a save.
 
     Returns:
-      The seconds, and `steps` and `bytes`, of one turn and of one checkpoint.
+      Seconds of each turn: `plain`, the steps alone; `saving`, the same steps after a save; `blocked`, the save alone.
+      And `steps` of a turn and `bytes` of a checkpoint.
     """
     data = motion(jax.random.key(1), 10_000, 10)
     starts = window_starts(np.asarray(data.last - data.first + 1), config.frames)
@@ -71,26 +72,26 @@ def measure(config: Config, turns: int, folder: Path) -> dict[str, list[float]]:
 
 
 def table(measured: dict[str, list[float]], minutes: float) -> Table:
-    """Medians of the turns, and the share of training that saving takes."""
+    """Medians of the turns, and the share of the training time that saves take."""
     plain, saving, blocked = (statistics.median(measured[name]) for name in ("plain", "saving", "blocked"))
     view = Table(show_header=False)
     view.add_row("a checkpoint", f"{measured['bytes'][0] / 1e6:,.0f} MB")
     view.add_row(f"{measured['steps'][0]:.0f} steps alone", f"{plain:.2f} s")
     view.add_row("the same, after a save", f"{saving:.2f} s")
-    view.add_row("of these, until the save lets the trainer go on", f"{blocked:.2f} s")
+    view.add_row("of these, until the save returns", f"{blocked:.2f} s")
     view.add_row("lost", f"{saving - plain:.2f} s")
     view.add_row(f"share, with a save every {minutes:g} minutes", f"{(saving - plain) / (60 * minutes):.2%}")
     return view
 
 
 def main(preset: str = "baseline-2048", batch_size: int = 64, turns: int = 3, out: Path | None = None) -> None:
-    """Measure what a save takes from training.
+    """Measure the cost of a save.
 
     Args:
-      preset: whose network and optimiser are saved.
-      batch_size: of the steps that a save may slow down; the preset's own takes 20 s a step on two cores.
-      turns: with and without a save; medians are reported.
-      out: write the seconds as JSON.
+      preset: Preset whose network and optimiser are saved.
+      batch_size: Windows per step. The preset's own batch takes 20 s a step on two cores.
+      turns: Number of measurements with and without a save; medians are printed.
+      out: File to write the seconds to, as JSON.
     """
     config = PRESETS[preset]
     small = Config(filter_widths=config.filter_widths, channels=config.channels, batch_size=batch_size)
@@ -102,4 +103,4 @@ def main(preset: str = "baseline-2048", batch_size: int = 64, turns: int = 3, ou
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(main, prog="python -m experiments.benchmarks.saving")

@@ -1,9 +1,9 @@
-"""How long `python -m jaxpose.train` takes until its first training step is done, and on what.
+"""Time from the start of `jaxpose train` to the end of its first training step, by phase.
 
     python -m experiments.benchmarks.startup [--data DIR] [--out startup.json]
 
-The command runs in fresh processes: in each turn one that finds nothing compiled on disk, and one that finds what the
-first has left there. Seconds are from the start of the process; medians of the turns are printed.
+The command runs in fresh processes: in each turn one with an empty compilation cache, and one that reads the cache of
+the first. Medians of the turns are printed.
 """
 
 import functools
@@ -25,16 +25,17 @@ from rich.table import Table
 
 from jaxpose.files.atomic import atomic_write_text
 
-PHASES = ("imports", "tracks read", "frames joined", "initial state", "epoch's order", "step compiled", "step done")
-"""What the process has behind it at each time that it takes."""
+PHASES = ("imports", "tracks read", "data packed", "initial state", "epoch's order", "step compiled", "step done")
+"""The phases in order, named by their ends."""
 
 
 def started(began: float, arguments: list[str], out: str) -> None:
-    """In a process that began then: start the command, write the seconds as JSON, and stop it after its first step."""
+    """Run the command up to the end of its first step, and write the seconds since `began` as JSON."""
     from jaxpose import train
+    from jaxpose.runs import job
     from jaxpose.training import loop, setup
 
-    seconds = {PHASES[0]: time.time() - began}
+    seconds = {"imports": time.time() - began}
 
     def timed(phase: str, function: Callable) -> Callable:
         @functools.wraps(function)
@@ -46,7 +47,7 @@ def started(began: float, arguments: list[str], out: str) -> None:
         return run
 
     def compiled(event: str, _: float, *, fun_name: str = "", **__: object) -> None:
-        if event.endswith("backend_compile_duration") and fun_name == "jit(train_steps)":
+        if event.endswith("backend_compile_duration") and fun_name in ("jit(train_steps)", "jit(train_step)"):
             seconds["step compiled"] = time.time() - began
 
     def last(*arguments: object, **named: object) -> None:
@@ -55,8 +56,8 @@ def started(began: float, arguments: list[str], out: str) -> None:
         sys.exit()
 
     jax.monitoring.register_event_duration_secs_listener(compiled)
-    train.load = timed("tracks read", train.load)
-    train.join = timed("frames joined", train.join)
+    job.read_splits = timed("tracks read", job.read_splits)
+    job.prepare = timed("data packed", job.prepare)
     setup.init = timed("initial state", setup.init)
     loop.order_of_epoch = timed("epoch's order", loop.order_of_epoch)
     loop.train_steps, step = last, loop.train_steps
@@ -64,22 +65,22 @@ def started(began: float, arguments: list[str], out: str) -> None:
 
 
 def start(arguments: list[str], cache: Path) -> dict[str, float]:
-    """Seconds by phase of a fresh process with this cache folder."""
+    """Run a fresh process with this cache folder; returns seconds by phase."""
     with tempfile.TemporaryDirectory() as folder:
         run, out = f"{folder}/run", f"{folder}/seconds.json"
         call = f"started({time.time()}, {[*arguments, '--steps', '1', '--out', run]}, {out!r})"
         command = [sys.executable, "-c", f"from experiments.benchmarks.startup import started; {call}"]
         environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
-        until = json.loads(Path(out).read_text())
-    ends = [0, *(until[phase] for phase in PHASES)]
+        seconds = json.loads(Path(out).read_text())
+    ends = [0, *(seconds[phase] for phase in PHASES)]
     return {phase: end - begin for phase, (begin, end) in zip(PHASES, itertools.pairwise(ends), strict=True)}
 
 
 def table(cold: list[dict[str, float]], warm: list[dict[str, float]]) -> Table:
-    """Medians by phase, and of the sums."""
-    view = Table("", "nothing compiled yet", "compiled by the run before")
-    for name, phases in [(phase, [phase]) for phase in PHASES] + [("together", PHASES)]:
+    """Medians by phase, and of the total."""
+    view = Table("", "empty cache", "full cache")
+    for name, phases in [(phase, [phase]) for phase in PHASES] + [("total", PHASES)]:
         medians = (statistics.median(sum(run[phase] for phase in phases) for run in runs) for runs in (cold, warm))
         view.add_row(name, *(f"{seconds:.1f} s" for seconds in medians), end_section=name == PHASES[-1])
     return view
@@ -88,14 +89,14 @@ def table(cold: list[dict[str, float]], warm: list[dict[str, float]]) -> Table:
 def main(
     data: str = "synthetic", channels: int = 1024, batch_size: int = 256, turns: int = 3, out: Path | None = None
 ) -> None:
-    """Start the trainer, cold and warm.
+    """Time the start of the trainer.
 
     Args:
-      data: as for the trainer.
-      channels: likewise.
-      batch_size: likewise.
-      turns: of a cold and a warm start; medians are reported.
-      out: write the seconds as JSON.
+      data: Data set to train on.
+      channels: Channels of the network.
+      batch_size: Windows per step.
+      turns: Number of starts with an empty and with a full cache; medians are printed.
+      out: File to write the seconds to, as JSON.
     """
     arguments = ["baseline", "--data", data, "--channels", str(channels), "--batch-size", str(batch_size)]
     runs: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
@@ -110,4 +111,4 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(main, prog="python -m experiments.benchmarks.startup")

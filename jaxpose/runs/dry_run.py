@@ -57,7 +57,8 @@ def plan_rows(job: Job) -> Iterator[tuple[str, str]]:
     }.items():
         yield f"memory, {name}", megabytes(tree_bytes(tree))
     yield "memory, training data", megabytes(tree_bytes((job.data, job.starts, order)))
-    memory = loop.step_program(recipe).lower(state, job.data, job.starts, order).compile().memory_analysis()
+    program, steps = (loop.loop_program, (1,)) if recipe.on_cpu else (loop.step_program, ())
+    memory = program(recipe).lower(state, job.data, job.starts, order, *steps).compile().memory_analysis()
     if memory is None:  # some backends cannot tell
         return
     yield "memory, temporary arrays of a step", megabytes(memory.temp_size_in_bytes)

@@ -144,5 +144,4 @@ def init_program(recipe: Recipe) -> Callable[[jax.Array], State]:
         return jax.tree.map(lambda array: replicate_in_jit(array, recipe.mesh), state)
 
     # It runs once: on a CPU, LLVM's last optimisations would take longer than they save.
-    on_cpu = recipe.mesh.devices.flat[0].platform == "cpu"
-    return jax.jit(init, compiler_options=cpu_compiler_options(1) if on_cpu else {})
+    return jax.jit(init, compiler_options=cpu_compiler_options(1) if recipe.on_cpu else {})

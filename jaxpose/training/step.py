@@ -67,6 +67,11 @@ class Recipe(NamedTuple):
         return -(-2 * self.windows // self.batch_size)
 
     @property
+    def on_cpu(self) -> bool:
+        """True if the devices are a CPU's."""
+        return self.mesh.devices.flat[0].platform == "cpu"
+
+    @property
     def logged(self) -> tuple[str, ...]:
         """Names of the values that `train_step` returns beside the state."""
         terms = self.constraints.terms if self.constraints else ()

@@ -1,6 +1,8 @@
 """The command: a run leaves everything it promises, resumes exactly, and refuses bad input in one line."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import re
@@ -13,15 +15,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.event_files import events, logged, scalars
+from helpers.places import ROOT
 from helpers.samples import DESCRIPTION, make_track
 
 from data_prep.writer import data_set
 from jaxpose import evaluate, train
+from jaxpose.losses import QUANTITIES
 from jaxpose.runs import checkpoint
 from jaxpose.runs.log import read_log
 from jaxpose.runtime.devices import describe_devices
-from jaxpose.runtime.errors import InputError
-from jaxpose.training.config import PRESETS
+from jaxpose.training.config import PRESET_TEXTS, PRESETS
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -37,10 +40,16 @@ def arguments(prepared, out, *more):
 
 
 @pytest.fixture(scope="module")
-def run(prepared, tmp_path_factory):
-    run = tmp_path_factory.mktemp("runs") / "whole"
-    train.main(arguments(prepared, run, *VALIDATED))
-    return run
+def run_and_output(prepared, tmp_path_factory):
+    run, output = tmp_path_factory.mktemp("runs") / "whole", io.StringIO()
+    with contextlib.redirect_stdout(output):
+        train.main(arguments(prepared, run, *VALIDATED))
+    return run, output.getvalue()
+
+
+@pytest.fixture(scope="module")
+def run(run_and_output):
+    return run_and_output[0]
 
 
 def test_a_run_leaves_what_it_promises(run):
@@ -60,12 +69,12 @@ def test_a_run_leaves_what_it_promises(run):
     assert [value.tag for value in events(run)[-1].summary.value] == ["curves"]
 
 
-def test_what_it_prints(prepared, tmp_path, capsys):
-    train.main(arguments(prepared, tmp_path / "run", "--epochs", "1"))
-    out = capsys.readouterr().out
-    assert out.startswith("Training on ")
+def test_what_it_prints(run_and_output):
+    _, out = run_and_output
+    assert out.startswith(f"Training on {describe_devices()}.")
+    assert describe_devices() == f"{os.cpu_count()} CPU cores"
     for expected in (
-        "To train: sample motion, S1, 2 tracks", "epoch 1: loss", "frames/s", "lr 1.0e-03", "MPJPE (P1)", "Sitting",
+        "Training: sample motion, S1, 2 tracks", "epoch 1: loss", "frames/s", "lr 9.0e-04", "MPJPE (P1)", "Sitting",
         "average", "The run is in",
     ):  # fmt: skip
         assert expected in out
@@ -88,20 +97,6 @@ def test_a_resumed_run_ends_as_the_run_that_never_stopped(prepared, run, tmp_pat
     assert scalars(part) == logged(part) == scalars(run)
 
 
-def test_a_second_run_compiles_no_training_step_and_gives_the_same_bits(prepared, tmp_path):
-    """JAX leaves a note of the time beside a compiled program whenever it loads it."""
-    user = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "1", "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    runs, notes = (tmp_path / "first", tmp_path / "second"), []
-    for run in runs:
-        command = [sys.executable, "-m", "jaxpose.train", *arguments(prepared, run, "--steps", "1")]
-        assert not subprocess.run(command, check=True, capture_output=True, env=user).stderr
-        (note,) = (tmp_path / "cache" / "jaxpose").glob("jit_train_steps-*-atime")
-        notes.append(note.read_bytes())
-    assert notes[0] != notes[1]
-    for file in ("metrics.jsonl", "results.json"):
-        assert (runs[0] / file).read_bytes() == (runs[1] / file).read_bytes()
-
-
 def test_a_cache_folder_that_cannot_be_written_stops_no_run(prepared, tmp_path, cache_folder):
     cache_folder.write_text("a file is in its place")
     train.main(arguments(prepared, tmp_path / "run", "--steps", "1"))
@@ -116,13 +111,27 @@ def test_settings_are_flat_and_the_presets_their_defaults():
     assert train.parse(["--causal"])[0].config.causal
 
 
-def test_help_names_presets_and_settings(capsys):
-    with pytest.raises(SystemExit) as stop:
-        train.parse(["--help"])
-    assert stop.value.code == 0
-    out = capsys.readouterr().out
-    for word in (*PRESETS, "--filter-widths", "--train-split", "--resume"):
-        assert word in out
+@pytest.mark.parametrize("command", [["-m", "jaxpose.train"], [str(ROOT / "jaxpose" / "train.py")]])
+def test_help_names_presets_settings_and_terms_and_needs_no_jax(command, tmp_path):
+    """As a module and as a script, from any folder: no file of the package hides one of the standard library."""
+    # A `jax` that cannot be imported stands before the real one.
+    (tmp_path / "jax.py").write_text("raise SystemExit('jax was imported')")
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    help = [sys.executable, *command, "--help"]
+    out = subprocess.run(help, check=True, capture_output=True, text=True, cwd=tmp_path, env=environment).stdout
+    words = " ".join(out.replace("│", " ").split())
+    for word in (*PRESETS, *PRESET_TEXTS.values(), *QUANTITIES, "--filter-widths", "--train-split", "--resume"):
+        assert word in words
+    assert "Raises" not in words
+    assert "Seed of the weights, the order of samples, and dropout." in words
+
+
+def test_settings_beside_resume_are_the_run_s_or_named(run, refusal):
+    line = refusal(train.main, ["--resume", str(run), "--channels", "32", "--seed", "3"])
+    assert f"these settings differ from those of {run}: channels is 16 in the run, 32 on the command line; " in line
+    assert (
+        "seed is 0 in the run, 3 on the command line; remove them to keep the run's settings, or add --change" in line
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,10 +139,11 @@ def test_help_names_presets_and_settings(capsys):
     [
         (["enormous"], "there is no preset 'enormous'; choose one of quick, baseline, baseline-2048, joint-aware"),
         (["--filter-widths", "4"], "--filter-widths is (4,); it must be odd numbers above zero"),
+        (["--epochs", "0"], "--epochs is 0; it must be at least 1"),
         (["--data", "/nowhere"], "/nowhere is not a prepared data set (no such folder)"),
         (["--train-split", "S2"], "the built-in data has no split 'S2'"),
         (["--resume", "/nowhere"], "/nowhere is not a run: it has no config.json"),
-        (["--resume", "/nowhere", "--out", "/elsewhere"], "--resume goes on in the run's own folder; leave --out away"),
+        (["--resume", "/nowhere", "--out", "/elsewhere"], "--resume continues in the run's own folder; remove --out"),
         (["--save-minutes", "0"], "--save-minutes is 0.0; it must be above 0"),
     ],
 )
@@ -198,6 +208,7 @@ def broken(tmp_path_factory):
     return folder
 
 
+@pytest.mark.compilations(70)  # --debug-nans runs the operations of a step one by one
 def test_a_step_that_is_not_finite_is_explained_and_its_batch_kept(broken, tmp_path, refusal):
     run = tmp_path / "run"
     line = refusal(train.main, arguments(broken, run, "--debug-nans"))
@@ -252,17 +263,3 @@ def test_resume_with_other_data_gone_is_refused(run, tmp_path, refusal):
     config = json.loads((moved / "config.json").read_text())
     (moved / "config.json").write_text(json.dumps(config | {"data": "/gone"}))
     assert "/gone is not a prepared data set" in refusal(train.main, ["--resume", str(moved)])
-
-
-def test_importing_the_trainer_imports_no_tensorflow():
-    code = "import sys, jaxpose.train, jaxpose.evaluate, data_prep.h36m; sys.exit('tensorflow' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_device_is_named():
-    assert describe_devices() == f"{os.cpu_count()} CPU cores"
-
-
-def test_parse_refuses_before_it_trains():
-    with pytest.raises(InputError):
-        train.parse(["--epochs", "0"])

@@ -1,35 +1,54 @@
-"""The ablation trains what it says, compares fairly, and goes on where it stopped."""
+"""The ablation trains its settings, compares them with the baseline, and continues where it stopped."""
 
 import dataclasses
 import functools
 import json
+import runpy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers.corpus import assert_refuses
+from helpers.places import ROOT
 from helpers.samples import DESCRIPTION, make_track
 from rich.console import Console
 
-from experiments import ablation
 from jaxpose.losses import QUANTITIES
 from jaxpose.training.config import Config
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
 
+@pytest.fixture(scope="module")
+def ablation():
+    """The script's names: those that its functions see, so that a test may replace them."""
+    return SimpleNamespace(**runpy.run_path(str(ROOT / "experiments" / "ablation.py")))
+
+
 @pytest.fixture
-def tiny(monkeypatch):
+def replace(ablation, monkeypatch):
+    """Replace a name of the script."""
+
+    def replace(name, value):
+        monkeypatch.setitem(ablation.main.__globals__, name, value)
+
+    return replace
+
+
+@pytest.fixture
+def tiny(replace):
     splits = {
         "S1+S5": [make_track(seed=0), make_track(seed=1, action="Eating")],
         "S9": [make_track(seed=2, subject="S9"), make_track(seed=3, subject="S9", action="Eating")],
     }
-    monkeypatch.setattr(ablation, "load", lambda data, split: (DESCRIPTION, splits[split]))
+    replace("load", lambda data, split: (DESCRIPTION, splits[split]))
     base = Config(filter_widths=(3,), channels=8, batch_size=16, epochs=4, clips=8, ramp=(1, 2))
-    monkeypatch.setattr(ablation, "BASE", base)
+    replace("BASE", base)
     return base
 
 
-def test_one_command_trains_and_compares(tiny, tmp_path, monkeypatch, capsys):
+@pytest.mark.system
+def test_one_command_trains_and_compares(ablation, tiny, tmp_path, replace, capsys):
     ablation.main("somewhere", tmp_path, settings=("angle",), seeds=(0, 1))
     runs = json.loads((tmp_path / "ablation.json").read_text())
     seeds = {name: [run["config"]["seed"] for run in of] for name, of in runs.items()}
@@ -48,23 +67,23 @@ def test_one_command_trains_and_compares(tiny, tmp_path, monkeypatch, capsys):
     assert f"({angle / none - 1:+.1%})" in row.split("|")[6]
     assert (tmp_path / "ablation.png").stat().st_size > 10_000
 
-    monkeypatch.setattr(ablation, "train_and_score", lambda *_: pytest.fail("a run that is done was trained again"))
+    replace("train_and_score", lambda *_: pytest.fail("a run that is done was trained again"))
     capsys.readouterr()
     ablation.main("somewhere", tmp_path, settings=("angle",), seeds=(0, 1))
     assert "seed" in capsys.readouterr().out  # the caption
     assert set(json.loads((tmp_path / "ablation.json").read_text())) == {"none", "angle"}
 
 
-def test_a_kept_run_with_other_settings_is_trained_again(tiny, tmp_path, monkeypatch):
+def test_a_kept_run_with_other_settings_is_trained_again(ablation, tiny, tmp_path, replace):
     trained = []
 
     def train_and_score(config, data):
         trained.append(config.channels)
         return {"scores": [dict.fromkeys(ablation.METRICS, 1.0)], "record": {}, "seconds": 1.0}
 
-    monkeypatch.setattr(ablation, "train_and_score", train_and_score)
+    replace("train_and_score", train_and_score)
     ablation.main("somewhere", tmp_path, settings=("none",), seeds=(0,))
-    monkeypatch.setattr(ablation, "BASE", dataclasses.replace(tiny, channels=4))
+    replace("BASE", dataclasses.replace(tiny, channels=4))
     for _ in range(2):
         ablation.main("somewhere", tmp_path, settings=("none",), seeds=(0,))
     assert trained == [8, 4]
@@ -73,22 +92,22 @@ def test_a_kept_run_with_other_settings_is_trained_again(tiny, tmp_path, monkeyp
     assert json.loads((tmp_path / "none-0.json").read_text())["config"]["channels"] == 4
 
 
-def test_a_damaged_kept_run_is_refused(tiny, tmp_path, monkeypatch):
+def test_a_damaged_kept_run_is_refused(ablation, tiny, tmp_path, replace):
     run = {"scores": [dict.fromkeys(ablation.METRICS, 1.0)] * 2, "record": {}, "seconds": 1.0}
-    monkeypatch.setattr(ablation, "train_and_score", lambda *_: run)
-    kept = functools.partial(ablation._kept, tmp_path, "none", tiny, None, Console(quiet=True))
+    replace("train_and_score", lambda *_: run)
+    kept = functools.partial(ablation.load_or_train, tmp_path, "none", tiny, None, Console(quiet=True))
     kept()
     assert_refuses(kept, tmp_path / "none-0.json")
 
 
-def test_an_unknown_setting_is_named(tmp_path, capsys):
+def test_an_unknown_setting_is_named(ablation, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         ablation.main("somewhere", tmp_path, settings=("sideways",))
     assert stopped.value.code == 2
     assert "there is no setting 'sideways'; choose from none, angle" in capsys.readouterr().err
 
 
-def test_every_setting_is_one():
+def test_every_setting_is_one(ablation):
     for changes in ablation.SETTINGS.values():
         config = dataclasses.replace(ablation.BASE, **changes)
         assert set(config.constraints) <= set(QUANTITIES)

@@ -1,6 +1,7 @@
 """From settings to a training program: equal settings give equal recipes, and the losses are what they say."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,6 @@ import pytest
 from helpers.samples import DESCRIPTION
 
 from jaxpose import losses
-from jaxpose.runtime import devices
 from jaxpose.skeleton import H36M_17
 from jaxpose.training import loop, setup
 from jaxpose.training.config import Config
@@ -29,6 +29,7 @@ def test_equal_settings_are_equal_recipes_and_share_their_programs():
     assert one == two
     assert hash(one) == hash(two)
     assert loop.step_program(one) is loop.step_program(two)
+    assert loop.loop_program(one) is loop.loop_program(two)
     assert setup.init_program(one) is setup.init_program(two)
 
 
@@ -86,21 +87,30 @@ def test_the_first_state_depends_on_the_key_alone():
     assert jax.tree.map(jnp.shape, one.variables) == jax.tree.map(jnp.shape, shapes)
 
 
-@pytest.mark.parametrize(("backend", "levels"), [("cpu", {1, 2}), ("cuda", set())])
-def test_only_a_cpu_is_told_to_optimise_less(monkeypatch, backend, levels):
-    """Decided when a program is made, not when the module is imported."""
-    told = set()
-    monkeypatch.setattr(jax, "default_backend", lambda: backend)
-    monkeypatch.setattr(jax, "jit", lambda f, *, compiler_options, **_: told.update(compiler_options.values()))
-    for program in (setup.init_program, loop.step_program):
-        program.__wrapped__(recipe_of())
-    assert told == levels
+def mesh_of(platform):
+    """What a recipe asks of a mesh."""
+    return SimpleNamespace(size=1, devices=np.asarray([SimpleNamespace(platform=platform)]))
+
+
+@pytest.mark.parametrize(("platform", "levels"), [("cpu", [1, 2]), ("cuda", [])])
+def test_only_a_cpu_is_told_to_optimise_less(monkeypatch, platform, levels):
+    """Decided when a program is made, by the devices that it is made for, not when the module is imported."""
+    recipe, asked = recipe_of()._replace(mesh=mesh_of(platform)), []
+
+    def jit(function, *, compiler_options=None, **_):
+        asked.extend((compiler_options or {}).values())
+        return lambda *_: (None, None)
+
+    monkeypatch.setattr(jax, "jit", jit)
+    setup.init_program.__wrapped__(recipe)
+    for program in ("loop_program", "step_program"):
+        monkeypatch.setattr(loop, program, getattr(loop, program).__wrapped__)
+    loop.train_steps(None, None, None, None, 3, recipe)
+    assert asked == levels
 
 
 def test_a_batch_that_the_devices_cannot_divide_is_refused(monkeypatch):
-    mesh = devices.data_mesh()
-    three = type("Mesh", (), {"size": 3, "devices": mesh.devices})()
-    monkeypatch.setattr(setup, "data_mesh", lambda: three)
+    monkeypatch.setattr(setup, "data_mesh", lambda: SimpleNamespace(size=3))
     with pytest.raises(setup.InputError, match="--batch-size is 16; it must be a multiple of the 3 devices"):
         recipe_of()
     with pytest.raises(setup.InputError, match="--clips is 8; it must be a multiple of the 3 devices"):
