@@ -20,7 +20,7 @@ NOTE = (
 
 
 def resample_counts(actions: np.ndarray, *, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
-    """How many times each resample holds each track, (R, N): of each action as many tracks as it has.
+    """Resample the tracks of each action: (R, N) the number of times that each resample holds each track.
 
     Args:
       actions: (N,) of each track.

@@ -1,4 +1,4 @@
-"""Whether an evaluation is comparable with published results on Human3.6M."""
+"""Comparability of an evaluation with published results on Human3.6M."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ TEST_SUBJECTS, TEST_FRAMES, TEST_FPS = ("S11", "S9"), 543_344, 50.0
 
 
 class ScoredFrames(NamedTuple):
-    """What the numbers of an evaluation were computed from."""
+    """Subjects, actions, number and rates of the frames that an evaluation scored."""
 
     subjects: Collection[str]
     actions: Collection[str]
@@ -24,7 +24,7 @@ class ScoredFrames(NamedTuple):
 
 
 def scored_frames(tracks: Sequence[Track]) -> ScoredFrames:
-    """What VideoPose3D's protocol scores of some tracks."""
+    """Summarize the frames of some tracks that VideoPose3D's protocol scores."""
     scored = [track for track in tracks if is_scored(track, VIDEOPOSE3D)]
     return ScoredFrames(
         subjects={track.subject for track in scored},

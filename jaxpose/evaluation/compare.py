@@ -27,7 +27,7 @@ SEEDS_NOTE = (
 
 
 class EvaluationSetting(NamedTuple):
-    """What is evaluated, and how; the same for all runs that are compared."""
+    """Data set, split and protocol of an evaluation; the same for all runs that are compared."""
 
     description: Description
     split: str
@@ -127,7 +127,7 @@ def _format_seeds(values: Sequence[float], first: Sequence[float], metric: str) 
 
 
 def _means_differ(a: Sequence[float], b: Sequence[float]) -> bool:
-    """Whether Welch's t-test tells two means apart at the 5 % level; never if a group has no spread, as of one seed."""
+    """True if two means differ at the 5 % level of Welch's t-test; False if a group has no spread, as of one seed."""
     from scipy import stats  # its import takes a second, which an evaluation without seeds saves
 
     return bool(min(np.ptp(a), np.ptp(b)) > 0 and stats.ttest_ind(a, b, equal_var=False).pvalue < 0.05)

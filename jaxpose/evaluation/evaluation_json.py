@@ -15,7 +15,7 @@ from jaxpose.skeleton import Skeleton
 
 
 def evaluation_as_dict(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -> dict[str, Any]:
-    """What holds of all runs at the top, the numbers of each run by its name, and differences from the first run."""
+    """All numbers of an evaluation: the setting, the numbers of each run, and the differences from the first run."""
     first, *others = runs
     in_words = protocol_in_words(first.errors, setting.protocol)
     data = results_file.metadata(setting.description, setting.split, setting.protocol, in_words) | {

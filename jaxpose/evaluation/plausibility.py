@@ -11,7 +11,7 @@ from jaxpose.runtime.tables import Table
 
 
 class Statistic(NamedTuple):
-    """How a body statistic of `track_errors.BODY_STATISTICS` is reported."""
+    """Heading and unit of one of `track_errors.BODY_STATISTICS` in reports."""
 
     heading: str
     unit: str

@@ -92,7 +92,7 @@ def window_batches(lengths: np.ndarray, devices: int) -> Iterator[tuple[int, np.
 
 
 def count_windows(left: np.ndarray, frames: int, *, is_shortest: bool) -> np.ndarray:
-    """How many windows of one length each track gets: those that it fills, and one more if it fills at least half.
+    """Count the windows of one length of each track: those that it fills, and one more if it fills at least half of it.
 
     Windows of the shortest length cover whatever is left. So at most half of a longer window is padding.
 

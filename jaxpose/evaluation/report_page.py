@@ -41,7 +41,7 @@ class LiftedTracks(NamedTuple):
 
 
 def lifted_tracks(tracks: Sequence[Track], predictions: np.ndarray, errors: TrackErrors) -> LiftedTracks:
-    """Gather what a report shows of its tracks.
+    """Gather the clips, errors by frame and ranking of the tracks of a report.
 
     Args:
       tracks: N, all of which are measured in `errors`.

@@ -49,7 +49,7 @@ def all_tables(runs: Sequence[EvaluatedRun], setting: EvaluationSetting, by: Seq
 
 
 def published_rows_note(setting: EvaluationSetting) -> str:
-    """Why the tables hold no published rows; empty if they do."""
+    """A sentence on why the tables have no published rows; empty if they have."""
     if not setting.incomparable:
         return ""
     return f"Published rows (Tables 5 to 10 of the joint-aware paper) are not comparable: {setting.incomparable}."

@@ -54,7 +54,7 @@ def per_second(scores: Scores) -> str:
     velocity, acceleration = average["mpjve"] * fps, average["mpjae"] * fps**2
     return (
         f"{scores['frames']:,} frames at {fps:g} frames/s; "
-        f"per second, MPJVE is {velocity:.0f} mm/s and MPJAE {acceleration:.0f} mm/s² on average."
+        f"per second, MPJVE is {velocity:,.0f} mm/s and MPJAE {acceleration:,.0f} mm/s² on average."
     )
 
 

@@ -1,4 +1,4 @@
-"""Which tracks a protocol scores, and the chunks that it cuts them into."""
+"""Selection of the tracks that a protocol scores, and chunks of them."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ CALIBRATION_TOLERANCE = 1e-3
 
 
 def is_human36m(track: Track) -> bool:
-    """Whether a track was filmed by a camera of Human3.6M where it stood before that subject of Human3.6M.
+    """True if a track has the calibration that Human3.6M published for its subject and camera.
 
     Neither titles of data sets, which are free text, nor names tell: `data_prep.cmu` and `data_prep.bvh` put people
     who may be called S9 and S11 before cameras of the same names, but with the calibration of other subjects. The
@@ -28,7 +28,7 @@ def is_human36m(track: Track) -> bool:
 
 
 def is_scored(track: Track, protocol: Protocol) -> bool:
-    """Whether a protocol scores a track: any but the recordings of Human3.6M that it excludes."""
+    """True if a protocol scores a track: any but the recordings of Human3.6M that it excludes."""
     recording = track.subject, track.action
     if recording not in (S11_DIRECTIONS, *DAMAGED_S9) or not is_human36m(track):
         return True

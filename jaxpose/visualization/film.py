@@ -75,7 +75,7 @@ def film_frames(
     panels = [figure.add_axes((left + 0.01, 0.09, places[1] - 0.02, _PANEL_HEIGHT)) for left in places[:-1]]
     figure.text(0.01, 0.97, options.title, va="top", fontsize=8, color="0.25")
     foot = figure.text(0.01, 0.03, "", fontsize=9, family="monospace", animated=True)
-    moves = _fill(panels, clip, skeleton, layout, options, whole=pictures is not None, linewidth=3)
+    moves = _draw_panels(panels, clip, skeleton, layout, options, whole=pictures is not None, linewidth=3)
     canvas.draw()
     background = canvas.copy_from_bbox(figure.bbox)
     moving = [artist for axes in panels for artist in axes.get_children() if artist.get_animated()]
@@ -106,7 +106,7 @@ def film_strip(
     figure.suptitle(options.title, fontsize="small", x=0.01, ha="left", wrap=True)
     grid = figure.subplots(rows, len(frames), squeeze=False)
     for column, (frame, picture) in zip(grid.T, _with_pictures(frames, pictures), strict=True):
-        for move in _fill(column, clip, skeleton, layout, options, whole=pictures is not None, linewidth=2):
+        for move in _draw_panels(column, clip, skeleton, layout, options, whole=pictures is not None, linewidth=2):
             move(frame, picture)
         for axes in column:
             axes.set_title("")
@@ -142,7 +142,7 @@ def _with_pictures(
     return zip(frames, itertools.repeat(None, len(frames)) if pictures is None else pictures, strict=True)
 
 
-def _fill(
+def _draw_panels(
     panels: Sequence[Axes],
     clip: Clip,
     skeleton: Skeleton,
