@@ -1,1 +1,1 @@
-"""The published network and recipe in PyTorch, in our own writing, beside jaxpose: do they give the same numbers?"""
+"""Commands that compare jaxpose with the published network and recipe in PyTorch; the parts are in tests/helpers/parity."""
