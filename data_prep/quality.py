@@ -1,6 +1,6 @@
-"""What can be measured of a track without knowing where it comes from: missing values, bones, cameras, left and right.
+"""Measure the quality of a track, whatever its source: missing values, bones, reprojection, left and right.
 
-Every quantity is a number that is zero, or small, in good data. Nothing here reads a file.
+Every quantity is zero, or small, in good data. Nothing here reads a file.
 """
 
 import functools
@@ -13,14 +13,15 @@ import numpy as np
 from jaxpose.cameras import Camera, project
 from jaxpose.data.track import Description, Track
 from jaxpose.kinematics import bone_lengths
+from jaxpose.runtime.devices import bucket_length
 from jaxpose.skeleton import Skeleton
 
 
 class Quantity(NamedTuple):
-    """A number that tracks have."""
+    """A quantity to measure of every track."""
 
     title: str
-    limit: float  # a track beyond it is suspect
+    limit: float  # of good tracks
 
 
 CHECKS = {
@@ -35,43 +36,44 @@ CHECKS = {
     "error_95": Quantity("reprojection, 95 %, px", 50),
     "swaps": Quantity("swapped, % of frames", 1),
 }
-"""What `examine` measures; it says how. The limits are generous: people, markers and detectors stay within them."""
+"""Quantities by name, defined in `measure_track`. The limits are generous: good captures and detections meet them."""
 
-_FEWEST_FRAMES = 256  # that a program is compiled for
+_MIN_FRAMES = 256  # of a compiled program
 
 
 class Finding(NamedTuple):
-    """What a quantity is in one track."""
+    """The value of a quantity for one track."""
 
     value: float
-    where: str = ""  # the frame, joint or bone where it is worst
+    location: str = ""  # the frame, joint or bone with the worst value
 
 
-def examine(track: Track, description: Description) -> dict[str, Finding]:
+def measure_track(track: Track, description: Description) -> dict[str, Finding]:
     """Measure one track.
 
-    - gaps: frames in which the pose or the keypoints are NaN or infinite somewhere;
-    - unseen: keypoints whose confidence is zero, or at pixel (0, 0), where detectors put what they do not find;
-    - frozen, repeats: keypoints, and whole poses, that are bit for bit those of the frame before: a detector or marker
-      that was lost, or a lower frame rate that was stretched;
-    - speed: the farthest that a joint moves from a frame to the next, times the frame rate: a sprinter's foot reaches
-      20 m/s, a marker that jumps, a wrong unit and a wrong frame rate go beyond;
+    - gaps: frames in which a coordinate of the pose or the keypoints is NaN or infinite;
+    - unseen: keypoints with confidence zero, or at pixel (0, 0), where detectors put those they have not detected;
+    - frozen, repeats: keypoints, and whole poses, that are bit for bit those of the frame before: a lost detection or
+      marker, or a lower frame rate with frames repeated;
+    - speed: the largest displacement of a joint between consecutive frames, times the frame rate: a sprinter's foot
+      reaches 20 m/s; a marker that jumps, a wrong unit or a wrong frame rate exceed it;
     - spread: the standard deviation over time of a bone's length, relative to its mean, of the worst bone;
     - sides: the difference of the mean lengths of a left and a right bone, relative to their mean, of the worst pair;
-    - error, error_95: pixels from the projection of a joint to the keypoint of that name;
-    - swaps: frames in which the keypoints of both arms, or both legs, come more than twice as near to the projections
-      once left and right are exchanged.
+    - error, error_95: pixels from a projected joint to the keypoint of the same name, median and 95th percentile;
+    - swaps: frames in which exchanging left and right of the arms, or of the legs, brings the keypoints more than twice
+      as near to the projections.
 
     Args:
-      track: keeps the data contract, except that there may be gaps.
+      track: satisfies the data contract, except for gaps.
       description: of the data.
 
     Returns:
-      By quantity, what can be known: errors take poses, and names of joints that the keypoints have too.
+      Finding by quantity, without those that the track cannot have: most need poses, errors and swaps also joints and
+      keypoints of the same names.
     """
     skeleton, layout = description.skeleton, description.layout
     poses, keypoints = _float64(track.positions_3d), _float64(track.keypoints_2d)
-    hidden, pixels = unseen(keypoints), keypoints[..., :2]
+    hidden, pixels = undetected(keypoints), keypoints[..., :2]
     frozen = (pixels[1:] == pixels[:-1]).all(axis=-1) & ~hidden[1:]
     finite = np.isfinite(keypoints).all(axis=(1, 2))
     if len(poses):
@@ -86,32 +88,32 @@ def examine(track: Track, description: Description) -> dict[str, Finding]:
         findings["repeats"] = _frames((poses[1:] == poses[:-1]).all(axis=(1, 2)), first=1)
         findings |= _speed(poses, track.fps, skeleton)
         findings |= _bones(lengths[np.isfinite(lengths).all(axis=-1)], skeleton)
-        findings |= _agreement(np.where(hidden[..., None], np.nan, pixels), projected, skeleton, layout)
+        findings |= _reprojection(np.where(hidden[..., None], np.nan, pixels), projected, skeleton, layout)
     return findings
 
 
-def unseen(keypoints: np.ndarray) -> np.ndarray:
-    """Which keypoints of (T, K, 2 or 3) have not been detected: (T, K), true for no confidence or pixel (0, 0)."""
+def undetected(keypoints: np.ndarray) -> np.ndarray:
+    """Mask (T, K) of keypoints (T, K, 2 or 3) that were not detected: confidence zero, or at pixel (0, 0)."""
     return (keypoints[..., :2] == 0).all(axis=-1) | (keypoints[..., 2:] == 0).any(axis=-1)
 
 
 def camera_of(track: Track) -> Camera:
-    """The camera that sees a track."""
+    """Return the camera of a track."""
     return Camera(*(getattr(track, field) for field in Camera._fields))
 
 
 def _float64(values: np.ndarray) -> np.ndarray:
-    """Values that are finite, or NaN, in a precision in which the squares of all of them are finite."""
+    """Convert to float64, in which no square of a float32 overflows; infinities become NaN."""
     return np.where(np.isfinite(values), values, np.nan).astype(np.float64)
 
 
 def _frames(flags: np.ndarray, first: int = 0) -> Finding:
-    """Percentage of the frames (T,) that are flagged, and which is the first; `first` is the number of frame 0."""
+    """Percentage of the frames (T,) that are flagged, and the first of them; `first` is the number of frame 0."""
     return Finding(100 * float(flags.mean()), f"frame {first + flags.argmax()}") if flags.any() else Finding(0)
 
 
 def _share(flags: np.ndarray, joints: Sequence[str]) -> Finding:
-    """Percentage of the keypoints (T, K) that are flagged, and which is so most often."""
+    """Percentage of the keypoints (T, K) that are flagged, and the joint most often flagged."""
     return Finding(100 * float(flags.mean()), joints[flags.sum(axis=0).argmax()]) if flags.any() else Finding(0)
 
 
@@ -125,7 +127,7 @@ def _speed(poses: np.ndarray, fps: float, skeleton: Skeleton) -> dict[str, Findi
 
 
 def _bones(lengths: np.ndarray, skeleton: Skeleton) -> dict[str, Finding]:
-    """How bone lengths (T, B) vary over time, and between the sides."""
+    """Variation of bone lengths (T, B) over time, and between left and right."""
     if not lengths.size:
         return {}
     names = [f"{skeleton.joints[parent]}–{skeleton.joints[child]}" for parent, child in skeleton.bones]
@@ -139,28 +141,30 @@ def _bones(lengths: np.ndarray, skeleton: Skeleton) -> dict[str, Finding]:
 
 
 def _worst(deviations: np.ndarray, means: np.ndarray, names: Sequence[str]) -> Finding:
-    """The largest deviation in percent of its mean; bones without length have none."""
+    """The largest deviation in percent of its mean; bones of length zero count as 0."""
     percent = 100 * np.divide(deviations, means, out=np.zeros_like(means), where=means > 0)
     return Finding(float(percent.max()), names[percent.argmax()])
 
 
-def _agreement(seen: np.ndarray, projected: np.ndarray, skeleton: Skeleton, layout: Skeleton) -> dict[str, Finding]:
-    """How keypoints (T, K, 2), NaN where unseen, and projected poses (T, J, 2) fit each other."""
+def _reprojection(
+    pixels: np.ndarray, projected: np.ndarray, skeleton: Skeleton, layout: Skeleton
+) -> dict[str, Finding]:
+    """Distances between keypoints (T, K, 2), NaN where not detected, and projected poses (T, J, 2)."""
     joints = [joint for joint in skeleton.joints if joint in layout.joints]
-    seen = seen[:, [layout.index(joint) for joint in joints]]
+    pixels = pixels[:, [layout.index(joint) for joint in joints]]
     projected = projected[:, [skeleton.index(joint) for joint in joints]]
-    errors = np.linalg.norm(seen - projected, axis=-1)
+    errors = np.linalg.norm(pixels - projected, axis=-1)
     known = np.isfinite(errors)
     if not known.any():
         return {}
     means = np.where(known, errors, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     worst_frame = np.where(known, errors, 0).max(axis=1).argmax()
-    swapped = np.zeros(len(seen), bool)
+    swapped = np.zeros(len(pixels), bool)
     for left, right in _limbs(skeleton, joints):
-        given = errors[:, left] + errors[:, right]
-        crossed = np.linalg.norm(seen[:, left] - projected[:, right], axis=-1)
-        crossed += np.linalg.norm(seen[:, right] - projected[:, left], axis=-1)
-        swapped |= 2 * np.nansum(crossed, axis=-1) < np.nansum(given, axis=-1)
+        distance = errors[:, left] + errors[:, right]
+        exchanged = np.linalg.norm(pixels[:, left] - projected[:, right], axis=-1)
+        exchanged += np.linalg.norm(pixels[:, right] - projected[:, left], axis=-1)
+        swapped |= 2 * np.nansum(exchanged, axis=-1) < np.nansum(distance, axis=-1)
     median, high = np.percentile(errors[known], [50, 95])
     return {
         "error": Finding(float(median), joints[means.argmax()]),
@@ -170,9 +174,9 @@ def _agreement(seen: np.ndarray, projected: np.ndarray, skeleton: Skeleton, layo
 
 
 def _limbs(skeleton: Skeleton, joints: Sequence[str]) -> list[np.ndarray]:
-    """Each pair of limbs as its left and right joints (2, P), indices into `joints`; a limb is a branch of the tree."""
+    """Pairs of limbs (branches of the tree), each as its left and right joints (2, P), indices into `joints`."""
     limbs: dict[int, list[list[int]]] = {}
-    starts: dict[int, int] = {}  # of the limb of a left joint: the first joint that has a mirror image
+    starts: dict[int, int] = {}  # by left joint, the first joint of its limb
     for left, right in sorted(zip(skeleton.left, skeleton.right, strict=True)):
         starts[left] = starts.get(skeleton.parents[left], left)
         pair = skeleton.joints[left], skeleton.joints[right]
@@ -184,8 +188,8 @@ def _limbs(skeleton: Skeleton, joints: Sequence[str]) -> list[np.ndarray]:
 def _geometry(track: Track, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
     """Bone lengths (T, B) and projections (T, J, 2) of the poses of a track."""
     poses = track.positions_3d
-    wanted = max(_FEWEST_FRAMES, 1 << (len(poses) - 1).bit_length())  # JAX compiles once for every power of two
-    padded = np.pad(poses, [(0, wanted - len(poses)), (0, 0), (0, 0)], mode="edge")
+    padding = bucket_length(len(poses), fewest=_MIN_FRAMES) - len(poses)
+    padded = np.pad(poses, [(0, padding), (0, 0), (0, 0)], mode="edge")
     lengths, projected = _measure(padded, camera_of(track), skeleton)
     return np.asarray(lengths)[: len(poses)], np.asarray(projected)[: len(poses)]
 

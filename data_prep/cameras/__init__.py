@@ -1,1 +1,1 @@
-"""Cameras that were there, and cameras that were not."""
+"""Cameras of motion capture: virtual ones, and the resection of real ones."""

@@ -1,12 +1,12 @@
-"""Film motion that was captured without images: what cameras would have seen, and a 2D detector would have found.
+"""Project motion that was captured without video into virtual cameras, with the noise of a 2D detector.
 
-Sources of motion without video (CMU, HumanEva's poses) become tracks before the published Human3.6M cameras, with
-the noise of `jaxpose.data.synthetic.detector_noise.add_detector_noise` on the keypoints.
+Captures (CMU, BVH files) become tracks seen by the published Human3.6M cameras; the noise on the keypoints is that of
+`jaxpose.data.synthetic.detector_noise.add_detector_noise`.
 """
 
 import functools
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import jax
 import numpy as np
@@ -15,80 +15,89 @@ from jaxpose.cameras import Camera, project, world_to_camera
 from jaxpose.data.synthetic.detector_noise import add_detector_noise
 from jaxpose.data.synthetic.generate import CENTRE
 from jaxpose.data.track import Track
+from jaxpose.runtime.devices import bucket_length, cpu_compiler_options
 from jaxpose.skeleton import H36M_17
 
-NEAREST_M = 0.5
-"""A camera that a joint comes nearer than this, along the optical axis, gives no track."""
+MIN_DEPTH_M = 0.5
+"""Least depth of a joint; a camera that sees one nearer gives no track."""
 
-FARTHEST_OUTSIDE = 0.5
-"""Nor does one of whose image a joint is farther outside than this share of its width or height."""
+MAX_OUTSIDE = 0.5
+"""Farthest that a joint may be outside the image, in widths or heights; a camera that sees one farther gives no track.
+"""
 
-_FEWEST_FRAMES = 1024  # that a program is compiled for
+LEFT_OUT = "left out, views of people too near to the camera or too far outside its image"
+"""Remark on views without a track."""
+
+_MIN_FRAMES = 1024  # of a compiled program
 
 
-def place(world: np.ndarray) -> np.ndarray:
-    """Shift a clip along the floor so that the middle of the root's path is where the Human3.6M cameras look.
+def move_to_centre(world: np.ndarray) -> np.ndarray:
+    """Shift a clip along the floor: the middle of the root's path is then where the Human3.6M cameras look.
 
     Args:
       world: (T, J, 3) metres, z up; joint 0 is the root.
 
     Returns:
-      (T, J, 3), heights as they were.
+      (T, J, 3); heights are unchanged.
     """
     path = world[:, 0, :2]
     shift = np.asarray(CENTRE) - (path.min(axis=0) + path.max(axis=0)) / 2
     return world + np.asarray([*shift, 0], world.dtype)
 
 
-def film(
+def virtual_tracks(
     subject: str, action: str, world: np.ndarray, fps: float, cameras: Mapping[str, Camera], seed: int | None
 ) -> Iterator[Track]:
-    """What each camera sees of a clip, with its distortion.
+    """Project a clip into cameras, with their distortion.
 
     Args:
-      subject: who moves.
-      action: what they do.
+      subject: name of the person.
+      action: name of the clip.
       world: (T, 17, 3) float32 metres, z up, T at least 1; joints as in `H36M_17`.
-      fps: frames a second.
+      fps: frames per second.
       cameras: by name.
       seed: of the detector's noise, which depends on it and on the names of subject, action and camera alone; None for
         exact projections.
 
     Yields:
-      One track per camera, without those that a joint is behind, nearer to than `NEAREST_M`, or so far outside the
-      image (`FARTHEST_OUTSIDE`) that no detector would guess it.
+      One track per camera, except for cameras that a joint is behind, nearer to than `MIN_DEPTH_M`, or outside whose
+      image it is by more than `MAX_OUTSIDE`, where no detector would find it.
     """
-    padded = _padded(world)
+    padding = bucket_length(len(world), fewest=_MIN_FRAMES) - len(world)
+    padded = np.pad(world, [(0, padding), (0, 0), (0, 0)], mode="edge")
     for name, camera in cameras.items():
-        positions, keypoints = _view(padded, camera)
+        positions, keypoints = _jit(_project)(padded, camera)
         outside = np.abs(np.asarray(keypoints) / (camera.width, camera.height) - 0.5).max() - 0.5
-        if np.asarray(positions)[..., 2].min() < NEAREST_M or outside > FARTHEST_OUTSIDE:
+        if np.asarray(positions)[..., 2].min() < MIN_DEPTH_M or outside > MAX_OUTSIDE:
             continue
         if seed is not None:
             clip = zlib.crc32(f"{subject}/{action}/{name}".encode())
-            keypoints = _noisy(jax.random.fold_in(jax.random.key(seed), clip), keypoints)
-        seen, found = (np.asarray(array)[: len(world)] for array in (positions, keypoints))
-        yield Track(subject, action, name, fps, seen, found, **camera._asdict())
+            keypoints = _jit(_add_noise)(jax.random.fold_in(jax.random.key(seed), clip), keypoints)
+        positions, keypoints = (np.asarray(array)[: len(world)] for array in (positions, keypoints))
+        yield Track(subject, action, name, fps, positions, keypoints, **camera._asdict())
 
 
-def _padded(world: np.ndarray) -> np.ndarray:
-    """A clip whose last frame is repeated until there are a power of two: JAX compiles once for every length."""
-    wanted = max(_FEWEST_FRAMES, 1 << (len(world) - 1).bit_length())
-    return np.pad(world, [(0, wanted - len(world)), (0, 0), (0, 0)], mode="edge")
+def noise_note(seed: int | None) -> str:
+    """Describe the keypoints of `virtual_tracks`, for the text of a data set."""
+    noise = "without noise" if seed is None else f"with the noise of a detector, seed {seed}"
+    return f"keypoints are projected, {noise}"
 
 
-# Clips are short and many lengths are compiled for: LLVM's last optimisations would take longer than they save.
-_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})
+@functools.cache
+def _jit(function: Callable) -> Callable:
+    """Jit a function when it is first needed, since the compiler options depend on the backend.
+
+    Clips are short and many lengths are compiled: LLVM's last optimisations would take longer than they save.
+    """
+    return jax.jit(function, compiler_options=cpu_compiler_options(1))
 
 
-@_jit
-def _view(world: jax.Array, camera: Camera) -> tuple[jax.Array, jax.Array]:
-    """Positions (T, 17, 3) in camera space, and exact keypoints (T, 17, 2)."""
+def _project(world: jax.Array, camera: Camera) -> tuple[jax.Array, jax.Array]:
+    """Return positions (T, 17, 3) in camera space, and exact keypoints (T, 17, 2)."""
     positions = world_to_camera(world, camera)
     return positions, project(positions, camera)
 
 
-@_jit
-def _noisy(key: jax.Array, keypoints: jax.Array) -> jax.Array:
-    """Keypoints (T, 17, 2) with noise that is the same whatever frames follow: `detect` goes forward in time."""
+def _add_noise(key: jax.Array, keypoints: jax.Array) -> jax.Array:
+    """Add detector noise to keypoints (T, 17, 2): the noise of a frame does not depend on the frames that follow."""
     return add_detector_noise(key, keypoints, H36M_17)

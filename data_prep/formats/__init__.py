@@ -1,1 +1,1 @@
-"""Readers of motion-capture files and archives."""
+"""Readers of motion-capture files and archives. None runs code from a file, nor allocates what a file only declares."""

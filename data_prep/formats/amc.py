@@ -1,7 +1,7 @@
-"""Acclaim motion files (AMC): how a skeleton (`data_prep.formats.asf`) moves, frame by frame.
+"""Read Acclaim motion files (AMC): the motion of a skeleton (`data_prep.formats.asf`), frame by frame.
 
-All frames have the words of the first, but for their numbers. So a file is read column by column, and word by word,
-which takes longer, only to say where it is at fault.
+All frames have the same tokens except for their numbers. So a file is read column by column; only where that fails is
+it read token by token, which is slower and finds the line with the error.
 """
 
 import io
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from data_prep.formats.asf import Skeleton
-from data_prep.formats.located_text import LARGEST, Word, faults_in, number, refused
+from data_prep.formats.located_text import LARGEST, Token, errors_in_file, parse_number, unexpected
 from jaxpose.runtime.errors import InputError
 
 _UNITS = {":degrees": np.pi / 180, ":radians": 1.0}
@@ -20,10 +20,10 @@ _END = "the end of the file"
 
 
 def read(content: bytes, name: str, skeleton: Skeleton) -> np.ndarray:
-    """The motion in an AMC file.
+    """Read the motion in an AMC file.
 
     Args:
-      content: of the file.
+      content: bytes of the file.
       name: of the file, for messages.
       skeleton: that moves.
 
@@ -32,81 +32,83 @@ def read(content: bytes, name: str, skeleton: Skeleton) -> np.ndarray:
       order of `skeleton.bones` and their `dof`. T is at least 1.
 
     Raises:
-      InputError: the content is not as the format demands, or is not motion of this skeleton in every frame.
+      InputError: the content violates the format, or is not motion of this skeleton in every frame.
     """
-    with faults_in(name):
+    with errors_in_file(name):
         text = re.sub("#.*", "", content.decode("latin-1"))
         words = text.split()
         start = next((index for index, word in enumerate(words) if not word.startswith(":")), len(words))
-        radian = _radian(itertools.islice(_located(text), start + 1))
-        layout = _layout(itertools.islice(_located(text), start, None), skeleton)
-        places = [layout.index(part) + i for part, count in skeleton.channels.items() for i in range(1, count + 1)]
-        numbers = _numbers(words[start:], layout, places)
+        radian = _radian(itertools.islice(_tokens(text), start + 1))
+        layout = _layout(itertools.islice(_tokens(text), start, None), skeleton)
+        columns = [layout.index(part) + i for part, count in skeleton.channels.items() for i in range(1, count + 1)]
+        numbers = _numbers(words[start:], layout, columns)
         if numbers is None or "_" in text:  # Python reads 1_0 as a number
-            _check(itertools.islice(_located(text), start, None), layout)
+            _check(itertools.islice(_tokens(text), start, None), layout)
         assert numbers is not None
         units = [skeleton.unit if channel[0] == "t" else radian for channel in skeleton.order]
-        return numbers.T * np.asarray(units + [radian] * (len(places) - len(units)))
+        return numbers.T * np.asarray(units + [radian] * (len(columns) - len(units)))
 
 
-def _located(text: str) -> Iterator[Word]:
-    """The words of a text, and its end."""
+def _tokens(text: str) -> Iterator[Token]:
+    """Yield the tokens of a text, and its end."""
     line_number = 1
     for line_number, line in enumerate(io.StringIO(text), start=1):
-        yield from (Word(word, line_number) for word in line.split())
-    yield Word(_END, line_number)
+        yield from (Token(word, line_number) for word in line.split())
+    yield Token(_END, line_number)
 
 
-def _radian(words: Iterable[Word]) -> float:
-    """The unit of angles in radians, by the keywords before the first frame; the last of `words` begins that."""
-    *header, first = words
-    keywords = [word.text.lower() for word in header]
+def _radian(tokens: Iterable[Token]) -> float:
+    """Return the unit of angles in radians from the keywords before the first frame, which the last token begins."""
+    *header, first = tokens
+    keywords = [token.text.lower() for token in header]
     for unit, radian in _UNITS.items():
         if {*keywords} == {":fully-specified", unit}:
             return radian
     found = " ".join(keywords) or "nothing"
-    raise InputError(f"line {first.line}: before the first frame is {found:.50}, not :FULLY-SPECIFIED and :DEGREES")
+    raise InputError(
+        f"line {first.line}: expected :FULLY-SPECIFIED and :DEGREES before the first frame, found {found:.50}"
+    )
 
 
-def _layout(words: Iterator[Word], skeleton: Skeleton) -> list[str]:
-    """What is at every place of a frame, by the first: the name of what moves next, or "" for a number."""
-    first = next(words)
+def _layout(tokens: Iterator[Token], skeleton: Skeleton) -> list[str]:
+    """Return the columns of a frame, from the first: the name of the part that moves, or "" for a number."""
+    first = next(tokens)
     if not re.fullmatch("[0-9]{1,9}", first.text):
-        raise refused(first, "the number of a frame")
+        raise unexpected(first, "the number of a frame")
     layout, missing = [""], skeleton.channels
     while missing:
-        part = next(words)
+        part = next(tokens)
         if part.text not in missing:
-            raise refused(part, " or ".join(missing))
+            raise unexpected(part, " or ".join(missing))
         count = missing.pop(part.text)
         layout += [part.text] + [""] * count
-        for word in itertools.islice(words, count):
-            number(word)
+        for token in itertools.islice(tokens, count):
+            parse_number(token)
     return layout
 
 
-def _numbers(words: Sequence[str], layout: Sequence[str], places: Sequence[int]) -> np.ndarray | None:
-    """The numbers (D, T) at D places of every frame; None if any word is not as it should be."""
-    columns = [words[place :: len(layout)] for place in range(len(layout))]
-    frames, first = len(columns[0]), int(words[0])
-    if len(words) != frames * len(layout) or columns[0] != [str(first + frame) for frame in range(frames)]:
+def _numbers(words: Sequence[str], layout: Sequence[str], columns: Sequence[int]) -> np.ndarray | None:
+    """Return the numbers (D, T) in D columns of every frame; None if any token is not the expected one."""
+    tokens = [words[column :: len(layout)] for column in range(len(layout))]
+    frames, first = len(tokens[0]), int(words[0])
+    if len(words) != frames * len(layout) or tokens[0] != [str(first + frame) for frame in range(frames)]:
         return None
-    if any(column.count(name) != frames for name, column in zip(layout, columns, strict=True) if name):
+    if any(column.count(name) != frames for name, column in zip(layout, tokens, strict=True) if name):
         return None
     try:
-        numbers = np.asarray([np.fromiter(map(float, columns[place]), float, frames) for place in places])
+        numbers = np.asarray([np.fromiter(map(float, tokens[column]), float, frames) for column in columns])
     except ValueError:
         return None
     return numbers if np.abs(numbers).max() <= LARGEST else None
 
 
-def _check(words: Iterable[Word], layout: Sequence[str]) -> None:
-    """Raise an `InputError` for the first word that is not as it should be."""
-    first, *_ = words = list(words)
-    for index, word in enumerate(words):
-        frame, place = divmod(index, len(layout))
-        wanted = layout[place] if place else str(int(first.text) + frame)
-        if place and not wanted:
-            number(word)
-        elif word.text != wanted and (place or word.text != _END):
-            raise refused(word, repr(wanted))
+def _check(tokens: Iterable[Token], layout: Sequence[str]) -> None:
+    """Raise an `InputError` for the first token that is not the expected one."""
+    first, *_ = tokens = list(tokens)
+    for index, token in enumerate(tokens):
+        frame, column = divmod(index, len(layout))
+        expected = layout[column] if column else str(int(first.text) + frame)
+        if column and not expected:
+            parse_number(token)
+        elif token.text != expected and (column or token.text != _END):
+            raise unexpected(token, repr(expected))

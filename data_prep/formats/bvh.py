@@ -1,7 +1,7 @@
-"""BVH motion capture files: one skeleton, its motion, and the forward kinematics that joins them.
+"""Read BVH motion capture files, and compute the forward kinematics of their one skeleton.
 
 Format: Biovision Hierarchy (University of Wisconsin, "Biovision BVH"), read as programs write it: a joint turns about
-its own axes in the order of its channels, and position channels stand in the place of its OFFSET, as Blender has it.
+its own axes in the order of its channels, and position channels replace its OFFSET, as in Blender.
 """
 
 import itertools
@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from data_prep.formats.located_text import LARGEST, Word, choice, faults_in, number, refused
+from data_prep.formats.located_text import LARGEST, Token, errors_in_file, one_of, parse_number, unexpected
 
 _CHANNELS = ("xposition", "yposition", "zposition", "xrotation", "yrotation", "zrotation")
-_FASTEST_FPS = 1000.0
-_MOST_JOINTS = 1000
-_DIGITS = 5e-4  # relative precision of frame times
+_MAX_FPS = 1000.0
+_MAX_JOINTS = 1000
+_FRAME_TIME_PRECISION = 5e-4  # relative
 _END = "the end"
 
 
@@ -25,146 +25,146 @@ class Joint(NamedTuple):
     """A joint, or the end site of one."""
 
     name: str
-    parent: int  # index of the joint that carries it; -1: the root
+    parent: int  # index of the parent; -1: the root
     offset: np.ndarray  # (3,) from its parent, in the unit of the file
-    channels: tuple[int, ...]  # what moves it, in order, 0 to 2 shift along x to z, 3 to 5 turn about x to z
+    channels: tuple[int, ...]  # in order; 0 to 2: position along x to z, 3 to 5: rotation about x to z
 
 
 class Capture(NamedTuple):
-    """What a BVH file holds."""
+    """The skeleton and the motion in a BVH file."""
 
-    joints: tuple[Joint, ...]  # parents first; an end site is called as its joint, with "_end"
+    joints: tuple[Joint, ...]  # parents first; an end site has the name of its joint, with "_end"
     motion: np.ndarray  # (T, D) float64, the channels of all joints in order, in the unit of the file and degrees
     fps: float
 
 
 def read(content: bytes, name: str) -> Capture:
-    """The skeleton and the motion in a BVH file.
+    """Read the skeleton and the motion in a BVH file.
 
     Args:
-      content: of the file.
+      content: bytes of the file.
       name: of the file, for messages.
 
     Returns:
       The capture, of at least one frame.
 
     Raises:
-      InputError: the content is not as the format demands, or holds several skeletons; the message says where.
+      InputError: the content violates the format, or has several skeletons; the message names the line.
     """
     lines = content.decode("utf-8-sig", "replace").splitlines()
     start = next((index for index, line in enumerate(lines) if line.strip().upper() == "MOTION"), len(lines))
-    with faults_in(name):
-        joints = _joints(_located([re.sub("([{}])", r" \1 ", line) for line in lines[:start]], 1))
+    with errors_in_file(name):
+        joints = _joints(_tokens([re.sub("([{}])", r" \1 ", line) for line in lines[:start]], 1))
         return Capture(joints, *_motion(lines[start + 1 :], start + 2, sum(len(joint.channels) for joint in joints)))
 
 
 def forward_kinematics(capture: Capture) -> np.ndarray:
-    """Where the joints are.
+    """Compute the positions of the joints.
 
     Args:
-      capture: of `read`.
+      capture: from `read`.
 
     Returns:
       (T, J, 3) float64, in the unit and the axes of the file.
     """
-    frames, used = len(capture.motion), 0
-    turns: list[Rotation] = []
+    frames, column = len(capture.motion), 0
+    rotations: list[Rotation] = []
     positions: list[np.ndarray] = []
     for joint in capture.joints:
         offset, order, angles = np.tile(joint.offset, (frames, 1)), "", []
         for channel in joint.channels:
-            column, used = capture.motion[:, used], used + 1
+            values, column = capture.motion[:, column], column + 1
             if channel < 3:
-                offset[:, channel] = column
+                offset[:, channel] = values
             else:
-                order, angles = order + "XYZ"[channel - 3], [*angles, column]  # capitals: about axes that turn along
-        turn = Rotation.identity(frames)
+                order, angles = order + "XYZ"[channel - 3], [*angles, values]  # capitals: intrinsic rotations
+        rotation = Rotation.identity(frames)
         if order:
-            turn = Rotation.from_euler(order, np.stack(angles, axis=1), degrees=True)
+            rotation = Rotation.from_euler(order, np.stack(angles, axis=1), degrees=True)
         if joint.parent >= 0:
-            offset = positions[joint.parent] + turns[joint.parent].apply(offset)
-            turn = turns[joint.parent] * turn
-        turns.append(turn)
+            offset = positions[joint.parent] + rotations[joint.parent].apply(offset)
+            rotation = rotations[joint.parent] * rotation
+        rotations.append(rotation)
         positions.append(offset)
     return np.stack(positions, axis=1)
 
 
-def _located(lines: Sequence[str], first: int) -> Iterator[Word]:
-    """The words of lines that are counted from `first`, and their end, again and again."""
+def _tokens(lines: Sequence[str], first: int) -> Iterator[Token]:
+    """Yield the tokens of lines, the first of which has the number `first`; then the end, again and again."""
     for line_number, line in enumerate(lines, start=first):
-        yield from (Word(word, line_number) for word in line.split())
-    yield from itertools.repeat(Word(_END, first + len(lines)))
+        yield from (Token(word, line_number) for word in line.split())
+    yield from itertools.repeat(Token(_END, first + len(lines)))
 
 
-def _joints(words: Iterator[Word]) -> tuple[Joint, ...]:
-    """The joints of a hierarchy."""
-    choice(next(words), ["hierarchy"])
-    kind = choice(next(words), ["root"])
+def _joints(tokens: Iterator[Token]) -> tuple[Joint, ...]:
+    """Read the joints of a hierarchy."""
+    one_of(next(tokens), ["hierarchy"])
+    keyword = one_of(next(tokens), ["root"])
     joints: list[Joint] = []
-    opened: list[int] = []  # the joints whose braces are open
-    while kind != "}" or len(opened) > 1:
-        if kind == "}":
-            opened.pop()
+    ancestors: list[int] = []  # the joints whose braces are open
+    while keyword != "}" or len(ancestors) > 1:
+        if keyword == "}":
+            ancestors.pop()
         else:
-            opened.append(len(joints))
-            joints.append(_joint(words, kind, opened[-2] if joints else -1, joints))
-        kind = choice(next(words), ["}"] if kind == "end" else ["joint", "end", "}"])
-    if (word := next(words)).text != _END:
-        raise refused(word, "MOTION, after one skeleton,")
+            ancestors.append(len(joints))
+            joints.append(_joint(tokens, keyword, ancestors[-2] if joints else -1, joints))
+        keyword = one_of(next(tokens), ["}"] if keyword == "end" else ["joint", "end", "}"])
+    if (token := next(tokens)).text != _END:
+        raise unexpected(token, "MOTION after one skeleton")
     return tuple(joints)
 
 
-def _joint(words: Iterator[Word], kind: str, parent: int, joints: Sequence[Joint]) -> Joint:
-    """A joint, up to what it carries."""
-    *named, last = _up_to(words, "{")
-    name = " ".join(word.text for word in named) if kind != "end" else f"{joints[parent].name}_end"
-    if not name or name in [joint.name for joint in joints] or len(joints) == _MOST_JOINTS:
-        raise refused(last._replace(text=name), f"a name of its own, of at most {_MOST_JOINTS},")
-    choice(last, ["{"])
-    choice(next(words), ["offset"])
-    offset = np.array([number(next(words)) for _ in range(3)])
-    return Joint(name, parent, offset, () if kind == "end" else _channels(words))
+def _joint(tokens: Iterator[Token], keyword: str, parent: int, joints: Sequence[Joint]) -> Joint:
+    """Read a joint, up to its first child."""
+    *words, brace = _up_to(tokens, "{")
+    name = " ".join(word.text for word in words) if keyword != "end" else f"{joints[parent].name}_end"
+    if not name or name in [joint.name for joint in joints] or len(joints) == _MAX_JOINTS:
+        raise unexpected(brace._replace(text=name), f"a name that no other joint has (of at most {_MAX_JOINTS})")
+    one_of(brace, ["{"])
+    one_of(next(tokens), ["offset"])
+    offset = np.array([parse_number(next(tokens)) for _ in range(3)])
+    return Joint(name, parent, offset, () if keyword == "end" else _channels(tokens))
 
 
-def _up_to(words: Iterator[Word], last: str) -> Iterator[Word]:
-    """The words up to and with the first one that is `last`, or the end."""
-    for word in words:
-        yield word
-        if word.text in (last, _END):
+def _up_to(tokens: Iterator[Token], last: str) -> Iterator[Token]:
+    """Yield the tokens up to and with the first `last`, or the end."""
+    for token in tokens:
+        yield token
+        if token.text in (last, _END):
             return
 
 
-def _channels(words: Iterator[Word]) -> tuple[int, ...]:
-    """The channels of a joint."""
-    choice(next(words), ["channels"])
-    count = int(choice(next(words), tuple("0123456")))
-    left = list(_CHANNELS)
-    found = []
+def _channels(tokens: Iterator[Token]) -> tuple[int, ...]:
+    """Read the channels of a joint."""
+    one_of(next(tokens), ["channels"])
+    count = int(one_of(next(tokens), tuple("0123456")))
+    remaining = list(_CHANNELS)
+    names = []
     for _ in range(count):
-        found.append(choice(next(words), left))
-        left.remove(found[-1])
-    return tuple(_CHANNELS.index(name) for name in found)
+        names.append(one_of(next(tokens), remaining))
+        remaining.remove(names[-1])
+    return tuple(_CHANNELS.index(name) for name in names)
 
 
 def _motion(lines: Sequence[str], first: int, width: int) -> tuple[np.ndarray, float]:
-    """The numbers (T, width) and the frame rate in lines that are counted from `first`."""
-    words = _located(lines, first)
-    choice(next(words), ["frames:"])
-    count = next(words)
+    """Read the numbers (T, width) and the frame rate in lines, the first of which has the number `first`."""
+    tokens = _tokens(lines, first)
+    one_of(next(tokens), ["frames:"])
+    count = next(tokens)
     for keyword in ("frame", "time:"):
-        choice(next(words), [keyword])
-    step = next(words)
-    if not 1 / _FASTEST_FPS <= number(step) <= 1:
-        raise refused(step, f"a frame time of {1 / _FASTEST_FPS} to 1 s")
-    texts = " ".join(lines).split()[5:]
-    if not texts or len(texts) != number(count) * width or len(texts) % width:
-        raise refused(count, f"the number of frames of {width} numbers each in {len(texts)} numbers")
+        one_of(next(tokens), [keyword])
+    step = next(tokens)
+    if not 1 / _MAX_FPS <= parse_number(step) <= 1:
+        raise unexpected(step, f"a frame time of {1 / _MAX_FPS} to 1 s")
+    words = " ".join(lines).split()[5:]
+    if not words or len(words) != parse_number(count) * width or len(words) % width:
+        raise unexpected(count, f"the number of frames in {len(words)} numbers, {width} a frame")
     try:
-        values = np.fromiter(map(float, texts), float, len(texts))
+        values = np.fromiter(map(float, words), float, len(words))
     except ValueError:
         values = np.array([np.nan])
-    if not np.abs(values).max() <= LARGEST or "_" in "".join(texts):
-        for word in itertools.islice(words, len(texts)):
-            number(word)  # refuses the first that is none
-    fps = 1 / number(step)
-    return values.reshape(-1, width), float(round(fps)) if abs(round(fps) - fps) < _DIGITS * fps else round(fps, 3)
+    if not np.abs(values).max() <= LARGEST or "_" in "".join(words):
+        for token in itertools.islice(tokens, len(words)):
+            parse_number(token)  # raises for the first that is not a number
+    fps, whole = 1 / parse_number(step), round(1 / parse_number(step))
+    return values.reshape(-1, width), float(whole) if abs(whole - fps) < _FRAME_TIME_PRECISION * fps else round(fps, 3)

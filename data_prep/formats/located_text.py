@@ -1,4 +1,4 @@
-"""Text files that are words on lines: which word is at fault, on which line."""
+"""Tokens of a text file with their line numbers, so that an error names the line."""
 
 import contextlib
 from collections.abc import Collection, Iterator
@@ -7,51 +7,51 @@ from typing import NamedTuple
 from jaxpose.runtime.errors import InputError
 
 LARGEST = 1e6
-"""Of any number in a file: greater ones are not believed."""
+"""Greatest magnitude of a number in a file; greater ones are refused."""
 
 
-class Word(NamedTuple):
-    """A word and its line, counted from one."""
+class Token(NamedTuple):
+    """A token and its line, counted from one."""
 
     text: str
     line: int
 
 
 @contextlib.contextmanager
-def faults_in(name: str) -> Iterator[None]:
-    """Say in which file a fault is, and what to do about it: whatever finds it need not know."""
+def errors_in_file(name: str) -> Iterator[None]:
+    """Add the name of the file and the remedy to an `InputError`."""
     try:
         yield
     except InputError as error:
-        raise InputError(f"{name}: {error}; correct the file, or leave it out") from None
+        raise InputError(f"{name}: {error}; correct the file, or remove it") from None
 
 
-def refused(word: Word, wanted: str) -> InputError:
-    """The error for a word where something else is wanted."""
-    return InputError(f"line {word.line}: {word.text!r:.50} where {wanted} belongs")
+def unexpected(token: Token, expected: str) -> InputError:
+    """Make the error for a token in the place of another."""
+    return InputError(f"line {token.line}: expected {expected}, found {token.text!r:.50}")
 
 
-def choice(word: Word, choices: Collection[str]) -> str:
-    """The one of the choices, in lower case, that a word is in whatever case.
+def one_of(token: Token, choices: Collection[str]) -> str:
+    """Return the choice that a token is, in lower case.
 
     Raises:
       InputError: it is none of them.
     """
-    if word.text.lower() not in choices:
-        raise refused(word, " or ".join(choices) or "nothing more")
-    return word.text.lower()
+    if token.text.lower() not in choices:
+        raise unexpected(token, " or ".join(choices) or "nothing more")
+    return token.text.lower()
 
 
-def number(word: Word, *, largest: float = LARGEST) -> float:
-    """The number that a word stands for.
+def parse_number(token: Token, *, largest: float = LARGEST) -> float:
+    """Return the number that a token stands for.
 
     Raises:
       InputError: it is not a number from -largest to largest.
     """
     try:
-        value = float(word.text.replace("_", "?"))  # Python reads 1_0, too
+        value = float(token.text.replace("_", "?"))  # Python reads 1_0, too
     except ValueError:
-        raise refused(word, "a number") from None
+        raise unexpected(token, "a number") from None
     if not abs(value) <= largest:
-        raise refused(word, f"a number up to {largest:g}")
+        raise unexpected(token, f"a number up to {largest:g}")
     return value

@@ -1,8 +1,8 @@
-"""Read Human3.6M, or data that looks like it, from the two npz files that lifting programs exchange.
+"""Read Human3.6M, or data in its formats, from the two npz files that lifting programs exchange.
 
-`data_3d_h36m.npz` holds `positions_3d`: subject -> action -> (frames, 32 or 17, 3), world metres.
-`data_2d_h36m_….npz` hold `positions_2d`: subject -> action -> four cameras of (frames, K, 2 or 3), pixels and perhaps
-a confidence; and `metadata`: how many keypoints there are and which mirror each other.
+`data_3d_h36m.npz` has `positions_3d`: subject -> action -> (frames, 32 or 17, 3), world metres.
+`data_2d_h36m_….npz` have `positions_2d`: subject -> action -> four cameras of (frames, K, 2 or 3), pixels and perhaps a
+confidence; and `metadata`: the number of keypoints and their left-right pairs.
 """
 
 import functools
@@ -21,8 +21,8 @@ from jaxpose.keypoints import layouts
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, H36M_17, H36M_32, Skeleton
 
-FARTHEST_M = 100.0  # no motion capture volume reaches so far: greater coordinates are millimetres
-MOST_KEYPOINTS = 1000  # no detector gives so many: greater numbers are not believed
+MAX_COORDINATE_M = 100.0  # no capture volume is as large: greater coordinates are millimetres
+MAX_KEYPOINTS = 1000  # of a detector
 
 Recording = tuple[str, str]  # subject, action
 Poses = dict[Recording, np.ndarray]  # (T, 17, 3) world metres
@@ -30,7 +30,7 @@ Views = dict[Recording, list[np.ndarray]]  # of each camera, (T, K, 2 or 3) pixe
 
 
 class Keypoints(NamedTuple):
-    """What a keypoint file holds."""
+    """The content of a keypoint file."""
 
     path: Path
     views: Views
@@ -38,14 +38,14 @@ class Keypoints(NamedTuple):
     channels: int  # 2, or 3 with a confidence
 
 
-def _once(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
-    """Read a file once in a process, unless it changes: every subject asks for it."""
-    kept = functools.lru_cache(maxsize=1)(lambda path, state: read(path))
-    return functools.wraps(read)(lambda path: kept(path, path.stat().st_mtime_ns if path.exists() else 0))
+def _cache_until_changed(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """Keep the content of the last file that was read: every subject asks for it."""
+    cached = functools.lru_cache(maxsize=1)(lambda path, modified: read(path))
+    return functools.wraps(read)(lambda path: cached(path, path.stat().st_mtime_ns if path.exists() else 0))
 
 
 def holds_poses(path: Path) -> bool:
-    """Whether an npz file has `positions_3d`."""
+    """Return true for an npz file that has `positions_3d`."""
     if not zipfile.is_zipfile(path):
         return False
     try:
@@ -55,12 +55,12 @@ def holds_poses(path: Path) -> bool:
         return False
 
 
-@_once
+@_cache_until_changed
 def read_poses(path: Path) -> Poses:
-    """The poses of a file, on the 17 joints that results are reported on.
+    """Read the poses of a file, on the 17 joints on which results are reported.
 
     Raises:
-      InputError: the file is not as the module says, a pose is not finite, or a subject has no calibration.
+      InputError: the file has another structure, a pose is not finite, or a subject has no calibration.
     """
     recordings = _recordings(path, load_npz(path), "positions_3d")
     for subject, _ in recordings:
@@ -69,19 +69,19 @@ def read_poses(path: Path) -> Poses:
             raise InputError(f"{path}: no calibration of subject {subject!r}, only of {known}; rename or remove it")
     joints = (H36M_32.num_joints, H36M_17.num_joints)
     return {
-        recording: seventeen(
+        recording: to_17_joints(
             f"{path}: {recording_name(recording)}", _frames(path, recording_name(recording), value, joints, (3,))
         )
         for recording, value in recordings.items()
     }
 
 
-@_once
+@_cache_until_changed
 def read_keypoints(path: Path) -> Keypoints:
-    """The keypoints of a file and their layout.
+    """Read the keypoints of a file and their layout.
 
     Raises:
-      InputError: the file is not as the module says, or a keypoint is not finite.
+      InputError: the file has another structure, or a keypoint is not finite.
     """
     members = load_npz(path)
     recordings = _recordings(path, members, "positions_2d")
@@ -89,16 +89,16 @@ def read_keypoints(path: Path) -> Keypoints:
     views = {recording: _views(path, recording, value, layout) for recording, value in recordings.items()}
     channels = {view.shape[-1] for cameras in views.values() for view in cameras}
     if len(channels) != 1:
-        raise InputError(f"{path}: a confidence must go with all keypoints or with none; here are {channels} channels")
+        raise InputError(f"{path}: all keypoints must have a confidence, or none; these have {channels} channels")
     return Keypoints(path, views, layout, *channels)
 
 
 def _recordings(path: Path, members: Mapping[str, Any], field: str) -> dict[Recording, Any]:
-    """The nested dict subject -> action -> value of a file, flat."""
+    """Flatten the nested dict subject -> action -> value of a file."""
     if field not in members:
-        found = ", ".join(map(repr, members))
+        existing = ", ".join(map(repr, members))
         raise InputError(
-            f"{path}: has no {field!r}, only {found}; poses go with --archives, keypoints with --keypoints"
+            f"{path}: has no {field!r}, only {existing}; give poses with --archives, keypoints with --keypoints"
         )
     subjects = members[field]
     if not isinstance(subjects, dict) or not all(isinstance(actions, dict) for actions in subjects.values()):
@@ -110,44 +110,48 @@ def _recordings(path: Path, members: Mapping[str, Any], field: str) -> dict[Reco
 
 
 def recording_name(recording: Recording) -> str:
-    """How messages call a recording."""
+    """Return the name of a recording in messages."""
     return f"{recording[0]} {recording[1]!r}"
 
 
 def _frames(path: Path, where: str, value: Any, joints: tuple[int, ...], channels: tuple[int, ...]) -> np.ndarray:
-    """`value` as float32, if it is an array of (frames, one of `joints`, one of `channels`)."""
+    """Convert an array of (frames, one of `joints`, one of `channels`) to float32."""
     frames = value if isinstance(value, np.ndarray) else np.asarray(value, object)
     fits = frames.ndim == 3 and len(frames) and frames.shape[1] in joints and frames.shape[2] in channels
     if not fits or frames.dtype.kind not in "fiu":
-        wanted = f"(frames, {' or '.join(map(str, joints))}, {' or '.join(map(str, channels))})"
-        raise InputError(f"{path}: {where} is {frames.dtype} of shape {frames.shape}; it must be numbers, {wanted}")
+        expected = f"(frames, {' or '.join(map(str, joints))}, {' or '.join(map(str, channels))})"
+        raise InputError(f"{path}: {where} is {frames.dtype} of shape {frames.shape}; it must be numbers, {expected}")
     return frames.astype(np.float32, copy=False)
 
 
 def _finite(where: str, frames: np.ndarray) -> np.ndarray:
-    """`frames`, if all of them are finite."""
+    """Return the frames if all of them are finite."""
     if (frame := first_not_finite(frames)) is not None:
         raise InputError(f"{where} is not finite at frame {frame}; fill the gap or remove the recording")
     return frames
 
 
-def seventeen(where: str, positions: np.ndarray) -> np.ndarray:
-    """World poses (T, 17, 3) from 17 or 32 joints, metres.
+def to_17_joints(where: str, positions: np.ndarray) -> np.ndarray:
+    """Convert world poses of 17 or 32 joints, metres, to (T, 17, 3).
+
+    Args:
+      where: name of the recording, for messages.
+      positions: (T, 17 or 32, 3).
 
     Raises:
-      InputError: `where` holds poses that are not finite, or too far away to be in metres.
+      InputError: a pose is not finite, or has coordinates too large to be metres.
     """
     if positions.shape[1] == H36M_32.num_joints:
         weights = layouts.conversion(H36M_32, H36M_17)
-        used = weights.any(axis=0)  # what the other joints hold, perhaps NaN, does not matter
+        used = weights.any(axis=0)  # the other joints may be NaN
         positions = weights[:, used] @ positions[:, used]
-    if (farthest := np.abs(_finite(where, positions)).max()) > FARTHEST_M:
+    if (farthest := np.abs(_finite(where, positions)).max()) > MAX_COORDINATE_M:
         raise InputError(f"{where} has coordinates up to {farthest:.0f}; convert millimetres to metres")
     return positions
 
 
 def _views(path: Path, recording: Recording, value: Any, layout: Skeleton) -> list[np.ndarray]:
-    """Keypoints (T, K, 2 or 3) of each camera."""
+    """Return the keypoints (T, K, 2 or 3) of each camera."""
     if not isinstance(value, list | tuple | np.ndarray):
         raise InputError(f"{path}: {recording_name(recording)} is {type(value).__name__}, not a list of cameras")
     views = []
@@ -158,10 +162,10 @@ def _views(path: Path, recording: Recording, value: Any, layout: Skeleton) -> li
 
 
 def _layout(path: Path, metadata: Any) -> Skeleton:
-    """The layout of the keypoints: a known one if their number and symmetry are its own."""
+    """Return the layout of the keypoints: a known one if number and symmetry are the same, or a new one."""
     try:
         count = int(metadata["num_joints"])
-        if count > MOST_KEYPOINTS:
+        if count > MAX_KEYPOINTS:
             raise ValueError(f"{count} keypoints")
         left, right = (tuple(int(joint) for joint in side) for side in metadata["keypoints_symmetry"])
         for known in (H36M_17, COCO_17):
@@ -172,5 +176,5 @@ def _layout(path: Path, metadata: Any) -> Skeleton:
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: 'metadata' must be a dict of 'num_joints' and 'keypoints_symmetry', a list of left and a list of "
-            f"right keypoints; here is {metadata!s:.80} ({error})"
+            f"right keypoints; it is {metadata!s:.80} ({error})"
         ) from error

@@ -1,1 +1,1 @@
-"""The data contract, written: a TFDS data set of array_record files, whole or not at all."""
+"""Write prepared data sets: the data contract as a TFDS data set on disk."""

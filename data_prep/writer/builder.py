@@ -1,7 +1,10 @@
-"""The TFDS builder of the data contract: what one example holds, and the examples of every split."""
+"""The TFDS builder of the data contract: the features of an example, and the examples of every split."""
 
+import contextlib
 import functools
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,16 +16,17 @@ from jaxpose.runtime.errors import InputError
 
 
 class Source(NamedTuple):
-    """What is turned into a prepared data set; must be picklable where other processes do the work."""
+    """A data set to write; must be picklable where several processes write it."""
 
     description: Description
-    tracks: Callable[[str], Iterable[Track]]  # gives the tracks of a split
-    text: str  # where the data come from and what was done to them, for people
-    citation: str = ""  # BibTeX of the data's publication
+    tracks: Callable[[str], Iterable[Track]]  # returns the tracks of a split
+    text: str  # where the data come from and how they were changed, for people
+    citation: str = ""  # BibTeX of the publication
+    inputs: tuple[Path, ...] = ()  # files and folders that the tracks are made from
 
 
 def features(description: Description) -> tfds.features.FeaturesDict:
-    """The features of one track, documented with units, frames and the order of joints.
+    """Return the features of one track, documented with units, frames and the order of joints.
 
     Tensors are stored as bytes: TFDS then writes them eight times as fast as its lists of floats, and reads all of
     Human3.6M (1.56 million frames) in about a second.
@@ -37,26 +41,47 @@ def features(description: Description) -> tfds.features.FeaturesDict:
     points = f"x, y in pixels{' and a confidence' * (channels == 3)}; in order: {', '.join(layout.joints)}"
     return tfds.features.FeaturesDict(
         {
-            "subject": tfds.features.Text(doc="who moves; also the name of the split"),
-            "action": tfds.features.Text(doc="what they do, as the source names the recording"),
-            "camera": tfds.features.Text(doc="which camera sees it"),
+            "subject": tfds.features.Text(doc="name of the person; also the name of the split"),
+            "action": tfds.features.Text(doc="name of the recording in the source"),
+            "camera": tfds.features.Text(doc="name of the camera"),
             "fps": tfds.features.Scalar(np.float32, doc="frames per second"),
             "positions_3d": tensor(None, skeleton.num_joints, 3, doc=poses),
             "keypoints_2d": tensor(None, layout.num_joints, channels, doc=points),
             "intrinsics": tensor(9, doc="fx, fy, cx, cy in pixels; distortion k1, k2, k3 (radial), p1, p2"),
             "orientation": tensor(4, doc="unit quaternion (w, x, y, z) of the camera in the world"),
-            "translation": tensor(3, doc="metres, where the camera stands in the world"),
+            "translation": tensor(3, doc="position of the camera in the world, metres"),
             "width": tfds.features.Scalar(np.int32, doc="of the image, pixels"),
             "height": tfds.features.Scalar(np.int32, doc="of the image, pixels"),
         }
     )
 
 
-class _Info(tfds.core.DatasetInfo):
-    """A `DatasetInfo` that stays at home."""
+@contextlib.contextmanager
+def quiet_tfds() -> Iterator[None]:
+    """Keep TFDS from warning and from progress bars while it writes.
+
+    It would warn of every config that is not built in, with all its fields (1,700 characters), and draw progress bars
+    of unknown length.
+    """
+
+    def keep(record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith("Using custom data configuration")
+
+    logger = logging.getLogger("absl")
+    logger.addFilter(keep)
+    tfds.display_progress_bar(enable=False)
+    try:
+        yield
+    finally:
+        tfds.display_progress_bar(enable=True)
+        logger.removeFilter(keep)
+
+
+class _LocalInfo(tfds.core.DatasetInfo):
+    """A `DatasetInfo` that does not look for published data of the same name, for which it leaves a folder in /tmp."""
 
     def initialize_from_bucket(self) -> None:
-        """Do nothing: TFDS would look for published data of this name, and leave an empty folder in /tmp."""
+        """Do nothing."""
 
 
 class PoseTracks(tfds.core.GeneratorBasedBuilder):
@@ -75,13 +100,13 @@ class PoseTracks(tfds.core.GeneratorBasedBuilder):
         data_dir: str,
         **kwargs: Any,
     ) -> None:
-        """Prepare to write.
+        """Set the source.
 
         Args:
-          source: what to write.
+          source: the data set to write.
           splits: which of its splits.
-          beam: let Apache Beam do the work, with the runner and the options of the `DownloadConfig`.
-          data_dir: where TFDS may write.
+          beam: write with Apache Beam, with the runner and the options of the `DownloadConfig`.
+          data_dir: folder for TFDS to write to.
           **kwargs: of `GeneratorBasedBuilder`.
         """
         self._source, self._splits, self._beam = source, splits, beam
@@ -89,7 +114,7 @@ class PoseTracks(tfds.core.GeneratorBasedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         description = self._source.description
-        return _Info(
+        return _LocalInfo(
             builder=self,
             description=self._source.text,
             citation=self._source.citation,
@@ -107,37 +132,39 @@ class PoseTracks(tfds.core.GeneratorBasedBuilder):
         return {split: self._generate_examples(split) for split in self._splits}
 
     def _generate_examples(self, split: str) -> Any:
-        """The examples of a split: an iterator, or the Beam transform that makes them."""
+        """Return the examples of a split: an iterator, or the Beam transform that makes them."""
         if not self._beam:
             return examples(self._source, split)
         import apache_beam  # only with the extra `beam`
 
         return apache_beam.Create([split]) | "Read" >> apache_beam.FlatMap(functools.partial(examples, self._source))
 
+    # TFDS has no option for the two lines below; a redirected stdout would also swallow the lines of a source.
+
     def _log_download_bytes(self) -> None:
-        """Say nothing: TFDS would announce a download of unknown size on stdout."""
+        """Print nothing: TFDS would announce a download of unknown size."""
 
     def _log_download_done(self) -> None:
-        """Say nothing: TFDS would name its temporary folder on stdout."""
+        """Print nothing: TFDS would name its temporary folder."""
 
 
 def examples(source: Source, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The tracks of a split as TFDS takes them, each once it has been found to keep the contract.
+    """Yield the tracks of a split as TFDS examples, each after a check of the data contract.
 
     Raises:
-      InputError: a track breaks the contract (see `contract_violation`), is of another subject or is there twice, or
-        there is none.
+      InputError: a track violates the contract (see `contract_violation`), has the subject of another split, or has the
+        name of an earlier one; or there are no tracks.
     """
-    seen: set[str] = set()
+    names: set[str] = set()
     for track in source.tracks(split):
-        found = contract_violation(track, source.description)
+        violation = contract_violation(track, source.description)
         if track.subject != split:
-            found = f"{track_name(track)} is in split {split!r}, not its own subject's"
-        if track_name(track) in seen:
-            found = f"{track_name(track)} is there twice"
-        if found:
-            raise InputError(f"{found}; correct the source")
-        yield len(seen), track._asdict()
-        seen.add(track_name(track))
-    if not seen:
-        raise InputError(f"split {split!r} has no tracks; leave it out")
+            violation = f"{track_name(track)} is in split {split!r}, not in that of its subject"
+        if track_name(track) in names:
+            violation = f"{track_name(track)} exists twice"
+        if violation:
+            raise InputError(f"{violation}; correct the source")
+        yield len(names), track._asdict()
+        names.add(track_name(track))
+    if not names:
+        raise InputError(f"split {split!r} has no tracks; remove it from the source")

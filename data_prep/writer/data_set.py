@@ -1,7 +1,7 @@
-"""The data contract: what every source of poses is turned into, and the one way to write it.
+"""Write a prepared data set, the data contract on disk.
 
 One example is one track: one subject, one action, one camera. One split is one subject. The skeleton of the poses
-and the layout of the keypoints travel with the data as metadata. `jaxpose.data.store` reads it back.
+and the layout of the keypoints are stored with the data as metadata. `jaxpose.data.store` reads it back.
 """
 
 import functools
@@ -21,15 +21,15 @@ import rich.progress
 import rich.table
 import tensorflow_datasets as tfds
 
-from data_prep.writer.builder import PoseTracks, Source
-from data_prep.writer.workplace import finished_record, workplace
+from data_prep.writer.builder import PoseTracks, Source, quiet_tfds
+from data_prep.writer.staging import finished_record, staging_folder
 from jaxpose.data import store
 from jaxpose.data.track import Description, Track
 from jaxpose.runtime.errors import InputError
 
 
-class Tally(NamedTuple):
-    """How much a split holds."""
+class SplitSize(NamedTuple):
+    """The size of a split."""
 
     tracks: int
     frames: int
@@ -47,30 +47,30 @@ def write(
     jobs: int = 1,
     beam: str | None = None,
     builder: Callable[..., PoseTracks] = PoseTracks,
-) -> dict[str, Tally]:
+) -> dict[str, SplitSize]:
     """Write a prepared data set: whole, or not at all.
 
-    Every split is prepared by itself. What a killed process had finished stays in a hidden folder beside `out`, and is
-    used when the same command is given again with unchanged inputs.
+    Every split is prepared separately. Splits that a killed process had finished stay in a hidden folder beside `out`,
+    and are used when the same command runs again with unchanged inputs.
 
     Args:
-      out: the folder to make; it may exist if it is empty.
-      description: of the data; travels with it.
-      tracks: gives the tracks of each of `description.splits`; asked once for every split.
-      text: where the data comes from and what was done to it, for people.
-      citation: BibTeX of the data's publication.
-      inputs: files and folders that the tracks are made from; without any, nothing is kept of a killed process.
+      out: folder to write; it must be empty, or not exist.
+      description: of the data; stored with it.
+      tracks: returns the tracks of a split; called once for each of `description.splits`.
+      text: where the data come from and how they were changed, for people.
+      citation: BibTeX of the publication.
+      inputs: files and folders that the tracks are made from; without any, nothing of a killed process is used again.
       jobs: processes that prepare splits; with more than one, or with `inputs`, `tracks` must be picklable.
-      beam: options of an Apache Beam pipeline that does the work in their place, such as "runner=DirectRunner"; its
-        workers must see `inputs` and the folder that holds `out`.
+      beam: options of an Apache Beam pipeline that prepares the splits instead, such as "runner=DirectRunner"; its
+        workers need access to `inputs` and to the parent folder of `out`.
       builder: makes the TFDS builder.
 
     Returns:
-      How much was written, by split, as read back.
+      Size by split, as read back.
 
     Raises:
       InputError: `jobs` is below 1, `out` is not empty or cannot be written, there are no splits, a split has no tracks
-        or a name that TFDS cannot read back, or a track breaks the contract (see `contract_violation`). Then nothing
+        or a name that TFDS cannot read back, or a track violates the contract (see `contract_violation`). Then nothing
         has been written.
     """
     if jobs < 1:
@@ -80,65 +80,64 @@ def write(
     for split in description.splits:
         if not re.fullmatch(r"[A-Za-z0-9_]+", split) or split == "all":
             raise InputError(f"subject {split!r} cannot name a split; use letters, digits and _, and not 'all'")
-    check_out(out)
+    check_output_folder(out)
     source = Source(description, tracks, text, citation)
-    with workplace(out, source, inputs) as place:
-        pending = [split for split in description.splits if not finished_record(place, split).exists()]
-        prepare = functools.partial(_prepare, place, source, builder)
+    with staging_folder(out, source, inputs) as folder:
+        pending = [split for split in description.splits if not finished_record(folder, split).exists()]
+        prepare = functools.partial(_prepare, folder, source, builder)
         if beam is not None and pending:
             prepare(pending, beam)
         elif beam is None:
             _prepare_each(prepare, pending, jobs)
-        _describe(place, builder(source=source, splits=description.splits, data_dir=str(place)), description.splits)
-        tallies = {split: _tally(store.read_tracks(place / "data", split)[1]) for split in description.splits}
-        (place / "data").rename(out)
-    return tallies
+        _write_metadata(folder, source, builder)
+        sizes = {split: _size(store.read_tracks(folder / "data", split)[1]) for split in description.splits}
+        (folder / "data").rename(out)
+    return sizes
 
 
-def check_out(out: Path) -> None:
-    """Refuse a folder that already holds something; commands ask before they read for minutes.
+def check_output_folder(out: Path) -> None:
+    """Check that a folder can be written; commands do so before they read for minutes.
 
     Raises:
       InputError: `out` is a file, or a folder that is not empty.
     """
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        what = "already holds files" if out.is_dir() else "is a file"
-        raise InputError(f"{out} {what}; name a new folder, or remove it first")
+        problem = "is not empty" if out.is_dir() else "is a file"
+        raise InputError(f"{out} {problem}; name a new folder, or remove it first")
 
 
-def table(tallies: Mapping[str, Tally]) -> rich.table.Table:
-    """The tallies as a table to print, one row per split."""
-    rows = rich.table.Table("split", *(rich.table.Column(field, justify="right") for field in Tally._fields))
-    for split, tally in tallies.items():
-        rows.add_row(split, str(tally.tracks), str(tally.frames), f"{tally.seconds:.0f}")
-    return rows
+def size_table(sizes: Mapping[str, SplitSize]) -> rich.table.Table:
+    """Make a table of the sizes to print, one row per split."""
+    table = rich.table.Table("split", *(rich.table.Column(field, justify="right") for field in SplitSize._fields))
+    for split, size in sizes.items():
+        table.add_row(split, str(size.tracks), str(size.frames), f"{size.seconds:.0f}")
+    return table
 
 
-def _tally(tracks: Sequence[Track]) -> Tally:
+def _size(tracks: Sequence[Track]) -> SplitSize:
     frames = [len(track.keypoints_2d) for track in tracks]
-    return Tally(len(tracks), sum(frames), sum(n / track.fps for n, track in zip(frames, tracks, strict=True)))
+    return SplitSize(len(tracks), sum(frames), sum(n / track.fps for n, track in zip(frames, tracks, strict=True)))
 
 
 def _prepare(
-    place: Path, source: Source, builder: Callable[..., PoseTracks], splits: Sequence[str], beam: str | None = None
+    folder: Path, source: Source, builder: Callable[..., PoseTracks], splits: Sequence[str], beam: str | None = None
 ) -> None:
-    """Write the shards of some splits, and the record of each once they are there."""
-    folder = place / "-".join(["new", *splits[:1]])
-    build = builder(source=source, splits=splits, beam=beam is not None, data_dir=str(folder))
-    tfds.display_progress_bar(enable=False)  # it counts examples of unknown number, twice
+    """Write the shards of splits, then the record that each is finished."""
+    config = _beam_config(beam) if beam is not None else None
+    new = folder / "-".join(["new", *splits[:1]])
     try:
-        build.download_and_prepare(download_config=_beam_config(beam) if beam is not None else None)
-    except RuntimeError as error:  # so array_record reports a full disk
+        with quiet_tfds():
+            build = builder(source=source, splits=splits, beam=beam is not None, data_dir=str(new))
+            build.download_and_prepare(download_config=config)
+    except RuntimeError as error:  # array_record's for a full disk
         raise OSError(error) from error
-    finally:
-        tfds.display_progress_bar(enable=True)
     for split in splits:
         info = build.info.splits[split]
         for shard in info.filepaths:
-            shard.rename(place / "data" / shard.name)
-        draft = place / f"{split}.draft"
+            shard.rename(folder / "data" / shard.name)
+        draft = folder / f"{split}.draft"
         draft.write_text(json.dumps({"shard_lengths": info.shard_lengths, "num_bytes": info.num_bytes}))
-        draft.rename(finished_record(place, split))
+        draft.rename(finished_record(folder, split))
 
 
 def _beam_config(words: str) -> tfds.download.DownloadConfig:
@@ -167,7 +166,7 @@ def _prepare_each(prepare: Callable[[Sequence[str]], None], splits: Sequence[str
                 progress.advance(task)
             return
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(min(jobs, len(splits)), context, initializer=_begin_worker)
+        pool = ProcessPoolExecutor(min(jobs, len(splits)), context, initializer=_init_worker)
         try:
             for done in as_completed([pool.submit(prepare, [split]) for split in splits]):
                 done.result()
@@ -176,25 +175,33 @@ def _prepare_each(prepare: Callable[[Sequence[str]], None], splits: Sequence[str
             pool.shutdown(cancel_futures=True)
 
 
-def _begin_worker() -> None:
-    """Work on the CPU, as the commands do, and stop when the process that gives out the work has been killed."""
+def _init_worker() -> None:
+    """Work on the CPU, as the commands do, and stop when the parent process has been killed.
+
+    A killed parent cannot stop its workers, and `ProcessPoolExecutor` has no way for them to notice: they would finish
+    their splits and then wait forever. Their main threads are busy, so only `os._exit` ends them at once.
+    """
     jax.config.update("jax_platforms", "cpu")
     parent = multiprocessing.parent_process()
     assert parent is not None
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
-def _describe(place: Path, builder: PoseTracks, splits: Sequence[str]) -> None:
-    """Write what TFDS needs to read the shards, beside them."""
-    data, infos = place / "data", []
+def _write_metadata(folder: Path, source: Source, builder: Callable[..., PoseTracks]) -> None:
+    """Write the files that TFDS needs to read the shards, beside them.
+
+    TFDS writes them when one process prepares all splits; here each split may have had a process of its own, so the
+    infos of the splits are put together. (`tfds.folder_dataset.write_metadata` is for data without a builder: it knows
+    no config and no release notes.)
+    """
+    data, infos, splits = folder / "data", [], source.description.splits
+    with quiet_tfds():
+        build = builder(source=source, splits=splits, data_dir=str(folder))
     for split in splits:
         template = tfds.core.ShardedFileTemplate(
-            data_dir=data, dataset_name=builder.name, split=split, filetype_suffix="array_record"
+            data_dir=data, dataset_name=build.name, split=split, filetype_suffix="array_record"
         )
-        infos.append(
-            tfds.core.SplitInfo(
-                split, **json.loads(finished_record(place, split).read_text()), filename_template=template
-            )
-        )
-    builder.info.set_splits(tfds.core.SplitDict(infos))
-    builder.info.write_to_directory(data)
+        record = json.loads(finished_record(folder, split).read_text())
+        infos.append(tfds.core.SplitInfo(split, **record, filename_template=template))
+    build.info.set_splits(tfds.core.SplitDict(infos))
+    build.info.write_to_directory(data)

@@ -18,10 +18,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from data_prep import cmu
-from data_prep.cameras.virtual import film, place
+from data_prep.cameras.virtual import move_to_centre, virtual_tracks
 from data_prep.formats import amc, asf
 from data_prep.formats.archives import members
+from data_prep.sources import cmu
 from jaxpose.data.human36m import H36M_CAMERAS
 from jaxpose.data.resampling import resample
 from jaxpose.data.track import Track
@@ -84,12 +84,12 @@ def prepare(clips: list[Clip]) -> tuple[int, dict[str, float]]:
 
 def views(action: str, world: np.ndarray) -> list[Track]:
     """What the cameras see of a clip."""
-    return list(film("S1", action, place(world), FPS, H36M_CAMERAS["S1"], 0))
+    return list(virtual_tracks("S1", action, move_to_centre(world), FPS, H36M_CAMERAS["S1"], 0))
 
 
 def stored(source: Path) -> Iterator[Clip]:
     """All trials of a folder or an archive."""
-    subjects, _ = cmu.find(source)
+    subjects, _ = cmu.find_subjects(source)
     files = {path for subject in subjects.values() for path in (subject.skeleton, *subject.trials.values())}
     contents = {member.path: member.read() for member in members(source) if member.path in files}
     for subject in subjects.values():

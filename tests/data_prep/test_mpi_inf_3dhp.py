@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP from synthetic files of its structure, against float64; its calibrations against each other."""
+"""The command that prepares MPI-INF-3DHP: tracks against float64, and files that are wrong."""
 
 import h5py
 import numpy as np
@@ -7,13 +7,10 @@ import scipy.io
 from helpers import oracles
 from helpers.captures import CALIBRATION
 from helpers.matlab_files import cells
-from hypothesis import given
-from hypothesis import strategies as st
 
 from data_prep import mpi_inf_3dhp
-from data_prep.formats import skeletool
+from data_prep.sources.mpi_inf_3dhp import _VIDEO_FRAMES
 from jaxpose.data import store
-from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import H36M_17
 
 # Two cameras as S1/Seq1/camera.calibration has them.
@@ -105,7 +102,7 @@ def run(folders, *options):
 
 
 def test_tracks_against_float64(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(mpi_inf_3dhp._VIDEO_FRAMES, "S5", (4, 4))  # its video ends before its annotations
+    monkeypatch.setitem(_VIDEO_FRAMES, "S5", (4, 4))  # its video ends before its annotations
     out = run([save(tmp_path / "train"), save_test_set(tmp_path / "test")])
     assert capsys.readouterr().out.endswith(f"wrote {out}\n")
     description = store.read_description(out)
@@ -156,40 +153,13 @@ def test_universal_poses(tmp_path):
     np.testing.assert_allclose(test.positions_3d, 0.9 * seen(world(5, 17, 7)[:, OF_17], 0) / 1000, rtol=1e-5)
 
 
-def test_the_studio_of_the_test_set_is_that_of_camera_8():
-    """Whose calibration is published in another form: as matrices, not as place, axes and lengths on the sensor."""
-    turn = np.array(
-        [
-            [0.000575281, 0.06160985, -0.9981001],
-            [0.2082146, -0.9762325, -0.06013997],
-            [-0.978083, -0.2077844, -0.01338968],
-        ]
-    )
-    place = -turn.T @ [221.3543, 659.87, 3644.688]
-    other = skeletool.camera((1500.172, 1500.837, 1017.38, 1043.06), turn, place, 2048, 2048)
-    found = mpi_inf_3dhp.TEST_CAMERAS["TS1"]
-    np.testing.assert_allclose(found.orientation, other.orientation, atol=1e-5)
-    np.testing.assert_allclose(found.translation, other.translation, atol=1e-3)
-    np.testing.assert_allclose(found.intrinsics, other.intrinsics, atol=0.05)
-    for name, camera in mpi_inf_3dhp.TEST_CAMERAS.items():
-        upright = oracles.quaternion_matrix(camera.orientation)[:, 1]  # of the image's vertical axis, in the world
-        assert upright[2] < -0.95, name
-        assert 1 < camera.translation[2] < 1.5
-
-
-def test_joints_that_are_mapped_are_called_alike():
-    for joints, places in ((mpi_inf_3dhp._JOINTS_28, OF_28), (mpi_inf_3dhp._JOINTS_17, OF_17)):
-        for joint, place in zip(H36M_17.joints, places, strict=True):
-            assert joints[place] in (joint, {"thorax": "neck", "neck": "head", "head": "head_top"}.get(joint))
-
-
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"annot3": None}, "S1/Seq1/annot.mat: has no variable 'annot3', only 'annot2', 'univ_annot3'"),
-        ({"annot2": np.zeros((8, 56))}, "annot.mat: 'annot2' is no cell array of numbers"),
+        ({"annot2": np.zeros((8, 56))}, "annot.mat: 'annot2' is not a cell array of numbers"),
         ({"annot3": annot(8, 0)["annot2"]}, "annot.mat: camera 0: annot3 has shape (8, 56), not (frames, 28 · 3)"),
-        ({"annot2": cells(np.zeros((8, 56)))}, "annot.mat: camera 1 has no annotations or no calibration; leave it"),
+        ({"annot2": cells(np.zeros((8, 56)))}, "annot.mat: camera 1 has no annotations or no calibration; remove it"),
         ({"annot2": annot(7, 0)["annot2"]}, "S1/Seq1/0: 8 frames of positions_3d and 7 of keypoints_2d"),
         ({"annot3": cells(np.full((8, 84), np.nan), np.ones((8, 84)))}, "S1/Seq1/0: positions_3d are not finite"),
         ({"annot3": cells(np.zeros((0, 84)), np.ones((8, 84)))}, "annot3 has shape (0, 84), not"),
@@ -208,42 +178,16 @@ def test_wrong_annotations(tmp_path, refusal, changed, message):
         ("intrinsic", "intrinsics", "camera 0: 'intrinsic' must be 16 numbers"),
         ("0.9650164", "O.965", "camera 0: 'extrinsic' must be 16 numbers"),
         ("0.9650164", "nan", "camera 0: 'extrinsic' must be 16 numbers"),
-        ("0.9650164", "0.9", "camera 0: its name must be a number, extrinsic rigid and radial 0"),
-        ("radial      0", "radial      0.1", "camera 0: its name must be a number, extrinsic rigid and radial 0"),
-        ("name          0", "name          first", "camera first: its name must be a number, extrinsic rigid"),
-        (CALIBRATION, "", "annot.mat: camera 0 has no annotations or no calibration; leave it out of --cameras"),
+        ("0.9650164", "0.9", "camera 0: the name must be a number, extrinsic rigid, and radial 0"),
+        ("radial      0", "radial      0.1", "camera 0: the name must be a number, extrinsic rigid, and radial 0"),
+        ("name          0", "name          first", "camera first: the name must be a number, extrinsic rigid"),
+        (CALIBRATION, "", "annot.mat: camera 0 has no annotations or no calibration; remove it from --cameras"),
     ],
 )
 def test_wrong_calibrations(tmp_path, refusal, before, after, message):
     path = save(tmp_path / "train") / "S1/Seq1/camera.calibration"
     path.write_text(CALIBRATION.replace(before, after, 1))
     assert message in refusal(lambda options: run([tmp_path / "train"], *options), [])
-
-
-def test_a_mirrored_camera_is_refused(tmp_path):
-    path = tmp_path / "camera.calibration"
-    mirrored = " ".join(map(str, [-1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]))
-    path.write_text(
-        "\n".join(line if "extrinsic" not in line else f"  extrinsic {mirrored}" for line in CALIBRATION.split("\n"))
-    )
-    with pytest.raises(InputError, match="extrinsic rigid"):
-        skeletool.read(path)
-
-
-@given(
-    st.lists(st.sampled_from((*CALIBRATION.split(), "\n", "1e300", "")), max_size=20),
-    st.integers(0, 800),
-    st.integers(0, 60),
-)
-def test_damaged_calibrations_end_in_an_input_error(tmp_path_factory, words, place, cut):
-    path = tmp_path_factory.getbasetemp() / "damaged.calibration"
-    path.write_text(CALIBRATION[:place] + " ".join(words) + CALIBRATION[place + cut :])
-    try:
-        found = skeletool.read(path)
-    except InputError:
-        return
-    for camera in found.values():
-        assert np.isfinite(np.concatenate(camera[:3])).all()
 
 
 def test_missing_and_damaged_files(tmp_path, refusal):

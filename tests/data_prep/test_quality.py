@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_prep import quality
-from data_prep.quality import CHECKS, Finding, examine
+from data_prep.quality import CHECKS, Finding, measure_track
 from jaxpose.files.safe_npz import load_npz
 from jaxpose.keypoints.layouts import conversion
 from jaxpose.skeleton import COCO_17, H36M_17, H36M_32, HUMANEVA_15, layout
@@ -43,7 +43,7 @@ def noisy(track, pixels, seed=0):
 
 
 def test_good_motion_has_every_quantity_and_nothing_wrong():
-    findings = examine(make_track(), DESCRIPTION)
+    findings = measure_track(make_track(), DESCRIPTION)
     assert set(findings) == set(CHECKS)
     for quantity in ("gaps", "unseen", "frozen", "repeats", "swaps"):
         assert findings[quantity] == Finding(0)
@@ -71,7 +71,7 @@ def test_bones_and_speed_agree_with_loops_in_float64():
         for joint, name in enumerate(H36M_17.joints)
         for frame in range(1, 30)
     }
-    findings = examine(track, DESCRIPTION)
+    findings = measure_track(track, DESCRIPTION)
     for quantity, expected in (("spread", spread), ("sides", sides), ("speed", speed)):
         where = max(expected, key=expected.__getitem__)
         assert findings[quantity] == (pytest.approx(expected[where], rel=1e-4), where)
@@ -79,32 +79,37 @@ def test_bones_and_speed_agree_with_loops_in_float64():
 
 def test_a_bone_that_changes():
     track = make_track()._replace(positions_3d=gliding())
-    assert examine(track, DESCRIPTION)["spread"].value < 0.01
+    assert measure_track(track, DESCRIPTION)["spread"].value < 0.01
     head, neck = gliding()[:, HEAD], gliding()[:, HEAD - 1]
     factor = 1 + 0.1 * (-1.0) ** np.arange(40)[:, None]  # 1.1 and 0.9 in turn
     changing = edited(track, "positions_3d", np.s_[:, HEAD], neck + factor * (head - neck))
-    assert examine(changing, DESCRIPTION)["spread"] == (pytest.approx(10, abs=0.01), "neck–head")
+    assert measure_track(changing, DESCRIPTION)["spread"] == (pytest.approx(10, abs=0.01), "neck–head")
 
 
 def test_a_bone_that_is_longer_than_its_mirror_image():
     track = make_track()._replace(positions_3d=gliding())
-    assert examine(track, DESCRIPTION)["sides"].value < 0.01
+    assert measure_track(track, DESCRIPTION)["sides"].value < 0.01
     wrist, elbow = gliding()[:, LEFT_WRIST], gliding()[:, LEFT_WRIST - 1]
     longer = edited(track, "positions_3d", np.s_[:, LEFT_WRIST], elbow + 1.2 * (wrist - elbow))
-    assert examine(longer, DESCRIPTION)["sides"] == (pytest.approx(100 * 0.2 / 1.1, abs=0.01), "left_elbow–left_wrist")
+    assert measure_track(longer, DESCRIPTION)["sides"] == (
+        pytest.approx(100 * 0.2 / 1.1, abs=0.01),
+        "left_elbow–left_wrist",
+    )
 
 
 def test_a_marker_that_jumps():
     track = make_track()._replace(positions_3d=gliding())
-    assert examine(track, DESCRIPTION)["speed"].value == pytest.approx(0.5, rel=1e-3)  # 1 cm at 50 frames a second
+    assert measure_track(track, DESCRIPTION)["speed"].value == pytest.approx(
+        0.5, rel=1e-3
+    )  # 1 cm at 50 frames a second
     jumping = edited(track, "positions_3d", np.s_[20:, HEAD, 2], gliding()[20:, HEAD, 2] + 2)
-    assert examine(jumping, DESCRIPTION)["speed"] == (pytest.approx(100, rel=1e-3), "head, frame 20")
+    assert measure_track(jumping, DESCRIPTION)["speed"] == (pytest.approx(100, rel=1e-3), "head, frame 20")
 
 
 def test_a_frame_rate_that_was_doubled():
     track = make_track()
     doubled = track._replace(**{f: getattr(track, f).repeat(2, axis=0) for f in ("positions_3d", "keypoints_2d")})
-    findings = examine(doubled, DESCRIPTION)
+    findings = measure_track(doubled, DESCRIPTION)
     assert findings["repeats"] == (pytest.approx(100 * 40 / 79), "frame 1")
     assert findings["frozen"].value == pytest.approx(100 * 40 / 79)
 
@@ -112,7 +117,7 @@ def test_a_frame_rate_that_was_doubled():
 def test_a_keypoint_that_freezes():
     track = make_track()
     frozen = edited(track, "keypoints_2d", np.s_[11:16, HEAD], track.keypoints_2d[10, HEAD])
-    findings = examine(frozen, DESCRIPTION)
+    findings = measure_track(frozen, DESCRIPTION)
     assert findings["frozen"] == (pytest.approx(100 * 5 / (39 * 17)), "head")
     assert findings["repeats"] == Finding(0)
 
@@ -120,29 +125,29 @@ def test_a_keypoint_that_freezes():
 def test_keypoints_that_are_not_seen():
     track = edited(make_track(), "keypoints_2d", np.s_[4:8, LEFT_WRIST], 0)
     track = edited(track, "keypoints_2d", np.s_[9, HEAD, 0], 0)  # at the image's edge, but seen
-    findings = examine(track, DESCRIPTION)
+    findings = measure_track(track, DESCRIPTION)
     assert findings["unseen"] == (pytest.approx(100 * 4 / (40 * 17)), "left_wrist")
     assert findings["frozen"] == Finding(0)
     confidence = np.ones((40, 17, 1), np.float32)
     confidence[:, LEFT_WRIST] = 0
     sure = make_track()._replace(keypoints_2d=np.concatenate([make_track().keypoints_2d, confidence], axis=-1))
     sure = edited(sure, "keypoints_2d", np.s_[:, LEFT_WRIST, 0], 9000)
-    findings = examine(sure, DESCRIPTION._replace(channels=3))
+    findings = measure_track(sure, DESCRIPTION._replace(channels=3))
     assert findings["unseen"] == (pytest.approx(100 / 17), "left_wrist")
     assert findings["error_95"].value < 0.01  # where an unseen keypoint lies does not matter
 
 
 def test_gaps_are_counted_and_do_not_hide_the_rest():
     track = make_track(frames=50)
-    whole = examine(track, DESCRIPTION)
-    changing = H36M_17.index(whole["spread"].where.split("–")[1])
+    whole = measure_track(track, DESCRIPTION)
+    changing = H36M_17.index(whole["spread"].location.split("–")[1])
     holed = edited(track, "positions_3d", np.s_[[3, 9, 10], changing], np.nan)
     holed = edited(holed, "positions_3d", np.s_[[9, 10], changing, 1], np.inf)
     holed = edited(holed, "keypoints_2d", np.s_[[9, 20], LEFT_WRIST, 0], -np.inf)
-    findings = examine(holed, DESCRIPTION)
+    findings = measure_track(holed, DESCRIPTION)
     assert findings["gaps"] == (pytest.approx(100 * 4 / 50), "frame 3")
     for quantity in ("spread", "sides", "speed"):
-        assert findings[quantity] == (pytest.approx(whole[quantity].value, rel=0.1), whole[quantity].where)
+        assert findings[quantity] == (pytest.approx(whole[quantity].value, rel=0.1), whole[quantity].location)
     assert findings["error_95"].value < 0.01
 
 
@@ -150,7 +155,7 @@ def test_reprojection_errors_are_pixels():
     track = make_track()
     shifted = edited(track, "keypoints_2d", np.s_[:], track.keypoints_2d + np.float32([3, 4]))
     shifted = edited(shifted, "keypoints_2d", np.s_[30, LEFT_WRIST], track.keypoints_2d[30, LEFT_WRIST] + [0, 99])
-    findings = examine(shifted, DESCRIPTION)
+    findings = measure_track(shifted, DESCRIPTION)
     assert findings["error"] == (pytest.approx(5, abs=0.01), "left_wrist")
     assert findings["error_95"] == (pytest.approx(5, abs=0.01), "frame 30")
 
@@ -158,7 +163,7 @@ def test_reprojection_errors_are_pixels():
 def test_reprojection_errors_have_a_median_and_a_95th_percentile():
     track = noisy(make_track(frames=500), pixels=5)
     away = np.sqrt(((track.keypoints_2d - make_track(frames=500).keypoints_2d) ** 2).sum(axis=-1))
-    findings = examine(track, DESCRIPTION)
+    findings = measure_track(track, DESCRIPTION)
     ranked = np.sort(away, axis=None)
     assert findings["error"].value == pytest.approx(ranked[len(ranked) // 2], rel=1e-3)
     assert findings["error_95"].value == pytest.approx(ranked[int(0.95 * len(ranked))], rel=1e-3)
@@ -170,21 +175,24 @@ def test_keypoints_are_compared_by_name():
     for place, joint in enumerate(COCO_17.joints):
         if joint in H36M_17.joints:
             keypoints[:, place] = track.keypoints_2d[:, H36M_17.index(joint)]
-    findings = examine(track._replace(keypoints_2d=keypoints), DESCRIPTION._replace(layout=COCO_17))
+    findings = measure_track(track._replace(keypoints_2d=keypoints), DESCRIPTION._replace(layout=COCO_17))
     assert findings["error_95"].value < 0.01
-    nameless = examine(track, DESCRIPTION._replace(layout=layout("custom", 17, LEFT, RIGHT)))
+    nameless = measure_track(track, DESCRIPTION._replace(layout=layout("custom", 17, LEFT, RIGHT)))
     assert set(CHECKS) - set(nameless) == {"error", "error_95", "swaps"}
 
 
 @pytest.mark.parametrize("limbs", [LEGS, ARMS, BOTH])
 def test_swaps_are_found_in_noise_by_limb_and_frame(limbs):
     track = exchanged(noisy(make_track(), pixels=5), slice(5, 13), limbs)
-    assert examine(track, DESCRIPTION)["swaps"] == (20, "frame 5")
+    assert measure_track(track, DESCRIPTION)["swaps"] == (20, "frame 5")
 
 
 def test_a_swap_is_found_where_a_joint_is_not_seen():
     track = exchanged(noisy(make_track(), pixels=5), slice(5, 13), ARMS)
-    assert examine(edited(track, "keypoints_2d", np.s_[:, LEFT_WRIST], 0), DESCRIPTION)["swaps"] == (20, "frame 5")
+    assert measure_track(edited(track, "keypoints_2d", np.s_[:, LEFT_WRIST], 0), DESCRIPTION)["swaps"] == (
+        20,
+        "frame 5",
+    )
 
 
 def test_someone_seen_from_the_side_is_not_swapped():
@@ -193,14 +201,14 @@ def test_someone_seen_from_the_side_is_not_swapped():
     side[..., 0] = 0.01 * np.sign(side[0, :, 0])
     track = make_track(frames=400)._replace(positions_3d=side)
     exact = track._replace(keypoints_2d=quality._geometry(track, H36M_17)[1])
-    assert examine(exact, DESCRIPTION)["swaps"] == Finding(0)
-    assert examine(noisy(exact, pixels=5), DESCRIPTION)["swaps"].value < CHECKS["swaps"].limit
+    assert measure_track(exact, DESCRIPTION)["swaps"] == Finding(0)
+    assert measure_track(noisy(exact, pixels=5), DESCRIPTION)["swaps"].value < CHECKS["swaps"].limit
 
 
 def test_limbs_may_be_known_in_part():
     skeleton = dataclasses.replace(H36M_17, joints=(*H36M_17.joints[:13], "left_hand", *H36M_17.joints[14:]))
     track = exchanged(make_track(), slice(5, 13), ARMS)
-    assert examine(track, DESCRIPTION._replace(skeleton=skeleton))["swaps"] == (20, "frame 5")
+    assert measure_track(track, DESCRIPTION._replace(skeleton=skeleton))["swaps"] == (20, "frame 5")
 
 
 @pytest.mark.parametrize("skeleton", [H36M_17, HUMANEVA_15])
@@ -213,11 +221,11 @@ def test_arms_and_legs_are_branches_of_the_tree(skeleton):
 
 def test_what_is_known_of_keypoints_alone():
     track = make_track()._replace(positions_3d=np.zeros((0, 17, 3), np.float32))
-    assert set(examine(track, DESCRIPTION)) == {"gaps", "unseen", "frozen"}
+    assert set(measure_track(track, DESCRIPTION)) == {"gaps", "unseen", "frozen"}
 
 
 def test_what_is_known_of_one_frame():
-    findings = examine(make_track(frames=1), DESCRIPTION)
+    findings = measure_track(make_track(frames=1), DESCRIPTION)
     assert set(CHECKS) - set(findings) == {"speed"}
     assert findings["spread"].value == 0
 
@@ -226,7 +234,7 @@ def test_bones_without_length_do_not_count():
     """As several of the 32 joints of Human3.6M's files coincide."""
     poses = np.repeat(make_track().positions_3d, 2, axis=1)[:, :32]
     description = DESCRIPTION._replace(skeleton=H36M_32, layout=H36M_32)
-    findings = examine(make_track()._replace(positions_3d=poses, keypoints_2d=poses[..., :2]), description)
+    findings = measure_track(make_track()._replace(positions_3d=poses, keypoints_2d=poses[..., :2]), description)
     assert all(np.isfinite(finding.value) for finding in findings.values())
 
 
@@ -239,7 +247,7 @@ def test_bones_without_length_do_not_count():
 )
 def test_whatever_the_numbers_are(arrays_of_both):
     poses, keypoints = arrays_of_both
-    findings = examine(make_track()._replace(positions_3d=poses, keypoints_2d=keypoints), DESCRIPTION)
+    findings = measure_track(make_track()._replace(positions_3d=poses, keypoints_2d=keypoints), DESCRIPTION)
     for quantity, (value, _) in findings.items():
         assert np.isfinite(value)
         assert value >= 0
@@ -251,7 +259,7 @@ def test_few_programs_are_compiled():
 
     def examine_first(frames):
         some = {field: getattr(track, field)[:frames] for field in ("positions_3d", "keypoints_2d")}
-        examine(track._replace(**some), DESCRIPTION)
+        measure_track(track._replace(**some), DESCRIPTION)
         return quality._measure._cache_size()
 
     assert len({examine_first(frames) for frames in (1, 2, 100, 255, 256)}) == 1
@@ -265,7 +273,7 @@ def test_faults_of_real_motion_capture():
     findings = {}
     for clip in ("03_01", "03_02"):
         positions = (conversion(H36M_32, H36M_17) @ poses[clip]).astype(np.float32)
-        findings[clip] = examine(
+        findings[clip] = measure_track(
             make_track()._replace(positions_3d=positions, keypoints_2d=positions[..., :2]), DESCRIPTION
         )
     sound, faulty = findings["03_01"], findings["03_02"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from cdflib import cdfwrite
-
 from helpers.places import SHARED
+
 from jaxpose.files.safe_npz import load_npz
 
 CAMERAS = ("54138969", "55011271", "58860488", "60457274")
@@ -106,3 +106,84 @@ def rotation(quaternion):
 def camera_space(world, track):
     """World to camera in float64: the rows of the orientation's matrix, transposed, are the camera's axes."""
     return (np.asarray(world, np.float64) - np.asarray(track.translation, np.float64)) @ rotation(track.orientation)
+
+
+def literature_name(name):
+    """The name of a file as the literature has it."""
+    return name.replace("TakingPhoto", "Photo").replace("WalkingDog", "WalkDog")
+
+
+def expected_poses():
+    """World metres of the 17 joints by subject and action, of every file."""
+    return {
+        (subject, literature_name(name)): motion(subject, name)[:, KEPT] / 1000
+        for subject in SUBJECTS
+        for name in FILES[subject]
+    }
+
+
+def save_archives(folder: Path, files: dict[str, dict[str, bytes]]) -> Path:
+    """Two archives as the site serves them, of `contents` by subject."""
+    for number, subject in enumerate(SUBJECTS, start=1):
+        tgz(folder / f"SubjectSpecific_{number}.tgz", files[subject])
+    return folder
+
+
+def save_keypoints(folder, name="cpn_ft_h36m_dbb", extra=0, subjects=SUBJECTS):
+    """A file of detected keypoints, `extra` frames longer than the poses; its path, and the keypoints."""
+    random = np.random.default_rng(3)
+    views = {
+        (subject, literature_name(file)): [
+            random.uniform(0, 1000, (len(motion(subject, file)) + extra, 17, 2)).astype(np.float32) for _ in CAMERAS
+        ]
+        for subject in subjects
+        for file in FILES.get(subject, ["Walking"])
+    }
+    path = folder / f"data_2d_h36m_{name}.npz"
+    np.savez_compressed(path, positions_2d=nested(views), metadata=METADATA)
+    return path, views
+
+
+def assert_complete(out: Path) -> None:
+    """Assert that a data set has every recording, by its name in the literature, from four cameras, in metres."""
+    from jaxpose.data import store
+
+    found: dict = {}
+    for track in store.read_tracks(out, "+".join(SUBJECTS))[1]:
+        to_world = np.linalg.inv(camera_space(np.eye(3) + track.translation, track))
+        world = track.positions_3d.astype(np.float64) @ to_world + track.translation
+        found.setdefault((track.subject, track.action), []).append(world)
+    expected = expected_poses()
+    assert set(found) == set(expected)
+    for recording, world in expected.items():
+        assert len(found[recording]) == len(CAMERAS)
+        for view in found[recording]:
+            np.testing.assert_allclose(view, world, atol=2e-5)
+
+
+# Small npz files of three subjects, with the structure of the published ones.
+
+FRAMES = {("S1", "Directions"): 5, ("S1", "Walking 1"): 3, ("S9", "Directions"): 4, ("S11", "Sitting"): 1}
+
+
+def random_poses(joints=32, frames=FRAMES):
+    """World metres (T, joints, 3) by subject and action."""
+    rng = np.random.default_rng(1)
+    return {key: rng.uniform(-2, 2, (count, joints, 3)).astype(np.float32) for key, count in frames.items()}
+
+
+def random_keypoints(joints=17, channels=2, frames=FRAMES):
+    """Pixels (T, joints, channels) of each camera, by subject and action."""
+    rng = np.random.default_rng(2)
+    shape = (joints, channels)
+    return {
+        key: [rng.uniform(0, 1000, (count, *shape)).astype(np.float32) for _ in CAMERAS]
+        for key, count in frames.items()
+    }
+
+
+def save_npz(folder, poses=None, keypoints=None, metadata=METADATA):
+    """Save poses.npz and keypoints.npz as the published ones are: pickled dicts in object arrays."""
+    np.savez_compressed(folder / "poses.npz", positions_3d=nested(random_poses() if poses is None else poses))
+    views = nested(random_keypoints() if keypoints is None else keypoints)
+    np.savez_compressed(folder / "keypoints.npz", positions_2d=views, metadata=metadata)

@@ -1,4 +1,4 @@
-"""Cameras before captured motion: geometry against float64, noise that depends on names and seed alone."""
+"""Captured motion in virtual cameras: geometry against float64, noise that depends on names and seed alone."""
 
 import numpy as np
 import pytest
@@ -17,11 +17,11 @@ def clip(frames=40, seed=0):
     random = np.random.default_rng(seed)
     joints = random.uniform([-0.4, -0.4, 0], [0.4, 0.4, 1.7], (17, 3))
     path = np.cumsum(random.normal(size=(frames, 1, 3)) * [0.01, 0.01, 0.001], axis=0)
-    return virtual.place((joints + path).astype(np.float32))
+    return virtual.move_to_centre((joints + path).astype(np.float32))
 
 
 def film(world, *, subject="S9", action="Walking", seed=None):
-    return list(virtual.film(subject, action, world, 50.0, CAMERAS, seed))
+    return list(virtual.virtual_tracks(subject, action, world, 50.0, CAMERAS, seed))
 
 
 def noise(world, **options):
@@ -70,11 +70,11 @@ def test_noise_is_that_of_a_detector():
 
 
 def test_noise_depends_on_seed_and_names_alone():
-    here, there = clip(30, seed=1), clip(30, seed=2)
-    same = noise(here, seed=0)
-    np.testing.assert_allclose(noise(there, seed=0), same, atol=0.01)
+    one, other_clip = clip(30, seed=1), clip(30, seed=2)
+    same = noise(one, seed=0)
+    np.testing.assert_allclose(noise(other_clip, seed=0), same, atol=0.01)
     for other in ({"seed": 1}, {"seed": 0, "subject": "S1"}, {"seed": 0, "action": "Sitting"}):
-        assert np.median(np.abs(noise(here, **other) - same)) > 1
+        assert np.median(np.abs(noise(one, **other) - same)) > 1
 
 
 def test_noise_is_the_same_whatever_follows():
@@ -87,7 +87,7 @@ def test_a_view_with_a_joint_too_near_or_behind_is_left_out():
     near = next(iter(CAMERAS))
     camera = CAMERAS[near]
     forward = oracles.quaternion_matrix(camera.orientation.astype(np.float64))[:, 2]
-    for depth, seen in ((virtual.NEAREST_M + 0.01, True), (virtual.NEAREST_M - 0.01, False), (-1.0, False)):
+    for depth, seen in ((virtual.MIN_DEPTH_M + 0.01, True), (virtual.MIN_DEPTH_M - 0.01, False), (-1.0, False)):
         world = clip(20)
         world[7, 16] = camera.translation + depth * forward
         assert (near in {track.camera for track in film(world)}) == seen
@@ -104,16 +104,19 @@ def test_a_view_with_a_joint_far_outside_the_image_is_left_out():
 
 
 def test_clips_of_many_lengths_share_a_program():
+    def compiled():
+        return [virtual._jit(function)._cache_size() for function in (virtual._project, virtual._add_noise)]
+
     film(clip(3), seed=0)
-    before = virtual._view._cache_size(), virtual._noisy._cache_size()
+    before = compiled()
     for frames in (1, 2, 17, 200, 1024):
         film(clip(frames), seed=0)
-    assert (virtual._view._cache_size(), virtual._noisy._cache_size()) == before
+    assert compiled() == before
 
 
 def test_placing_moves_the_middle_of_the_path_and_nothing_else():
     world = np.random.default_rng(0).normal(size=(50, 17, 3)).astype(np.float32)
-    placed = virtual.place(world)
+    placed = virtual.move_to_centre(world)
     path = placed[:, 0, :2]
     np.testing.assert_allclose((path.min(axis=0) + path.max(axis=0)) / 2, CENTRE, atol=1e-6)
     np.testing.assert_array_equal(placed[..., 2], world[..., 2])

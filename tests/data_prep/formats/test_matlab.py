@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+import tracemalloc
 import zlib
 
 import h5py
@@ -130,10 +131,10 @@ def test_cells_and_numbers_are_told_apart(write):
     content = write(cell=NUMBERS, numbers=array())
     with pytest.raises(InputError, match="'cell' is a cell array, not numbers"):
         matlab.read_numbers("the file", content, "cell")
-    with pytest.raises(InputError, match="'numbers' is no cell array of numbers"):
+    with pytest.raises(InputError, match="'numbers' is not a cell array of numbers"):
         matlab.read_cell("the file", content, "numbers")
     nested = mat(x=cells(NUMBERS))
-    with pytest.raises(InputError, match="'x' is no cell array of numbers"):
+    with pytest.raises(InputError, match="'x' is not a cell array of numbers"):
         matlab.read_cell("the file", nested, "x")
 
 
@@ -171,6 +172,40 @@ def test_declared_sizes_are_not_believed(monkeypatch):
     assert matlab.read_numbers("the file", mat(True, x=array(shape=(10, 10))), "x").shape == (10, 10)
     with pytest.raises(InputError, match=r"a variable declares 10\d\d bytes"):
         matlab.read_numbers("the file", mat(True, x=array(shape=(10, 12)), y=np.ones((1, 1))), "x")
+
+
+def element(kind, data):
+    """A data element of version 5, padded to eight bytes."""
+    return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+
+def matrix(kind, shape, name, content):
+    """A matrix of version 5 of one class; 1 is a cell array, 6 double."""
+    head = element(6, struct.pack("<II", kind, 0)) + element(5, struct.pack(f"<{len(shape)}i", *shape))
+    return element(14, head + element(1, name) + content)
+
+
+NUMBER = matrix(6, (1, 1), b"", element(9, struct.pack("<d", 1.5)))
+
+
+def test_a_nested_cell_array_takes_no_more_memory_than_the_file_has():
+    """A file of 300 bytes whose cell array has a cell array in it that declares 2**29 elements."""
+    nested = matrix(1, (1, 1), b"x", matrix(1, (2**14, 2**15), b"", NUMBER))
+    content = bytes(124) + b"\x00\x01IM" + nested
+    tracemalloc.start()
+    with pytest.raises(InputError, match="'x' is not a cell array of numbers"):
+        matlab.read_cell("the file", content, "x")
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
+
+
+def test_cell_arrays_nested_without_end_are_an_error():
+    """They are a segmentation fault in scipy, at 20,000."""
+    nested = NUMBER
+    for depth in range(5000):
+        nested = matrix(1, (1, 1), b"x" if depth == 4999 else b"", nested)
+    with pytest.raises(InputError, match=r"cannot be read as .*RecursionError"):
+        matlab.read_cell("the file", bytes(124) + b"\x00\x01IM" + nested, "x")
 
 
 SOUND = (mat(x=array(), c=NUMBERS), mat(True, x=array(), c=NUMBERS), mat_73(x=array(), c=NUMBERS))
