@@ -1,1 +1,1 @@
-"""Commands that compare jaxpose with the published network and recipe in PyTorch; the parts are in tests/helpers/parity."""
+"""Commands that compare jaxpose with the published network and recipe in PyTorch; see also tests/helpers/parity."""
