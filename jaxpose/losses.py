@@ -288,7 +288,8 @@ def fit_limits(positions: jax.Array, skeleton: Skeleton, *, share: float = 0.999
         return skeleton
     if not positions.size:
         raise ValueError("cannot fit ranges of motion without poses; `positions` is empty")
-    angles = np.rad2deg(joint_angles(positions, skeleton)).reshape(-1, len(skeleton.angles))
+    angles = np.rad2deg(jax.jit(joint_angles, static_argnames="skeleton")(positions, skeleton))
+    angles = angles.reshape(-1, len(skeleton.angles))
     quantiles = ((1 - share) / 2, (1 + share) / 2)
     ranges = np.quantile(angles, quantiles, axis=0).T
     fitted = (
