@@ -93,7 +93,9 @@ def problem_lines(report: Report) -> list[str]:
             recording, _, camera = track.rpartition("/")
             text = f"{CHECKS[quantity].title}: {findings[track].value:.2f}, {findings[track].location}"
             cameras.setdefault((recording, text), []).append(camera)
-        lines += _first_few([f"suspect: {name}/{', '.join(views)}: {text}" for (name, text), views in cameras.items()])
+        lines += _first_few(
+            [f"suspect: {name}/{', '.join(sorted(views))}: {text}" for (name, text), views in cameras.items()]
+        )
     return lines + _first_few([f"violates the data contract: {text}" for text in report.violations])
 
 
