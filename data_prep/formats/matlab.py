@@ -3,9 +3,10 @@
 MAT-files are HDF5 since version 7.3, and before that "Level 5 MAT-File Format" (MathWorks). Read are arrays of real
 numbers and cell arrays of these: no objects, no functions, nothing outside the file.
 
-The reader of Level 5 is our own because `scipy.io.loadmat` cannot keep two promises: a forged file takes no more memory
-than it has bytes (a nested cell array in a file of 296 bytes makes scipy take 4 GB; `whosmat` shows the outer array
-alone), and ends in an error (cell arrays nested 20,000 deep end scipy in a segmentation fault).
+The reader of Level 5 is our own because `scipy.io.loadmat` cannot keep two promises: memory is taken for data that a
+file has, at most `LARGEST_BYTES`, never for sizes that it declares (a nested cell array in a file of 296 bytes makes
+scipy take 4 GB; `whosmat` shows the outer array alone); and a forged file ends in an error (cell arrays nested 20,000
+deep end scipy in a segmentation fault).
 """
 
 import io

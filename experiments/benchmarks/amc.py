@@ -1,9 +1,9 @@
-"""How fast CMU motion capture is prepared: AMC frames a second of one core, by stage.
+"""Measure the preparation of CMU motion capture: AMC frames per second of one core, by stage.
 
     python -m experiments.benchmarks.amc [SOURCE] [--out amc.json]
 
-SOURCE is what `data_prep.cmu` takes; without it, a clip is made up. Files are in memory, and nothing is written. Every
-stage is done twice, and the second counts: the first compiles. Seconds are of processor time, of all threads together.
+SOURCE is that of `data_prep.cmu`; without it, a random clip is made. Files are in memory, and nothing is written. Every
+stage runs twice, and the second is reported: the first compiles. Seconds are processor time of all threads.
 """
 
 import json
@@ -41,16 +41,16 @@ def main(
     """Measure and print.
 
     Args:
-      source: Folder or archive of ASF and AMC files; by default a clip is made up.
+      source: Folder or archive of ASF and AMC files; by default a random clip is made.
       frames: Of that clip.
-      out: A JSON file for the same numbers.
+      out: JSON file for the same numbers.
     """
     jax.config.update("jax_platforms", "cpu")  # as the command does
-    clips = list(stored(source)) if source else [made_up(frames)]
+    clips = list(stored(source)) if source else [random_clip(frames)]
     total, first = prepare(clips)
     _, seconds = prepare(clips)
     seconds["all"] = sum(seconds.values())
-    table = Table("stage", "seconds", "frames a second", title=f"{total} AMC frames in {len(clips)} clips")
+    table = Table("stage", "seconds", "frames per second", title=f"{total} AMC frames in {len(clips)} clips")
     for stage, spent in seconds.items():
         table.add_row(stage, f"{spent:.2f}", f"{total / spent:,.0f}")
     compiling = sum(first.values()) - seconds["all"]
@@ -62,7 +62,7 @@ def main(
 
 
 def prepare(clips: list[Clip]) -> tuple[int, dict[str, float]]:
-    """AMC frames of the clips, and seconds that each stage takes for all of them."""
+    """Return the number of AMC frames of the clips, and the seconds of each stage for all of them."""
     seconds = dict.fromkeys(("read", "forward kinematics", "resample", "four noisy views"), 0.0)
 
     def timed(stage: str, work: Callable, *arguments: Any) -> Any:
@@ -83,12 +83,12 @@ def prepare(clips: list[Clip]) -> tuple[int, dict[str, float]]:
 
 
 def views(action: str, world: np.ndarray) -> list[Track]:
-    """What the cameras see of a clip."""
+    """Return the tracks of a clip."""
     return list(virtual_tracks("S1", action, move_to_centre(world), FPS, H36M_CAMERAS["S1"], 0))
 
 
 def stored(source: Path) -> Iterator[Clip]:
-    """All trials of a folder or an archive."""
+    """Yield all trials of a folder or an archive."""
     subjects, _ = cmu.find_subjects(source)
     files = {path for subject in subjects.values() for path in (subject.skeleton, *subject.trials.values())}
     contents = {member.path: member.read() for member in members(source) if member.path in files}
@@ -97,8 +97,8 @@ def stored(source: Path) -> Iterator[Clip]:
             yield contents[subject.skeleton], contents[path]
 
 
-def made_up(frames: int) -> Clip:
-    """A body with CMU's bones and, as there, 62 numbers in a frame, which wander."""
+def random_clip(frames: int) -> Clip:
+    """Make a clip of a body with CMU's bones and, as in CMU's files, 62 numbers in a frame, a random walk each."""
     random = np.random.default_rng(0)
     skeleton = [":units length 0.45 angle deg", ":root order TX TY TZ RX RY RZ axis XYZ position 0 0 0"]
     skeleton += ["orientation 0 0 0", ":bonedata"]

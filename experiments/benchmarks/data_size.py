@@ -1,10 +1,10 @@
-"""Data of Human3.6M's full size: how soon they are loaded, what memory they take, and what they cost a training step.
+"""Measure data of Human3.6M's full size: time to load, memory, and time of a training step.
 
     python -m experiments.benchmarks.data_size --out data_size.json --figure data_size.png
 
-A prepared data set of 1.56 million frames of invented motion is written to a temporary folder. A fresh process loads
-it as the trainer does. Then the same training step takes turns on parts of the data and on all of them, with as many
-windows in a batch; medians are printed. Needs Linux, 0.5 GB of disk and 3 GB of memory; takes about three minutes.
+A prepared data set of 1.56 million frames of random motion is written to a temporary folder. A new process loads it as
+the trainer does. Then the same training step runs alternately on parts of the data and on all of it, with batches of
+the same size; medians are printed. Needs Linux, 0.5 GB of disk and 3 GB of memory; takes about three minutes.
 """
 
 import ctypes
@@ -46,21 +46,21 @@ MODELS = {
     "256 channels, 27 frames": (PRESETS["quick"], 20),
     "1024 channels, 243 frames": (Config(batch_size=256), 1),
 }
-"""Settings, and how many steps make one turn."""
+"""Settings, and the number of steps that are timed together."""
 
 
 class Loading(NamedTuple):
-    """What a process took to hold all data where a training step reads them."""
+    """Time and memory of a process that loads all data onto the device."""
 
     data: int  # bytes of the joined frames
-    read: float  # seconds until the tracks are there, the import of TFDS included
-    join: float  # seconds more until the joined frames are on the device
-    memory: int  # bytes that the process has grown by when only the joined frames are left
-    peak: int  # bytes that it had grown by at most
+    read: float  # seconds to read the tracks, including the import of TFDS
+    join: float  # seconds to pack the frames and copy them to the device
+    memory: int  # bytes by which the process has grown, with only the packed frames left
+    peak: int  # bytes by which it had grown at most
 
 
 class Cost(NamedTuple):
-    """What a model takes of the clock with so much data."""
+    """Times of a model with data of one size."""
 
     model: str
     frames: int
@@ -69,7 +69,7 @@ class Cost(NamedTuple):
 
 
 def write(folder: Path, frames: int) -> None:
-    """A prepared data set of about that many frames: seven subjects, four cameras, tracks of usual lengths."""
+    """Write a prepared data set of about that many frames: seven subjects, four cameras, tracks of usual lengths."""
     cameras = sum(len(cameras) for cameras in H36M_CAMERAS.values())
     usual = (LONGEST - SHORTEST) / np.log(LONGEST / SHORTEST)  # the mean of such a geometric series
     lengths = np.geomspace(SHORTEST, LONGEST, max(1, round(frames / cameras / usual)))
@@ -83,7 +83,7 @@ def write(folder: Path, frames: int) -> None:
 
 
 def film(random: np.random.Generator, subject: str, action: str, frames: int) -> Iterator[Track]:
-    """A wobbling body before each camera of the subject, turned a quarter from one to the next."""
+    """Yield a wobbling body seen by each camera of the subject, rotated by a quarter turn from one to the next."""
     time = np.arange(frames, dtype=np.float32)[:, None, None] / 50
     rest, pace, phase = random.normal(size=(3, 17, 3)).astype(np.float32)
     body = 0.4 * rest + 0.1 * np.sin(6 * pace * time + 6 * phase)
@@ -97,7 +97,7 @@ def film(random: np.random.Generator, subject: str, action: str, frames: int) ->
 
 
 def loaded(folder: Path) -> Loading:
-    """Load all subjects as the trainer does, in a process that has done nothing else."""
+    """Load all subjects as the trainer does; call it in a new process."""
     mesh = data_mesh()
     began = time.perf_counter()
     import tensorflow_datasets  # noqa: F401 - its time counts, its memory is not the data's
@@ -108,19 +108,19 @@ def loaded(folder: Path) -> Loading:
     data = jax.block_until_ready(replicate(pack(tracks), mesh))
     joined = time.perf_counter()
     del tracks
-    ctypes.CDLL(None).malloc_trim(0)  # what is free now, the C library would keep for the next that asks
+    ctypes.CDLL(None).malloc_trim(0)  # else the C library keeps the free memory
     size = sum(array.nbytes for array in data)
     return Loading(size, read - began, joined - read, memory("VmRSS") - before, memory("VmHWM") - before)
 
 
 def memory(field: str) -> int:
-    """Bytes of this process that are in memory now (VmRSS), or were at most (VmHWM), as Linux counts them."""
+    """Bytes of this process in memory now (VmRSS), or at the peak (VmHWM), as counted by Linux."""
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
     return 1024 * int(line.split()[1])
 
 
 def loaded_afresh(folder: Path) -> Loading:
-    """The same in a fresh process."""
+    """Call `loaded` in a new process."""
     code = f"from experiments.benchmarks import data_size as d; print(*d.loaded(d.Path({str(folder)!r})))"
     output = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True).stdout
     data, read, join, memory, peak = output.split()
@@ -128,7 +128,7 @@ def loaded_afresh(folder: Path) -> Loading:
 
 
 def costs(data: PackedTracks, sizes: list[int], turns: int, console: Console) -> list[Cost]:
-    """Time every model on the first so many frames of the data."""
+    """Time every model on the first frames of the data."""
     parts = {size: replicate(first_frames(data, size), data_mesh()) for size in sizes}
     rows = []
     for model, (config, steps) in MODELS.items():
@@ -140,14 +140,14 @@ def costs(data: PackedTracks, sizes: list[int], turns: int, console: Console) ->
 
 
 def first_frames(data: PackedTracks, count: int) -> PackedTracks:
-    """The first frames of the data; of the last track that they reach, only the beginning."""
+    """Return the first frames of the data; the last track may be cut."""
     tracks = int(data.track[count - 1]) + 1
     last = np.minimum(data.last[:tracks], count - 1)
     return PackedTracks(data.keypoints[:count], data.poses[:count], data.track[:count], data.first[:tracks], last)
 
 
 def training(config: Config, steps: int, data: PackedTracks) -> tuple[Thunk, Thunk]:
-    """What draws the order of an epoch, and what goes some steps on; every frame is a window."""
+    """Return functions that draw the order of an epoch, and that take some steps; every frame is a window."""
     windows = len(data.track)
     recipe = setup.build_recipe(config, DESCRIPTION, windows)
     starts = replicate(np.arange(windows, dtype=np.int32), recipe.mesh)
@@ -163,9 +163,9 @@ def training(config: Config, steps: int, data: PackedTracks) -> tuple[Thunk, Thu
 
 
 def show(console: Console, loading: Loading, rows: list[Cost]) -> None:
-    """Print what was measured."""
+    """Print the measurements."""
     console.print(
-        f"{loading.data / 1e6:,.0f} MB of frames: read in {loading.read:.1f} s, joined in {loading.join:.1f} s; "
+        f"{loading.data / 1e6:,.0f} MB of frames: read in {loading.read:.1f} s, packed in {loading.join:.1f} s; "
         f"the process grew by {loading.memory / loading.data:.2f} times as much, "
         f"by {loading.peak / loading.data:.2f} times at the peak."
     )
@@ -179,7 +179,7 @@ def show(console: Console, loading: Loading, rows: list[Cost]) -> None:
 
 
 def draw(rows: list[Cost]) -> Figure:
-    """The time of a step by the size of the data, over the time with the smallest."""
+    """Plot the time of a step by the size of the data, relative to the smallest."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for model, colour in zip(MODELS, (figures.LEFT, figures.RIGHT), strict=True):
@@ -192,13 +192,13 @@ def draw(rows: list[Cost]) -> Figure:
 
 
 def main(frames: int = FRAMES, turns: int = 7, out: Path | None = None, figure: Path | None = None) -> None:
-    """Write, load, time.
+    """Write the data, load it, and time training on it.
 
     Args:
       frames: of the data set.
-      turns: of each size; medians are reported.
-      out: write the measurements as JSON.
-      figure: draw the curve.
+      turns: repetitions for each size; medians are reported.
+      out: JSON file for the measurements.
+      figure: image file for the plot.
     """
     console = Console()
     with tempfile.TemporaryDirectory() as scratch:
