@@ -25,9 +25,15 @@ FLOORS = (
 )
 """A room imports rooms of lower floors; rooms of one floor do not know each other, but for the ground floor's."""
 
-PREPARATION = {"writer", "formats", "human36m", "cameras"}  # rooms of data_prep; its commands stand at the top
+PREPARATION = {
+    "writer",
+    "formats",
+    "human36m",
+    "cameras",
+    "sources",
+}  # rooms of data_prep; its commands stand at the top
 FOR_PREPARATION = FLOORS[0] | FLOORS[1]  # the rooms of jaxpose that data_prep imports
-DRAWS = {"data_prep.check"}  # and these commands the figures, too
+DRAWS = {"data_prep.contact_sheet"}  # and this one the figures, too
 PURE = (*(f"jaxpose.{module}" for module in sorted(CORE)), "jaxpose.models")  # neither read nor write
 
 

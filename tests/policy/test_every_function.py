@@ -183,7 +183,7 @@ SEEN = {"seen": lambda c: np.arange(c.frames * c.skeleton.num_joints).reshape(c.
 POOLED = {
     "values": lambda c: c.array(c.frames),
     "weights": lambda c: np.ones(c.frames),
-    "place": lambda c: np.zeros(c.frames, int),
+    "groups": lambda c: np.zeros(c.frames, int),
 }
 SUMMED = {
     "compute": lambda c: lambda x: {"sum": x},
@@ -380,7 +380,10 @@ ROWS: dict[str, Row] = {
     "export.bvh.mean_skeleton": row("", **TRACK, **REFUSED, no_frames="motion without frames is refused"),
     "lifting.preprocess.crop_to_person": row("", {"share": 0.3}, **TRACK, no_frames="no median without a frame"),
     "training.attribution.term_losses": row(use="jit", **TRACK),
-    **{f"training.attribution.{name}": row(use="jit", **AS_CONTRIBUTIONS) for name in ("joint_losses", "term_gradients")},
+    **{
+        f"training.attribution.{name}": row(use="jit", **AS_CONTRIBUTIONS)
+        for name in ("joint_losses", "term_gradients")
+    },
     "training.attribution.gradient_cosines": row(
         use="jit", arguments={"gradients": gradients_of, "names": ("angle", "distance")}, **TRACK
     ),
@@ -428,16 +431,18 @@ ROWS: dict[str, Row] = {
         inf="as NaN",
         **TRACK,
     ),
-    "evaluation.averages.mean_of_known": row(
+    "evaluation.averages.mean_of_finite": row(
         "", {"values": lambda c: c.poses(), "axis": 0}, **TRACK, **FINITE, no_frames="nan"
     ),
-    "evaluation.averages.pool": row("", POOLED, **TRACK, **FINITE, no_frames="there is a track at least"),
+    "evaluation.averages.average_by_group": row("", POOLED, **TRACK, **FINITE, no_frames="there is a track at least"),
     "evaluation.track_errors.measure_tracks": row("", {**FLAT, **TRACKS}, **TRACK, one_frame="nan", short="nan"),
-    "evaluation.track_errors.sum_by_track": row("", SUMMED, **TRACK),
+    "evaluation.track_sums.sum_by_track": row("", SUMMED, **TRACK),
     "evaluation.bootstrap.interval": row(
         "", {"values": lambda c: c.array(c.frames)}, **TRACK, **FINITE, no_frames="nan"
     ),
-    "evaluation.bootstrap.draws": row("", {"actions": lambda c: np.asarray(["a", "b"] * c.frames)}, **TRACK, **FINITE),
+    "evaluation.bootstrap.resample_counts": row(
+        "", {"actions": lambda c: np.asarray(["a", "b"] * c.frames)}, **TRACK, **FINITE
+    ),
     "visualization.figures.draw_pose": row(
         use="",
         arguments={
@@ -555,6 +560,7 @@ SOUND = KINDS["sound"]._replace(dtype=np.dtype(np.float32))
 MODULES = sorted({name.rpartition(".")[0] for name in ROWS})
 
 
+@pytest.mark.compilations(100)  # twelve kinds of input, of six shapes
 @pytest.mark.parametrize("module", MODULES)
 def test_what_it_does(module):
     """Every function has for each kind of input the outcome that its row says."""

@@ -57,7 +57,7 @@ def test_committed_from_top_to_bottom_and_without_complaint(name):
             assert output["output_type"] != "error"
             assert output.get("name") != "stderr"
         assert "execution" not in cell["metadata"], "when it ran" + AGAIN
-        assert has_picture(cell) == ("plt.show()" in source or "plots.training_curves(" in source), AGAIN
+        assert has_picture(cell) == ("plt.show()" in source or "figures.training_curves(" in source), AGAIN
         assert bool(printed(cell)) == bool(re.search(r"^ *print\(", source, re.MULTILINE)), AGAIN
 
 
@@ -86,6 +86,7 @@ def test_is_small_and_names_no_path_of_a_machine(name):
             assert str(ROOT) not in shown
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in CHAOTIC else []) for n in NOTEBOOKS])
 def test_runs_and_prints_what_is_committed(name, tmp_path):
     for needed in ("nbclient", "nbformat", "ipykernel"):
