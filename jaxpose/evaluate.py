@@ -79,6 +79,7 @@ def evaluate(command: Command) -> None:
     from jaxpose.evaluation.predictions_file import save_predictions
     from jaxpose.evaluation.report_tables import all_tables, evaluation_setting
     from jaxpose.evaluation.results_file import write_results
+    from jaxpose.evaluation.run_labels import name_runs
     from jaxpose.evaluation.track_errors import measure_tracks
     from jaxpose.evaluation.track_selection import cut_into_chunks, select_tracks
     from jaxpose.runs.trained import check_fits, load_fitting, open_run
@@ -90,7 +91,7 @@ def evaluate(command: Command) -> None:
     lifted, scored = cut_into_chunks(select_tracks(tracks, protocol), protocol)
     frames = pack(lifted)
     targets, runs, written = np.asarray(frames.poses), [], []
-    for name, folder in zip(run_names(command), command.runs, strict=True):
+    for name, folder in zip(name_runs(command.runs, command.checkpoint), command.runs, strict=True):
         lifter = open_run(folder, command.checkpoint) if runs else first
         check_fits(lifter, description, data)
         predictions = lifter.lift(frames, mirrored=protocol.mirror)
@@ -112,14 +113,6 @@ def evaluate(command: Command) -> None:
         written += [command.runs[0] / "results.json", command.runs[0] / "results.md"]
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True, highlight=False)
-
-
-def run_names(command: Command) -> list[str]:
-    """What the tables call the runs: the names of their folders, or the whole paths if two folders have one name."""
-    names = [run.resolve().name for run in command.runs]
-    if len(set(names)) < len(names):
-        names = [str(run) for run in command.runs]
-    return [f"{name}, best checkpoint" if command.checkpoint == "best" else name for name in names]
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def resample_counts(actions: np.ndarray, *, resamples: int = RESAMPLES, seed: in
     Args:
       actions: (N,) of each track.
       resamples: R.
-      seed: of the resamples; they are a function of it and of `actions`.
+      seed: of the random numbers; one seed and the same actions give the same resamples.
     """
     random, counts = np.random.default_rng(seed), np.zeros((resamples, len(actions)))
     for action in np.unique(actions):

@@ -1,12 +1,26 @@
-"""Labels of runs by the settings in which they differ."""
+"""Names of runs in tables, and labels by the settings in which they differ."""
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 from jaxpose.training.config import Config
 
 CONSTRAINT_SETTINGS = ("ramp", "clips", "clip_frames")
 """Settings that have an effect with constraints only."""
+
+
+def name_runs(folders: Sequence[Path], checkpoint: str) -> list[str]:
+    """Name runs in tables: by their folders, or by the whole paths if two folders have one name.
+
+    Args:
+      folders: of the runs.
+      checkpoint: "last", or "best", which the names then say.
+    """
+    names = [folder.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        names = [str(folder) for folder in folders]
+    return [f"{name}, best checkpoint" if checkpoint == "best" else name for name in names]
 
 
 def label_runs(configs: Sequence[Config], names: Sequence[str]) -> tuple[list[str], str]:

@@ -1,12 +1,13 @@
 """Runs are labelled by as few settings as tell them apart."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxpose.evaluation.run_labels import label_runs
+from jaxpose.evaluation.run_labels import label_runs, name_runs
 from jaxpose.training.config import PRESETS, Config
 
 
@@ -63,3 +64,8 @@ def test_no_two_runs_have_one_label(configs):
     labels, _ = label_runs(configs, [f"run-{number}" for number in range(len(configs))])
     assert len(set(labels)) == len(configs)
     assert all(labels)
+
+
+def test_runs_are_named_by_their_folders_unless_two_share_a_name():
+    assert name_runs([Path("a/one"), Path("b/two")], "last") == ["one", "two"]
+    assert name_runs([Path("a/one"), Path("b/one")], "best") == ["a/one, best checkpoint", "b/one, best checkpoint"]
