@@ -28,7 +28,9 @@ def scale_by_amsgrad(b1: float = 0.9, b2: float = 0.999, epsilon: float = 1e-8) 
     """
 
     def init(params: optax.Params) -> ScaleByAmsgradState:
-        zeros = (jax.tree.map(jnp.zeros_like, params) for _ in range(3))  # buffers of their own, so they can be donated
+        zeros = (
+            jax.tree.map(jnp.zeros_like, params) for _ in range(3)
+        )  # separate buffers: donated ones may not be shared
         return ScaleByAmsgradState(jnp.zeros((), jnp.int32), *zeros)
 
     def update(
