@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 
-from jaxpose.runs.job import Job, prepare, read_splits
+from jaxpose.runs.prepare import Job, prepare, read_splits
 from jaxpose.runtime import tables
 from jaxpose.runtime.tables import Table
 from jaxpose.training import loop, setup

@@ -1,11 +1,9 @@
 """The job that fills a run: read data, train, log, evaluate after each epoch, save, write the results."""
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +12,6 @@ from jax.experimental.multihost_utils import sync_global_devices
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jaxpose.data.load import load
-from jaxpose.data.track import SYNTHETIC_NOTICE, Description, Track, track_lengths, track_name
-from jaxpose.data.windows import PackedTracks, pack, window_starts
 from jaxpose.evaluation import results_file
 from jaxpose.evaluation.averages import score
 from jaxpose.evaluation.predict_tracks import predict_tracks
@@ -26,42 +21,18 @@ from jaxpose.runs import checkpoint, tensorboard
 from jaxpose.runs.folder import make_folder, refuse_occupied, write_settings
 from jaxpose.runs.lock import locked
 from jaxpose.runs.log import append_log, cut_log, read_log
+from jaxpose.runs.prepare import Job, prepare, read_splits
 from jaxpose.runtime import signals
-from jaxpose.runtime.devices import describe_devices, max_over_processes, replicate
+from jaxpose.runtime.devices import max_over_processes
 from jaxpose.runtime.errors import InputError, StopError
 from jaxpose.training import loop, nan_report, setup
 from jaxpose.training.config import Config
 from jaxpose.training.state import State
-from jaxpose.training.step import Recipe
 
 SECONDS = 1.0
 """About how long a call of training steps may take: a signal waits for the step in progress and at most this long."""
 
 PROGRESS_COLUMNS = (BarColumn(12), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-
-
-class Splits(NamedTuple):
-    """The tracks of a run by purpose, on the host."""
-
-    description: Description
-    train: list[Track]
-    held_out: dict[str, list[Track]]  # "test", and "validation" if there is one
-
-
-class Job(NamedTuple):
-    """What a run works with, all of it in memory."""
-
-    config: Config
-    run: Path
-    recipe: Recipe
-    description: Description
-    data: PackedTracks  # to train on, on every device
-    starts: jax.Array  # (W,) of its windows
-    names: list[str]  # of its tracks
-    test_tracks: list[Track]
-    held_out: dict[str, PackedTracks]  # "test", and "validation" if there is one; on the host
-    until: int  # the step to stop after
-    console: Console
 
 
 def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool = False) -> None:
@@ -115,55 +86,6 @@ def _resumed(step: int, until: int) -> str:
     if step >= until:
         return f"All {until:,} steps are done already; evaluating again."
     return f"Resuming at step {step:,} of {until:,}." if step else "There is no checkpoint yet; starting at step 0."
-
-
-def read_splits(config: Config, console: Console) -> Splits:
-    """Read the tracks of all splits, and print a line about each.
-
-    Raises:
-      InputError: the data cannot be used, or the validation split shares a track with the test split.
-    """
-    console.print(f"Training on {describe_devices()}.")
-    description, train = load(config.data, config.train_split)
-    names = {"train": config.train_split, "test": config.test_split, "validation": config.validation_split}
-    held_out = {purpose: load(config.data, names[purpose])[1] for purpose in ("test", "validation") if names[purpose]}
-    for purpose, tracks in ({"train": train} | held_out).items():
-        heading = {"train": "Training", "test": "Test", "validation": "Validation"}[purpose]
-        frames = track_lengths(tracks).sum()
-        console.print(f"{heading}: {description.title}, {names[purpose]}, {len(tracks)} tracks, {frames:,} frames.")
-    if description.synthetic:
-        console.print(SYNTHETIC_NOTICE, style="bold yellow")
-    tested = {track_name(track) for track in held_out["test"]}
-    if shared := [track_name(track) for track in held_out.get("validation", ()) if track_name(track) in tested]:
-        raise InputError(
-            f"--validation-split {config.validation_split} holds {shared[0]} ({len(shared)} tracks) of --test-split "
-            f"{config.test_split}; choose other subjects: a test split that chose the checkpoint tests nothing"
-        )
-    return Splits(description, train, held_out)
-
-
-def prepare(config: Config, run: Path, splits: Splits, console: Console) -> Job:
-    """Build the recipe, and put the training data on every device; the held-out data stay on the host.
-
-    Raises:
-      InputError: the settings do not fit the data or the devices.
-    """
-    starts = window_starts(track_lengths(splits.train), config.frames)
-    recipe = setup.build_recipe(config, splits.description, len(starts))
-    data, starts = (replicate(arrays, recipe.mesh) for arrays in (pack(splits.train), starts))
-    return Job(
-        config=config,
-        run=run,
-        recipe=recipe,
-        description=splits.description,
-        data=data,
-        starts=starts,
-        names=[track_name(track) for track in splits.train],  # the tracks themselves would double the memory
-        test_tracks=splits.held_out["test"],
-        held_out={purpose: jax.device_get(pack(tracks)) for purpose, tracks in splits.held_out.items()},
-        until=min(config.steps or sys.maxsize, config.epochs * recipe.steps_per_epoch),
-        console=console,
-    )
 
 
 def _train(job: Job, state: State, *, debug_nans: bool) -> tuple[State, np.ndarray | None]:

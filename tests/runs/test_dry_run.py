@@ -9,7 +9,7 @@ from helpers.samples import DESCRIPTION
 from rich.console import Console
 
 from jaxpose import train
-from jaxpose.runs import dry_run, job
+from jaxpose.runs import dry_run, prepare
 from jaxpose.training import setup
 from jaxpose.training.config import Config
 
@@ -26,7 +26,7 @@ def config(prepared):
 
 def plan_of(config):
     console = Console(quiet=True)
-    return dict(dry_run.plan_rows(job.prepare(config, None, job.read_splits(config, console), console)))
+    return dict(dry_run.plan_rows(prepare.prepare(config, None, prepare.read_splits(config, console), console)))
 
 
 def test_the_plan_says_what_the_run_will_do(config):

@@ -3,16 +3,11 @@
 import contextlib
 import json
 
-import jax
-import numpy as np
 import pytest
-from helpers.samples import DESCRIPTION, make_track
-from rich.console import Console
 
-from data_prep.writer import data_set
 from jaxpose.runs import checkpoint, job
 from jaxpose.runs.log import read_log
-from jaxpose.runtime.errors import InputError, StopError
+from jaxpose.runtime.errors import StopError
 from jaxpose.training.config import Config
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
@@ -24,26 +19,6 @@ def config(prepared):
         data=str(prepared), train_split="S1", test_split="S9", filter_widths=(3, 3), channels=8, batch_size=32,
         epochs=2, log_every=2,
     )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def prepared_job(config):
-    console = Console(quiet=True)
-    return job.prepare(config, None, job.read_splits(config, console), console)
-
-
-def test_training_data_are_on_the_devices_and_held_out_data_on_the_host(prepared_job):
-    assert isinstance(prepared_job.data.poses, jax.Array)
-    assert isinstance(prepared_job.held_out["test"].poses, np.ndarray)
-    assert prepared_job.names == ["S1/Walking/55011271", "S1/Sitting/55011271"]
-    assert prepared_job.until == 2 * prepared_job.recipe.steps_per_epoch
-
-
-def test_the_splits_are_told_in_plain_words(config, capsys):
-    job.read_splits(config, Console(markup=False, width=200))
-    assert capsys.readouterr().out.splitlines()[1:] == [
-        "Training: sample motion, S1, 2 tracks, 65 frames.", "Test: sample motion, S9, 2 tracks, 65 frames.",
-    ]  # fmt: skip
 
 
 def test_a_signal_saves_the_step_and_a_resumed_run_ends_as_if_there_had_been_none(
@@ -83,13 +58,3 @@ def test_the_log_has_a_column_for_everything(config, tmp_path):
         assert set(record) == columns | ({"test_mpjpe"} if record["step"] % 5 == 0 else set())
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["average"]["mpjpe"] > 0
-
-
-def test_a_split_without_poses_or_windows_is_refused(config, tmp_path):
-    tracks = {"S1": [make_track()], "S9": [make_track(subject="S9")]}
-    data_set.write(tmp_path / "data", DESCRIPTION, tracks.__getitem__, text="two tracks")
-    other = Config(data=str(tmp_path / "data"), train_split="S1", test_split="S9", validation_split="S9")
-    with pytest.raises(
-        InputError, match=r"holds S9/Walking/55011271 \(1 tracks\) of --test-split S9; choose other subjects"
-    ):
-        job.read_splits(other, Console(quiet=True))
