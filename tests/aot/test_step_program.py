@@ -19,15 +19,6 @@ TINY = Config(filter_widths=(3, 3), channels=32, batch_size=16)
 CONSTRAINED = dataclasses.replace(TINY, constraints={"angle": 1.0, "velocity": 1.0}, clips=8)
 
 
-@pytest.fixture(autouse=True)
-def not_cached():
-    """What is compiled for another machine cannot be loaded here: JAX warns of each such entry of its cache."""
-    before = jax.config.jax_enable_compilation_cache
-    jax.config.update("jax_enable_compilation_cache", False)
-    yield
-    jax.config.update("jax_enable_compilation_cache", before)
-
-
 @functools.cache
 def card():
     return cuda_compiler.card_mesh(cuda_compiler.CARDS["h100"])
