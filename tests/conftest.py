@@ -49,14 +49,26 @@ def pytest_runtest_call(item):
     return result
 
 
-@pytest.fixture(scope="module", autouse=True)
-def memory_given_back():
-    """After each module, drop its compiled programs: a megabyte each, and thousands in the whole suite."""
-    yield
+def give_memory_back():
+    """Drop all compiled programs: a megabyte each, and thousands in the whole suite."""
     jax.clear_caches()
     gc.collect()
     if sys.platform == "linux":
         ctypes.CDLL(None).malloc_trim(0)  # else the C library keeps the pages
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory_given_back():
+    """Give memory back after each module."""
+    yield
+    give_memory_back()
+
+
+@pytest.fixture
+def memory_given_back_after_each():
+    """Give memory back after each test, in a module whose tests compile a hundred programs each."""
+    yield
+    give_memory_back()
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ from jaxpose.runtime import devices
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import H36M_17, Skeleton
 
-pytestmark = pytest.mark.usefixtures("compiled_soon")
+pytestmark = pytest.mark.usefixtures("compiled_soon", "memory_given_back_after_each")
 PACKAGE = ROOT / "jaxpose"
 POINT = Skeleton("point", ("root",), (-1,))
 

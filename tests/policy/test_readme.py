@@ -15,6 +15,7 @@ from jaxpose.__main__ import COMMANDS, SOURCES
 from jaxpose.losses import QUANTITIES
 from jaxpose.training.config import PRESETS
 
+pytestmark = pytest.mark.usefixtures("memory_given_back_after_each")
 READMES = sorted(
     str(path.relative_to(ROOT))
     for path in ROOT.rglob("README.md")
