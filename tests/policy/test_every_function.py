@@ -27,6 +27,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.networks import random_variables
 from helpers.places import ROOT
 from helpers.samples import make_track
 from matplotlib.figure import Figure
@@ -161,8 +162,7 @@ def data_mesh(_: Case) -> jax.sharding.Mesh:
 
 
 def variables_of(case: Case) -> Any:
-    window = np.zeros((1, 3, case.skeleton.num_joints, 2), np.float32)
-    return model_of(case).init(jax.random.key(0), window)
+    return random_variables(model_of(case), joints=case.skeleton.num_joints)
 
 
 BATCHES = {"predictions": lambda c: c.batches(), "targets": lambda c: c.batches(seed=1), "visible": True}
@@ -208,7 +208,7 @@ CONVOLUTION = {
 
 def streaming_state_of(case: Case) -> Any:
     still = np.zeros((case.batch, case.skeleton.num_joints, 2), np.float32)
-    return temporal_streaming.init(model_of(case), variables_of(case), still)
+    return jax.jit(temporal_streaming.init, static_argnums=0)(model_of(case), variables_of(case), still)
 
 
 def rooted(function: Callable[..., Any]) -> Callable[[Case], Any]:
