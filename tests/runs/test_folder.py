@@ -49,9 +49,7 @@ def test_an_occupied_folder_is_refused(tmp_path, run):
     (tmp_path / "empty").mkdir()
     folder.refuse_occupied(tmp_path / "empty")
     for occupied in (run, run / "config.json"):
-        with pytest.raises(
-            InputError, match="already exists; name another folder with --out, or continue with"
-        ):
+        with pytest.raises(InputError, match="already exists; name another folder with --out, or continue with"):
             folder.refuse_occupied(occupied)
 
 
