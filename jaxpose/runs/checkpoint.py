@@ -214,7 +214,11 @@ _LATE_MESSAGES = 1.0
 
 @contextlib.contextmanager
 def _quiet_orbax() -> Iterator[None]:
-    """Keep Orbax's messages off stderr: advice to save less often, and the tracebacks of what it also raises."""
+    """Keep Orbax's messages off stderr: advice to save less often, and the tracebacks of what it also raises.
+
+    Everything is restored at the end, but for an error: then Orbax's threads and abandoned tasks complain until the
+    process ends, and their messages, no others, are kept off until then.
+    """
     loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
     show = sys.unraisablehook
 
@@ -228,12 +232,10 @@ def _quiet_orbax() -> Iterator[None]:
     for logger in loggers:
         logger.addFilter(is_not_of_orbax)
     sys.unraisablehook = show_others
-    try:
-        yield
-    finally:
-        sys.unraisablehook = show
-        for logger in loggers:
-            logger.removeFilter(is_not_of_orbax)
+    yield
+    sys.unraisablehook = show
+    for logger in loggers:
+        logger.removeFilter(is_not_of_orbax)
 
 
 @contextlib.contextmanager
@@ -244,7 +246,6 @@ def _as_input_error(folder: Path) -> Iterator[None]:
     except InputError:
         raise
     except (OSError, ValueError, RuntimeError) as error:
-        time.sleep(_LATE_MESSAGES)
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         for known in ("No space left on device", "Disk quota exceeded", "File too large"):
             reason = known if known in reason else reason
