@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxpose.keypoints import coco, csv_table, mediapipe, mmpose, npz, openpose
+from jaxpose.keypoints import coco, csv_table, dwpose, mediapipe, mmpose, npz, openpose
 from jaxpose.keypoints.detections import (
     DetectionRows,
     Detections,
@@ -74,6 +74,7 @@ READERS: tuple[Reader, ...] = (
     _json_reader("MMPose", "MMPose or RTMPose predictions", mmpose.is_mmpose, mmpose.read_mmpose),
     _json_reader("COCO annotations", "COCO annotations", coco.is_coco_annotations, coco.read_coco_annotations),
     _json_reader("MediaPipe", "MediaPipe landmarks", mediapipe.is_mediapipe, mediapipe.read_mediapipe),
+    _json_reader("DWPose", "the JSON of DWPose or ControlNet", dwpose.is_dwpose, dwpose.read_dwpose),
     _json_reader("AlphaPose", "AlphaPose results", coco.is_alphapose, coco.read_coco_results),
     _json_reader("COCO results", "COCO results", coco.is_coco_results, coco.read_coco_results),
 )

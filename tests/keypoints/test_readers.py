@@ -48,6 +48,13 @@ FORMATS = {
     "mmpose of h36m": ("MMPose", lambda path, tracks: files.mmpose(path, tracks, files.MMPOSE_H36M), TWO, H36M_17),
     "mmpose's list": ("MMPose", lambda path, tracks: files.mmpose(path, tracks, (), None), wide(HALPE_26), HALPE_26),
     "mediapipe": ("MediaPipe", files.mediapipe, wide(MEDIAPIPE_33), MEDIAPIPE_33),
+    "dwpose": ("DWPose", files.dwpose, wide(COCO_18), COCO_18),
+    "dwpose, divided by the canvas": (
+        "DWPose",
+        lambda path, tracks: files.dwpose(path, tracks, relative=True),
+        wide(COCO_18),
+        COCO_18,
+    ),
     "openpose": ("OpenPose", files.openpose, wide(BODY_25), BODY_25),
     "openpose coco": ("OpenPose", files.openpose, wide(COCO_18), COCO_18),
     "openpose with ids": (
@@ -86,7 +93,7 @@ def test_tracks_come_back(name, tmp_path):
     for person, track in zip(people, tracks, strict=True):
         assert (person.layout, person.width, person.height, person.fps) == (layout, 1000, 800, 30)
         np.testing.assert_array_equal(np.diff(person.frames), 1)
-        exact = 1e-4 if kind == "MediaPipe" else 0  # divided by the size of the image and multiplied again
+        exact = 1e-4 if kind in ("MediaPipe", "DWPose") else 0  # divided by the size of the image and multiplied again
         np.testing.assert_allclose(person.keypoints, track[:, : layout.num_joints], atol=exact)
 
 
@@ -99,6 +106,7 @@ def test_tracks_come_back(name, tmp_path):
         ("[" * 100_000, "is not JSON"),
         ('{"people": []}', "is one frame of OpenPose, not the folder"),
         ('{"bodies": [], "version": 1}', "is JSON with 'bodies', 'version'; name"),
+        ('[{"people": []}]', "is a JSON list of dict; name"),
         ("[1, 2]", "is a JSON list of int; name"),
         ("[]", "is a JSON list of NoneType; name"),
         ("PK no archive", "is in no known format"),
@@ -129,7 +137,7 @@ def to_damage(name, folder):
     return next(whole.iterdir()) if whole.is_dir() else whole, lambda: read_keypoints(whole, GIVEN)
 
 
-KINDS = ["annotations", "results", "alphapose", "mmpose", "mediapipe", "openpose", "csv", "npz in the wild"]
+KINDS = ["annotations", "results", "alphapose", "mmpose", "mediapipe", "dwpose", "openpose", "csv", "npz in the wild"]
 
 
 @pytest.mark.parametrize("name", KINDS)
