@@ -1,9 +1,11 @@
 """Read the JSON of DWPose and OpenPose in ControlNet's programs, as ComfyUI saves POSE_KEYPOINT.
 
 A file is a list of frames, or one frame: `{"people": [{"pose_keypoints_2d": [x, y, confidence, …], …}, …],
-"canvas_width": 1920, "canvas_height": 1080}`. A body has the 18 keypoints of OpenPose's COCO model; it is null where
-only a face or hands were found, which are not read. Keypoints that were not found are 0, 0, 0. Older versions divide x
-and y by the canvas, others write pixels, and no field says which: see `_is_relative`.
+"canvas_width": 1920, "canvas_height": 1080}`. A body has the 18 keypoints of OpenPose's COCO model; those that were
+not found are 0, 0, 0. Where only a face or hands were found, the body is null or all zeros, and is not read. Some
+versions divide x and y by the canvas, others write pixels, and no field says which: see `_is_relative`.
+
+Source of the format: comfyui_controlnet_aux, `encode_poses_as_dict` and the node "Save Pose Keypoints".
 """
 
 from pathlib import Path
@@ -53,34 +55,40 @@ def read_dwpose(path: Path, document: dict[str, Any] | list[Any]) -> DetectionRo
     if not poses:
         return DetectionRows([], [], np.zeros((0, 0, 3)))
     points = split_triples(path, number_array(path, poses, labels, "pose_keypoints_2d"))
+    bodies = np.flatnonzero(_seen(points).any(axis=1))
+    points, frames = points[bodies], [frames[body] for body in bodies]
     (size,) = sizes
     layout = COCO_18 if points.shape[1] == COCO_18.num_joints else None
     relative = _is_relative(path, points, size)
     return DetectionRows(frames, [None] * len(frames), points, layout, size, relative=relative)
 
 
+def _seen(points: np.ndarray) -> np.ndarray:
+    """Which keypoints (N, K) of (N, K, 3) were found."""
+    return (points[..., 2] > 0) & ~np.isnan(points).any(axis=-1)
+
+
 def _is_relative(path: Path, points: np.ndarray, size: tuple[int, int]) -> bool:
     """Whether x and y are divided by the canvas.
 
-    They are if none is above 2: as pixels, all people would stand in a corner of two pixels. They are pixels if most
-    are above 2: otherwise, most joints would lie far outside of the image.
+    They are if neither is ever above 2: as pixels, all people would stand in a corner of two pixels. They are pixels if
+    most keypoints of every body are farther away: otherwise, these would lie outside of the image by its whole size.
 
     Args:
       path: of the file, for messages.
-      points: (N, K, 3) x, y and a confidence; keypoints without confidence do not count.
+      points: (N, K, 3) x, y and a confidence; of each body, a keypoint was found.
       size: width and height of the canvas.
 
     Raises:
       InputError: neither is so; the file can be read in two ways.
     """
-    seen = points[points[..., 2] > 0][:, :2]
-    distances = np.abs(seen[~np.isnan(seen)])
-    above = distances > _FARTHEST
-    if not distances.size or 2 * above.sum() > above.size:
+    seen = _seen(points)
+    far = (np.abs(points[..., :2]) > _FARTHEST).any(axis=-1) & seen
+    if (2 * far.sum(axis=1) > seen.sum(axis=1)).all():
         return False
-    if above.any() or min(size) < _MIN_CANVAS:
+    if far.any() or min(size) < _MIN_CANVAS:
         raise InputError(
-            f"{path}: {above.sum()} of {above.size} coordinates are above {_FARTHEST:g} on a canvas of "
-            f"{size[0]} x {size[1]}: some can be pixels, some divided by the canvas; write all of them in pixels"
+            f"{path}: {far.sum()} of {seen.sum()} keypoints have a coordinate above {_FARTHEST:g}, on a canvas of "
+            f"{size[0]} x {size[1]}: they can be pixels or divided by the canvas; write all of them in pixels"
         )
     return True
