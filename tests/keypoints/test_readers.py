@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxpose.keypoints.detections import Overrides
+from jaxpose.keypoints.formats import FILES
 from jaxpose.keypoints.layouts import BODY_25, COCO_18, HALPE_26, MEDIAPIPE_33
 from jaxpose.keypoints.readers import READERS, read_keypoints
 from jaxpose.runtime.errors import InputError
@@ -76,11 +77,11 @@ FORMATS = {
 
 def test_every_format_is_in_the_readme_and_in_the_messages():
     rows = readme_table("jaxpose/keypoints/README.md", "format")[1:]
-    assert [*dict.fromkeys(row[0] for row in rows)] == [reader.name for reader in READERS]
-    assert {kind for kind, *_ in FORMATS.values()} == {reader.name for reader in READERS}
+    assert [*dict.fromkeys(row[0] for row in rows)] == [*READERS] == [*FILES]
+    assert {kind for kind, *_ in FORMATS.values()} == {*READERS}
     with pytest.raises(InputError) as raised:
         read_keypoints(Path("/nowhere"), GIVEN)
-    assert all(reader.files in str(raised.value) for reader in READERS)
+    assert all(described in str(raised.value) for described in FILES.values())
 
 
 @pytest.mark.parametrize("name", FORMATS)
