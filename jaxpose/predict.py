@@ -1,9 +1,6 @@
 """Lift the 2D keypoints of a video to 3D motion.
 
-KEYPOINTS is the file of a 2D detector, recognised by its content: an npz archive, COCO annotations or results,
-AlphaPose, MMPose or RTMPose, MediaPipe landmarks, a CSV table, or the folder that OpenPose writes. The suffix of --out
-names the format of the motion: .npz, .json or .csv (metres), .bvh (metres, y up), .trc (millimetres, y up) or .c3d
-(millimetres, z up). Poses are relative to the root joint: how people move, not where they are in the room.
+Poses are relative to the root joint: how people move, not where they are in the room.
 """
 
 import dataclasses
@@ -13,9 +10,18 @@ from typing import Annotated
 
 import tyro
 
+from jaxpose.export.formats import SUFFIXES, describe_formats
+from jaxpose.keypoints.formats import IN_WORDS
 from jaxpose.runs import Which
 from jaxpose.runtime.command import run_command
 from jaxpose.runtime.errors import InputError, warn
+
+DESCRIPTION = f"""{__doc__}
+KEYPOINTS is recognised by its content: {IN_WORDS}.
+
+The suffix of --out names the format of the motion:
+{describe_formats()}
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +32,7 @@ class Command:
     """The folder of the run that lifts."""
     keypoints: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="KEYPOINTS")]
     """The keypoint file, or OpenPose's folder."""
-    out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
-    """The file to write: .npz, .json, .csv, .bvh, .trc or .c3d."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE", help=f"The file to write: {SUFFIXES}.")]
     size: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="WIDTH HEIGHT")] = None
     """Width and height of the images in pixels, if KEYPOINTS does not say."""
     fps: Annotated[float | None, tyro.conf.arg(metavar="FPS")] = None
@@ -51,7 +56,7 @@ class Command:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `jaxpose predict`."""
-    run_command(Command, predict, arguments, prog="jaxpose predict", description=__doc__)
+    run_command(Command, predict, arguments, prog="jaxpose predict", description=DESCRIPTION)
 
 
 def predict(command: Command) -> None:

@@ -1,17 +1,19 @@
-"""Write 3D motion in the format that a file's suffix names: `WRITERS` lists the formats, README.md their schemas.
+"""Write 3D motion in the format that a file's suffix names: `formats.FORMATS` lists them, README.md their schemas.
 
 BVH, TRC and C3D cannot say that positions are in camera space: such a motion is written as if the camera were level.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxpose.export.bvh import encode_bvh
 from jaxpose.export.c3d import encode_c3d, require_package
+from jaxpose.export.formats import FORMATS, SUFFIXES
 from jaxpose.export.motion import Motion, filled_mask, safe_names
+from jaxpose.export.openpose import encode_openpose
 from jaxpose.export.tables import encode_csv, encode_filled_csv, encode_json, encode_npz
 from jaxpose.export.trc import encode_trc
 from jaxpose.files.atomic import atomic_write_all
@@ -19,26 +21,22 @@ from jaxpose.runtime.errors import InputError
 
 
 class Writer(NamedTuple):
-    """A file format for motion."""
+    """What makes the files of a format; `formats.FORMATS` describes it."""
 
     encode: Callable[[Any], bytes]  # of all people's motions, or of one motion
-    people: Literal["all", "one"]  # in a file
-    axes: str
-    unit: str
-    use: str  # the programs that read it
-    marks_filled: bool = True  # says which joints were interpolated
     require: Callable[[], object] | None = None  # raises `InputError` if a package is not installed
 
 
 WRITERS: Mapping[str, Writer] = {
-    ".npz": Writer(encode_npz, "all", "the motion's own, named in the file", "m", "NumPy"),
-    ".json": Writer(encode_json, "all", "the motion's own, named in the file", "m", "any language"),
-    ".csv": Writer(encode_csv, "all", "the motion's own", "m", "spreadsheets, R, pandas"),
-    ".bvh": Writer(encode_bvh, "one", "y up", "m", "animation: Blender, MotionBuilder", marks_filled=False),
-    ".trc": Writer(encode_trc, "one", "y up", "mm", "OpenSim", marks_filled=False),
-    ".c3d": Writer(encode_c3d, "one", "z up", "mm", "biomechanics; needs the package c3d", require=require_package),
+    ".npz": Writer(encode_npz),
+    ".json": Writer(encode_json),
+    ".csv": Writer(encode_csv),
+    ".zip": Writer(encode_openpose),
+    ".bvh": Writer(encode_bvh),
+    ".trc": Writer(encode_trc),
+    ".c3d": Writer(encode_c3d, require=require_package),
 }
-"""The formats, by suffix."""
+"""The writers, by suffix."""
 
 
 def check_output_path(path: Path) -> None:
@@ -48,9 +46,7 @@ def check_output_path(path: Path) -> None:
       InputError: the suffix names no format, the folder does not exist, or a package for the format is not installed.
     """
     if path.suffix.lower() not in WRITERS:
-        raise InputError(
-            f"{path}: motion is not written as {path.suffix or 'a file without suffix'}; use {', '.join(WRITERS)}"
-        )
+        raise InputError(f"{path}: motion is not written as {path.suffix or 'a file without suffix'}; use {SUFFIXES}")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; make it, or choose another folder")
     if require := WRITERS[path.suffix.lower()].require:
@@ -76,14 +72,15 @@ def write_motions(path: Path, motions: Sequence[Motion]) -> list[Path]:
     """
     check_output_path(path)
     _check_motions(path, motions)
-    writer = WRITERS[path.suffix.lower()]
-    if writer.people == "all":
+    suffix = path.suffix.lower()
+    writer, file_format = WRITERS[suffix], FORMATS[suffix]
+    if file_format.people == "all":
         contents = {path: writer.encode(motions)}
     else:
         endings = [f"_{name}" for name in safe_names([motion.name for motion in motions])]
         files = [path.with_name(f"{path.stem}{ending}{path.suffix}") for ending in endings] if motions[1:] else [path]
         contents = {file: writer.encode(motion) for file, motion in zip(files, motions, strict=True)}
-    if not writer.marks_filled and any(filled_mask(motion).any() for motion in motions):
+    if not file_format.marks_filled and any(filled_mask(motion).any() for motion in motions):
         contents[path.with_name(f"{path.stem}.filled.csv")] = encode_filled_csv(motions)
     atomic_write_all(contents)
     return list(contents)

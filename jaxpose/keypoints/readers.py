@@ -2,11 +2,11 @@
 
 import functools
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxpose.keypoints import coco, csv_table, mediapipe, mmpose, npz, openpose
+from jaxpose.keypoints import coco, csv_table, dwpose, mediapipe, mmpose, npz, openpose
 from jaxpose.keypoints.detections import (
     DetectionRows,
     Detections,
@@ -15,6 +15,7 @@ from jaxpose.keypoints.detections import (
     read_keypoint_text,
     tracks_by_person,
 )
+from jaxpose.keypoints.formats import IN_WORDS
 from jaxpose.runtime.errors import InputError
 
 
@@ -37,50 +38,35 @@ class KeypointFile:
 
 
 class Reader(NamedTuple):
-    """A format of keypoint files."""
+    """A format of keypoint files; `formats.FILES` describes it."""
 
-    name: str
-    files: str  # what a user gives, for messages
     recognises: Callable[[KeypointFile], bool]
     read: Callable[[KeypointFile], list[DetectionRows]]
 
 
-def _json_reader(
-    name: str, files: str, recognises: Callable[[Any], bool], read: Callable[[Path, Any], DetectionRows]
-) -> Reader:
+def _json_reader(recognises: Callable[[Any], bool], read: Callable[[Path, Any], DetectionRows]) -> Reader:
     """A reader of JSON documents."""
-    return Reader(name, files, lambda file: recognises(file.document), lambda file: [read(file.path, file.document)])
+    return Reader(lambda file: recognises(file.document), lambda file: [read(file.path, file.document)])
 
 
-READERS: tuple[Reader, ...] = (
-    Reader(
-        "OpenPose",
-        "the folder that OpenPose writes",
-        lambda file: file.path.is_dir(),
-        lambda file: [openpose.read_openpose(file.path)],
-    ),
-    Reader(
-        "npz",
-        "an npz archive of keypoints",
+READERS: Mapping[str, Reader] = {
+    "OpenPose": Reader(lambda file: file.path.is_dir(), lambda file: [openpose.read_openpose(file.path)]),
+    "npz": Reader(
         lambda file: file.path.suffix == ".npz" or zipfile.is_zipfile(file.path),
         lambda file: npz.read_keypoint_npz(file.path),
     ),
-    Reader(
-        "CSV",
-        "a CSV table",
+    "CSV": Reader(
         lambda file: csv_table.is_keypoint_csv(file.text),
         lambda file: [csv_table.read_keypoint_csv(file.path, file.text)],
     ),
-    _json_reader("MMPose", "MMPose or RTMPose predictions", mmpose.is_mmpose, mmpose.read_mmpose),
-    _json_reader("COCO annotations", "COCO annotations", coco.is_coco_annotations, coco.read_coco_annotations),
-    _json_reader("MediaPipe", "MediaPipe landmarks", mediapipe.is_mediapipe, mediapipe.read_mediapipe),
-    _json_reader("AlphaPose", "AlphaPose results", coco.is_alphapose, coco.read_coco_results),
-    _json_reader("COCO results", "COCO results", coco.is_coco_results, coco.read_coco_results),
-)
-"""The formats, in the order of recognition."""
-
-FORMATS = ", ".join(reader.files for reader in READERS[:-1]) + f" or {READERS[-1].files}"
-"""The formats in words, for messages."""
+    "MMPose": _json_reader(mmpose.is_mmpose, mmpose.read_mmpose),
+    "COCO annotations": _json_reader(coco.is_coco_annotations, coco.read_coco_annotations),
+    "MediaPipe": _json_reader(mediapipe.is_mediapipe, mediapipe.read_mediapipe),
+    "DWPose": _json_reader(dwpose.is_dwpose, dwpose.read_dwpose),
+    "AlphaPose": _json_reader(coco.is_alphapose, coco.read_coco_results),
+    "COCO results": _json_reader(coco.is_coco_results, coco.read_coco_results),
+}
+"""The formats by name, in the order of recognition."""
 
 
 def read_keypoints(path: Path, given: Overrides) -> tuple[str, list[Detections]]:
@@ -97,12 +83,12 @@ def read_keypoints(path: Path, given: Overrides) -> tuple[str, list[Detections]]
       InputError: the file is in none of the formats, is damaged, or lacks what is needed (`tracks_by_person`).
     """
     if not (path.is_dir() or path.is_file()):  # the size of a pipe or a device cannot be limited
-        raise InputError(f"there is no file or folder {path}; name {FORMATS}")
+        raise InputError(f"there is no file or folder {path}; name {IN_WORDS}")
     file = KeypointFile(path)
-    for reader in READERS:
+    for name, reader in READERS.items():
         if reader.recognises(file):
-            return reader.name, [track for rows in reader.read(file) for track in tracks_by_person(path, rows, given)]
-    raise InputError(f"{path} {_describe_unknown(file.document)}; name {FORMATS}")
+            return name, [track for rows in reader.read(file) for track in tracks_by_person(path, rows, given)]
+    raise InputError(f"{path} {_describe_unknown(file.document)}; name {IN_WORDS}")
 
 
 def _describe_unknown(document: Any) -> str:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 
 import jax
 import numpy as np
@@ -12,8 +13,10 @@ from helpers.samples import DESCRIPTION, make_track
 
 from jaxpose import predict
 from jaxpose.data.windows import pack
+from jaxpose.export.formats import describe_formats
 from jaxpose.export.writers import WRITERS as WRITERS_BY_SUFFIX
-from jaxpose.keypoints.layouts import BODY_25, LAYOUTS
+from jaxpose.keypoints.formats import IN_WORDS
+from jaxpose.keypoints.layouts import BODY_25, COCO_18, LAYOUTS
 from jaxpose.runs import checkpoint
 from jaxpose.runs.folder import write_settings
 from jaxpose.runs.trained import open_run
@@ -104,6 +107,20 @@ def test_people_are_lifted_as_far_as_they_are_seen(run, crowd, tmp_path, capsys)
     assert "warning: track 7: 50.0% of the keypoints were not seen and are interpolated" in err
 
 
+def test_dwpose_becomes_an_archive_of_openpose(run, tmp_path, capsys):
+    """The file says layout and size of the images; a keypoint that was not seen is marked in the archive."""
+    tracks = files.people(count=3, frames=4, joints=18)
+    tracks[:, 2, COCO_18.index("left_wrist")] = 0
+    path = files.dwpose(tmp_path / "pose.json", tracks, relative=True)
+    predict.main([str(run), str(path), "--out", str(tmp_path / "out.zip"), "--fps", "25"])
+    assert "DWPose: 3 tracks of coco_18 keypoints in images of 1000 x 800 pixels" in capsys.readouterr().out
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        frames = [json.loads(archive.read(name))["people"] for name in archive.namelist()]
+    left_wrist = np.array([[person["pose_keypoints_3d"][28:32] for person in people] for people in frames])
+    np.testing.assert_array_equal(left_wrist[..., 3], np.repeat([[1], [1], [0], [1]], 3, axis=1))
+    assert left_wrist[..., :3].all()
+
+
 def test_one_who_is_asked_for_is_lifted_or_refused(run, crowd, tmp_path, refusal):
     out = ["--out", str(tmp_path / "out.npz"), *FACTS]
     predict.main([str(run), str(crowd), *out, "--track", "4"])
@@ -170,6 +187,7 @@ def test_help_is_quick_and_names_formats_and_layouts():
     """It imports neither JAX nor SciPy."""
     code = """
 import sys
+import zipfile
 from jaxpose import predict
 try:
     predict.main(["--help"])
@@ -179,8 +197,9 @@ finally:
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.startswith("usage: jaxpose predict [-h] [OPTIONS] RUN KEYPOINTS")
     assert shown.endswith("imported: []\n")
-    for name in (*LAYOUTS, *WRITERS_BY_SUFFIX):
-        assert name in shown
+    words = " ".join(shown.replace("│", " ").split())  # without the breaks of lines and the frame
+    for name in (*LAYOUTS, *WRITERS_BY_SUFFIX, *describe_formats().splitlines(), IN_WORDS):
+        assert name in words
 
 
 def test_what_is_missing_is_asked_for(run, tmp_path, refusal):

@@ -9,18 +9,20 @@ from helpers.motions import HOSTILE_NAMES, people
 from helpers.readme import readme_table
 
 from jaxpose.export import writers
+from jaxpose.export.formats import FORMATS
 from jaxpose.export.tables import encode_filled_csv
 from jaxpose.runtime.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
 
-def test_the_readme_lists_the_formats():
+def test_every_format_is_described_and_in_the_readme():
     rows = {row[0].strip("`"): row[1:] for row in readme_table("jaxpose/export/README.md", "suffix")[1:]}
     assert rows == {
-        suffix: [writer.people, writer.axes, writer.unit, "yes" if writer.marks_filled else "no", writer.use]
-        for suffix, writer in writers.WRITERS.items()
+        suffix: [each.people, each.axes, each.unit, "yes" if each.marks_filled else "no", each.use]
+        for suffix, each in FORMATS.items()
     }
+    assert [*rows] == [*writers.WRITERS] == [*FORMATS]
 
 
 @pytest.mark.parametrize("suffix", [".bvh", ".trc", ".c3d", ".TRC"])
@@ -44,6 +46,12 @@ def test_all_people_in_one_file(tmp_path, suffix):
     assert (tmp_path / f"a{suffix}").read_bytes() == writers.WRITERS[suffix.lower()].encode(people())
 
 
+def test_a_refusal_of_the_format_leaves_no_file(tmp_path):
+    with pytest.raises(InputError, match="arm has no right_shoulder"):
+        writers.write_motions(tmp_path / "a.zip", people())
+    assert not os.listdir(tmp_path)
+
+
 def test_filled_joints_are_listed_beside_formats_that_cannot_flag_them(tmp_path):
     assert writers.write_motions(tmp_path / "a.trc", people())[-1] == tmp_path / "a.filled.csv"
     assert (tmp_path / "a.filled.csv").read_bytes() == encode_filled_csv(people())
@@ -53,7 +61,11 @@ def test_filled_joints_are_listed_beside_formats_that_cannot_flag_them(tmp_path)
 @pytest.mark.parametrize(
     ("path", "change", "fault"),
     [
-        ("a.txt", {}, r"a\.txt: motion is not written as \.txt; use \.npz, \.json, \.csv, \.bvh, \.trc, \.c3d"),
+        (
+            "a.txt",
+            {},
+            r"a\.txt: motion is not written as \.txt; use \.npz, \.json, \.csv, \.zip, \.bvh, \.trc or \.c3d",
+        ),
         ("a", {}, "a: motion is not written as a file without suffix; use"),
         ("no/a.csv", {}, r"no/a\.csv: there is no folder .*no; make it"),
         ("a.csv", {"name": "1"}, r"a\.csv: two tracks are called '1'; give each a name of its own"),

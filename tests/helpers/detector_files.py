@@ -77,6 +77,22 @@ def mediapipe(path, tracks, size=(1000, 800)):
     return write(path, {"frames": frames, "width": size[0], "height": size[1], "fps": 30})
 
 
+def dwpose(path, tracks, size=(1000, 800), relative=False):
+    """Frames as ComfyUI saves them, pixels or divided by the canvas; of one more person a hand alone was found."""
+    scale = np.float32([*(size if relative else (1, 1)), 1])
+    others = {"face_keypoints_2d": None, "hand_left_keypoints_2d": None, "hand_right_keypoints_2d": [0.5, 0.5, 1.0]}
+    frames = [
+        {
+            "people": [others | {"pose_keypoints_2d": flat(pose / scale)} for pose in tracks[:, t]]
+            + [others | {"pose_keypoints_2d": None}],
+            "canvas_height": size[1],
+            "canvas_width": size[0],
+        }
+        for t in range(len(tracks[0]))
+    ]
+    return write(path, frames)
+
+
 def openpose(folder, tracks, ids=None):
     folder.mkdir()
     for t in range(len(tracks[0])):

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxpose.keypoints.detections import Overrides
+from jaxpose.keypoints.formats import FILES
 from jaxpose.keypoints.layouts import BODY_25, COCO_18, HALPE_26, MEDIAPIPE_33
 from jaxpose.keypoints.readers import READERS, read_keypoints
 from jaxpose.runtime.errors import InputError
@@ -48,6 +49,13 @@ FORMATS = {
     "mmpose of h36m": ("MMPose", lambda path, tracks: files.mmpose(path, tracks, files.MMPOSE_H36M), TWO, H36M_17),
     "mmpose's list": ("MMPose", lambda path, tracks: files.mmpose(path, tracks, (), None), wide(HALPE_26), HALPE_26),
     "mediapipe": ("MediaPipe", files.mediapipe, wide(MEDIAPIPE_33), MEDIAPIPE_33),
+    "dwpose": ("DWPose", files.dwpose, wide(COCO_18), COCO_18),
+    "dwpose, divided by the canvas": (
+        "DWPose",
+        lambda path, tracks: files.dwpose(path, tracks, relative=True),
+        wide(COCO_18),
+        COCO_18,
+    ),
     "openpose": ("OpenPose", files.openpose, wide(BODY_25), BODY_25),
     "openpose coco": ("OpenPose", files.openpose, wide(COCO_18), COCO_18),
     "openpose with ids": (
@@ -69,11 +77,11 @@ FORMATS = {
 
 def test_every_format_is_in_the_readme_and_in_the_messages():
     rows = readme_table("jaxpose/keypoints/README.md", "format")[1:]
-    assert [*dict.fromkeys(row[0] for row in rows)] == [reader.name for reader in READERS]
-    assert {kind for kind, *_ in FORMATS.values()} == {reader.name for reader in READERS}
+    assert [*dict.fromkeys(row[0] for row in rows)] == [*READERS] == [*FILES]
+    assert {kind for kind, *_ in FORMATS.values()} == {*READERS}
     with pytest.raises(InputError) as raised:
         read_keypoints(Path("/nowhere"), GIVEN)
-    assert all(reader.files in str(raised.value) for reader in READERS)
+    assert all(described in str(raised.value) for described in FILES.values())
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -86,7 +94,7 @@ def test_tracks_come_back(name, tmp_path):
     for person, track in zip(people, tracks, strict=True):
         assert (person.layout, person.width, person.height, person.fps) == (layout, 1000, 800, 30)
         np.testing.assert_array_equal(np.diff(person.frames), 1)
-        exact = 1e-4 if kind == "MediaPipe" else 0  # divided by the size of the image and multiplied again
+        exact = 1e-4 if kind in ("MediaPipe", "DWPose") else 0  # divided by the size of the image and multiplied again
         np.testing.assert_allclose(person.keypoints, track[:, : layout.num_joints], atol=exact)
 
 
@@ -99,6 +107,7 @@ def test_tracks_come_back(name, tmp_path):
         ("[" * 100_000, "is not JSON"),
         ('{"people": []}', "is one frame of OpenPose, not the folder"),
         ('{"bodies": [], "version": 1}', "is JSON with 'bodies', 'version'; name"),
+        ('[{"people": []}]', "is a JSON list of dict; name"),
         ("[1, 2]", "is a JSON list of int; name"),
         ("[]", "is a JSON list of NoneType; name"),
         ("PK no archive", "is in no known format"),
@@ -129,7 +138,7 @@ def to_damage(name, folder):
     return next(whole.iterdir()) if whole.is_dir() else whole, lambda: read_keypoints(whole, GIVEN)
 
 
-KINDS = ["annotations", "results", "alphapose", "mmpose", "mediapipe", "openpose", "csv", "npz in the wild"]
+KINDS = ["annotations", "results", "alphapose", "mmpose", "mediapipe", "dwpose", "openpose", "csv", "npz in the wild"]
 
 
 @pytest.mark.parametrize("name", KINDS)
