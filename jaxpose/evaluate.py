@@ -90,11 +90,8 @@ def evaluate(command: Command) -> None:
     from jaxpose.evaluation.track_selection import cut_into_chunks, select_tracks
     from jaxpose.runs.trained import check_fits, load_fitting, open_run
 
-    metrics, protocol, first = (
-        choose_metrics(command.metrics),
-        command.protocol,
-        open_run(command.runs[0], command.checkpoint),
-    )
+    metrics, protocol = choose_metrics(command.metrics), command.protocol
+    first = open_run(command.runs[0], command.checkpoint)
     data = command.data or first.config.data
     description, tracks, split = load_fitting(first, data, command.split)
     setting = evaluation_setting(description, split, tracks, protocol)

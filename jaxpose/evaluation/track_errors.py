@@ -6,7 +6,7 @@ with them.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -70,7 +70,8 @@ def measure_tracks(
 
     Raises:
       InputError: the protocol excludes every track.
-      ValueError: a metric is a body statistic and there is no skeleton, or its order is above `LOOK_AHEAD`.
+      ValueError: a metric is a body statistic and there is no skeleton; or its record contradicts itself, or has an
+        order above `LOOK_AHEAD`.
     """
     _check_metrics(metrics, skeleton)
     scored, rows = _scored_frames(tracks, protocol)
@@ -79,8 +80,8 @@ def measure_tracks(
     if lengths.sum() < len(targets):
         predictions, targets = (poses[np.concatenate(rows)] for poses in (predictions, targets))
 
-    orders = {name: metric.order for metric in metrics for name in (metric.key, by_joint(metric.key))}
-    means = _mean_errors(predictions, targets, lengths, orders, protocol, tuple(metrics))
+    orders = _orders(metrics)
+    means = _mean_errors(predictions, targets, lengths, protocol, tuple(metrics))
     if skeleton:  # by programs of its own: the errors are the same bits with a skeleton and without
         means |= _body_statistics(predictions, lengths, skeleton)
         means |= {ground_truth(name): of for name, of in _body_statistics(targets, lengths, skeleton).items()}
@@ -123,10 +124,17 @@ def _scored_frames(tracks: Sequence[Track], protocol: Protocol) -> tuple[list[Tr
 def _check_metrics(metrics: Sequence[Metric], skeleton: Skeleton | None) -> None:
     """Raise `ValueError` for a metric that cannot be measured."""
     for metric in metrics:
+        if bool(metric.per_frame) == bool(metric.statistic):
+            raise ValueError(f"{metric.key} must have either per_frame or a statistic")
         if metric.statistic and not skeleton:
             raise ValueError(f"{metric.key} is a statistic of bones; give the skeleton")
         if metric.order > LOOK_AHEAD:
             raise ValueError(f"{metric.key} has order {metric.order}; the highest is {LOOK_AHEAD}")
+
+
+def _orders(metrics: Sequence[Metric]) -> dict[str, int]:
+    """The order in time of each value that is averaged over frames, by its name among the means."""
+    return {name: metric.order for metric in metrics for name in (metric.key, by_joint(metric.key))}
 
 
 def _entries(lengths: np.ndarray, order: int) -> np.ndarray:
@@ -140,14 +148,10 @@ def _mean_of_columns(values: np.ndarray) -> np.ndarray:
 
 
 def _mean_errors(
-    predictions: np.ndarray,
-    targets: np.ndarray,
-    lengths: np.ndarray,
-    orders: Mapping[str, int],
-    protocol: Protocol,
-    metrics: tuple[Metric, ...],
+    predictions: np.ndarray, targets: np.ndarray, lengths: np.ndarray, protocol: Protocol, metrics: tuple[Metric, ...]
 ) -> dict[str, np.ndarray]:
     """The mean errors of each track, (N,) or (N, J) by name."""
+    orders = _orders(metrics)
     compute = functools.partial(_errors, metrics=metrics, subtract_root=protocol.root == "subtracted")
     sums, _ = sum_by_track(compute, [predictions, targets], lengths, orders=orders)
     means = {}

@@ -191,6 +191,8 @@ def test_what_cannot_be_measured_is_refused(tracks, targets):
         score(targets, targets, tracks, metrics=OPTIONAL)
     with pytest.raises(ValueError, match="mine has order 3; the highest is 2"):
         score(targets, targets, tracks, metrics=[MINE._replace(order=3)])
+    with pytest.raises(ValueError, match="mine must have either per_frame or a statistic"):
+        score(targets, targets, tracks, metrics=[MINE._replace(statistic="symmetry_error")])
 
 
 def test_a_skeleton_without_bones_has_no_statistic_of_them(tracks, targets):
@@ -213,5 +215,7 @@ def test_the_papers_tables_are_those_of_the_chosen_metrics(keys, numbers):
 
 def test_the_readme_lists_every_metric():
     text = (ROOT / "jaxpose" / "evaluation" / "README.md").read_text("utf-8")
-    for key, metric in METRICS.items():
-        assert f"| `{key}` | {metric.heading} | {metric.unit} | {metric.definition} |" in text
+    section = text.split("## Metrics\n")[1].split("\n## ")[0]
+    assert [line for line in section.splitlines() if line.startswith("| `")] == [
+        f"| `{key}` | {metric.heading} | {metric.unit} | {metric.definition} |" for key, metric in METRICS.items()
+    ]
