@@ -26,8 +26,8 @@ from jaxpose.data.load import load
 from jaxpose.data.track import Description, Track, title_with_notice, track_lengths
 from jaxpose.data.windows import PackedTracks, pack, window_starts
 from jaxpose.evaluation.averages import score
+from jaxpose.evaluation.metric_records import PUBLISHED_KEYS
 from jaxpose.evaluation.predict_tracks import predict_tracks
-from jaxpose.evaluation.track_errors import METRICS
 from jaxpose.files.atomic import atomic_write, atomic_write_text
 from jaxpose.files.guarded_read import read_json
 from jaxpose.runtime import tables
@@ -120,7 +120,7 @@ def rows(runs: Mapping[str, list[dict[str, Any]]]) -> list[list[str]]:
     table = []
     for name, seeds in runs.items():
         cells = []
-        for metric in METRICS:
+        for metric in PUBLISHED_KEYS:
             mean, spread = mean_and_spread(seeds, metric)
             change = mean / mean_and_spread(runs[BASELINE], metric)[0] - 1
             cells.append(f"{mean:.2f} ± {spread:.2f}" + ("" if name == BASELINE else f" ({change:+.1%})"))
@@ -136,9 +136,9 @@ def draw(runs: Mapping[str, list[dict[str, Any]]], caption: str) -> Figure:
     """Draw the change from the baseline in per cent, with the standard deviation over seeds and the paper's margins."""
     figure = Figure(figsize=(11, 0.3 * len(runs) + 1.6), layout="constrained")
     figure.suptitle(caption, fontsize=9)
-    panels = figure.subplots(1, len(METRICS), sharey=True)
+    panels = figure.subplots(1, len(PUBLISHED_KEYS), sharey=True)
     names = [name for name in runs if name != BASELINE]
-    for axes, metric in zip(panels, METRICS, strict=True):
+    for axes, metric in zip(panels, PUBLISHED_KEYS, strict=True):
         base, _ = mean_and_spread(runs[BASELINE], metric)
         scores = np.reshape([mean_and_spread(runs[name], metric) for name in names], (-1, 2))
         changes, spreads = 100 * (scores / base - [1, 0]).T

@@ -3,17 +3,19 @@
     jaxpose evaluate RUN [RUN …] [--data DIR] [--split S9+S11] [--by subject camera joint] [--format md tex]
 
 Tables are printed. With --format they are also written, into RUN/evaluation or --out. Evaluating a single run on its
-own test split by the default protocol also rewrites its results.json and results.md. Several runs are compared with
-the first, on the data and the split of the first.
+own test split by the default protocol and in the default metrics also rewrites its results.json and results.md. Several
+runs are compared with the first, on the data and the split of the first.
 """
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
 from jaxpose.evaluation import Format, Part
+from jaxpose.evaluation.metric_records import PUBLISHED_KEYS, choose_metrics, describe_metrics
 from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol
 from jaxpose.runs import Which
 from jaxpose.runtime.command import run_command
@@ -30,6 +32,9 @@ class Command:
     """Data set to evaluate on; by default, that on which the (first) run was trained."""
     split: str | None = None
     """Subjects to evaluate on; by default, the (first) run's test split."""
+    metrics: Annotated[tuple[str, ...], tyro.conf.arg(help=f"Metrics to report. {describe_metrics()}.")] = (
+        PUBLISHED_KEYS
+    )
     by: tuple[Part, ...] = ("joint",)
     """Tables to print beside those of the actions."""
     format: tuple[Format, ...] = ()
@@ -46,6 +51,7 @@ class Command:
         """Raise `InputError` for arguments that contradict each other."""
         if not self.runs:
             raise InputError("no run is named; give the folder of at least one")
+        choose_metrics(self.metrics)
         if len({run.resolve() for run in self.runs}) < len(self.runs):
             raise InputError("a run is named twice; name each once")
         if self.out and not self.format:
@@ -84,7 +90,8 @@ def evaluate(command: Command) -> None:
     from jaxpose.evaluation.track_selection import cut_into_chunks, select_tracks
     from jaxpose.runs.trained import check_fits, load_fitting, open_run
 
-    protocol, first = command.protocol, open_run(command.runs[0], command.checkpoint)
+    metrics, protocol = choose_metrics(command.metrics), command.protocol
+    first = open_run(command.runs[0], command.checkpoint)
     data = command.data or first.config.data
     description, tracks, split = load_fitting(first, data, command.split)
     setting = evaluation_setting(description, split, tracks, protocol)
@@ -98,7 +105,9 @@ def evaluate(command: Command) -> None:
         if command.save:
             save_predictions(command.save, predictions, lifted, description)
             written.append(command.save)
-        errors = measure_tracks(predictions, targets, scored, protocol=protocol, skeleton=description.skeleton)
+        errors = measure_tracks(
+            predictions, targets, scored, protocol=protocol, skeleton=description.skeleton, metrics=metrics
+        )
         runs.append(EvaluatedRun(name, lifter.config, errors))
 
     console = Console(markup=False)
@@ -108,7 +117,7 @@ def evaluate(command: Command) -> None:
         out = command.out or command.runs[0] / "evaluation"
         written += write_tables(out, command.format, by_name, runs, setting)
     as_trained = command.data is None and command.split is None and command.checkpoint == "last"
-    if len(runs) == 1 and as_trained and protocol == VIDEOPOSE3D:
+    if len(runs) == 1 and as_trained and protocol == VIDEOPOSE3D and command.metrics == PUBLISHED_KEYS:
         write_results(command.runs[0], summarize(runs[0].errors, protocol), description, split)
         written += [command.runs[0] / "results.json", command.runs[0] / "results.md"]
     for path in written:

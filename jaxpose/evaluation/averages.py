@@ -7,8 +7,9 @@ import jax
 import numpy as np
 
 from jaxpose.data.track import Track
+from jaxpose.evaluation.metric_records import PUBLISHED, Metric
 from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol, describe_protocol
-from jaxpose.evaluation.track_errors import METRICS, TrackErrors, measure_tracks
+from jaxpose.evaluation.track_errors import TrackErrors, measure_tracks
 
 
 def group_tracks(errors: TrackErrors, over: str) -> np.ndarray:
@@ -64,7 +65,7 @@ def mean_of_finite(values: np.ndarray, *, axis: int) -> np.ndarray:
 
 
 class Scores(TypedDict):
-    """The metrics of some tracks: each in mm, mm/frame or mm/frame²; NaN where no track is long enough to have one."""
+    """The metrics of some tracks, each in its unit; NaN where no track is long enough to have one."""
 
     average: dict[str, float]  # by metric
     actions: dict[str, dict[str, float]]  # by action and metric
@@ -74,9 +75,14 @@ class Scores(TypedDict):
 
 
 def score(
-    predictions: jax.Array, targets: jax.Array, tracks: Sequence[Track], *, protocol: Protocol = VIDEOPOSE3D
+    predictions: jax.Array,
+    targets: jax.Array,
+    tracks: Sequence[Track],
+    *,
+    protocol: Protocol = VIDEOPOSE3D,
+    metrics: Sequence[Metric] = PUBLISHED,
 ) -> Scores:
-    """The five metrics by action and on average, as the released evaluation of VideoPose3D computes them.
+    """The metrics by action and on average, as the released evaluation of VideoPose3D computes them.
 
     Frames are averaged within a track, tracks within an action weighted by their frames, actions with equal weights.
     "Walking" and "Walking 1" are one action. A track too short for a time derivative, or an action of such tracks
@@ -87,6 +93,7 @@ def score(
       targets: (F, J, 3) metres.
       tracks: name the actions and say how long each track is.
       protocol: another one than VideoPose3D's.
+      metrics: what to measure; none that is a body statistic.
 
     Returns:
       The scores.
@@ -94,7 +101,7 @@ def score(
     Raises:
       InputError: the protocol excludes every track.
     """
-    return summarize(measure_tracks(predictions, targets, tracks, protocol=protocol), protocol)
+    return summarize(measure_tracks(predictions, targets, tracks, protocol=protocol, metrics=metrics), protocol)
 
 
 def summarize(errors: TrackErrors, protocol: Protocol) -> Scores:
@@ -113,8 +120,8 @@ def summarize(errors: TrackErrors, protocol: Protocol) -> Scores:
 
 
 def average_metrics(errors: TrackErrors, protocol: Protocol) -> dict[str, float]:
-    """The average of each of `METRICS` over all tracks."""
-    return {metric: float(average(errors, metric, over=protocol.average)) for metric in METRICS}
+    """The average of each metric over all tracks, by its key."""
+    return {metric.key: float(average(errors, metric.key, over=protocol.average)) for metric in errors.metrics}
 
 
 def protocol_in_words(errors: TrackErrors, protocol: Protocol) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxpose.evaluation.averages import average_by_group, group_tracks, mean_of_finite
 from jaxpose.evaluation.protocol import Protocol
-from jaxpose.evaluation.track_errors import METRICS, TrackErrors
+from jaxpose.evaluation.track_errors import TrackErrors
 
 RESAMPLES, SEED, LEVEL = 2000, 0, 0.95
 
@@ -56,6 +56,9 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 
 
 def metric_intervals(errors: TrackErrors, protocol: Protocol) -> dict[str, tuple[float, float]]:
-    """The confidence interval of the average of each metric."""
+    """The confidence interval of the average of each metric, by its key."""
     counts = resample_counts(errors.actions)
-    return {metric: interval(resampled_averages(errors, metric, counts, over=protocol.average)) for metric in METRICS}
+    return {
+        metric.key: interval(resampled_averages(errors, metric.key, counts, over=protocol.average))
+        for metric in errors.metrics
+    }

@@ -10,8 +10,9 @@ import numpy as np
 from jaxpose.data.track import Description
 from jaxpose.evaluation import bootstrap, results_file
 from jaxpose.evaluation.averages import average_metrics, protocol_in_words
+from jaxpose.evaluation.metric_records import Metric
 from jaxpose.evaluation.protocol import Protocol
-from jaxpose.evaluation.track_errors import METRICS, TrackErrors
+from jaxpose.evaluation.track_errors import TrackErrors
 from jaxpose.runtime.tables import Table
 from jaxpose.training.config import Config
 
@@ -52,17 +53,17 @@ class Difference(TypedDict):
 
 
 def differences(run: EvaluatedRun, first: EvaluatedRun, protocol: Protocol) -> dict[str, Difference]:
-    """The difference of a run from the first one in each metric, with its confidence interval."""
+    """The difference of a run from the first one in each metric, with its confidence interval, by the metric's key."""
     averages = [average_metrics(one.errors, protocol) for one in (run, first)]
     counts = bootstrap.resample_counts(run.errors.actions)
     result = {}
-    for metric in METRICS:
+    for key in averages[0]:
         resampled = [
-            bootstrap.resampled_averages(one.errors, metric, counts, over=protocol.average) for one in (run, first)
+            bootstrap.resampled_averages(one.errors, key, counts, over=protocol.average) for one in (run, first)
         ]
         low, high = bootstrap.interval(resampled[0] - resampled[1])
-        result[metric] = Difference(
-            difference=averages[0][metric] - averages[1][metric],
+        result[key] = Difference(
+            difference=averages[0][key] - averages[1][key],
             interval=[low, high],
             exceeds=bool(low > 0 or high < 0),
         )
@@ -71,19 +72,20 @@ def differences(run: EvaluatedRun, first: EvaluatedRun, protocol: Protocol) -> d
 
 def comparison_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -> Table:
     """The averages of several runs, and their differences from the first."""
+    metrics = runs[0].errors.metrics
     rows: list[Sequence[str]] = []
     averages = []  # the rows of averages
     for run in runs:
         averages.append(len(rows))
-        rows.append((run.name, *results_file.format_metrics(average_metrics(run.errors, setting.protocol)).values()))
+        rows.append((run.name, *results_file.format_metrics(average_metrics(run.errors, setting.protocol), metrics)))
         if run is not runs[0]:
-            by_metric = differences(run, runs[0], setting.protocol)
-            rows.append(("  difference", *(_format_difference(by_metric[metric], metric) for metric in METRICS)))
-            intervals = (format_interval(by_metric[metric]["interval"], metric, "+") for metric in METRICS)
+            by_key = differences(run, runs[0], setting.protocol)
+            rows.append(("  difference", *(_format_difference(by_key[metric.key], metric) for metric in metrics)))
+            intervals = (format_interval(by_key[metric.key]["interval"], metric, "+") for metric in metrics)
             rows.append(("  its interval", *intervals))
-    title = f"Comparison: {results_file.caption(setting.description, setting.split)}"
+    title = f"Comparison: {results_file.caption(setting.description, setting.split, metrics)}"
     notes = (COMPARED_NOTE, bootstrap.NOTE, protocol_in_words(runs[0].errors, setting.protocol))
-    return Table(title, ("run", *results_file.HEADINGS.values()), rows, notes, summary_rows=tuple(averages))
+    return Table(title, ("run", *(metric.heading for metric in metrics)), rows, notes, summary_rows=tuple(averages))
 
 
 def seeds_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -> Table | None:
@@ -91,17 +93,18 @@ def seeds_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -> Tab
     groups = _group_by_settings(runs)
     if all(len(group) == 1 for group in groups):
         return None
+    metrics = runs[0].errors.metrics
     averages = [[average_metrics(run.errors, setting.protocol) for run in group] for group in groups]
-    values = [{metric: [run[metric] for run in group] for metric in METRICS} for group in averages]
+    values = [{metric: [run[metric.key] for run in group] for metric in metrics} for group in averages]
     rows = [
         (
             ", ".join(run.name for run in group),
-            *(_format_seeds(own[metric], values[0][metric], metric) for metric in METRICS),
+            *(_format_seeds(own[metric], values[0][metric], metric) for metric in metrics),
         )
         for group, own in zip(groups, values, strict=True)
     ]
-    title = f"Seeds: {results_file.caption(setting.description, setting.split)}"
-    return Table(title, ("runs", *results_file.HEADINGS.values()), rows, (SEEDS_NOTE,))
+    title = f"Seeds: {results_file.caption(setting.description, setting.split, metrics)}"
+    return Table(title, ("runs", *(metric.heading for metric in metrics)), rows, (SEEDS_NOTE,))
 
 
 def _group_by_settings(runs: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]:
@@ -118,11 +121,11 @@ def _group_by_settings(runs: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]
     return [group for _, group in groups]
 
 
-def _format_seeds(values: Sequence[float], first: Sequence[float], metric: str) -> str:
+def _format_seeds(values: Sequence[float], first: Sequence[float], metric: Metric) -> str:
     """Mean ± standard deviation of some seeds, marked if the mean differs from that of the first group of seeds."""
-    text = results_file.format_metric(float(np.mean(values)), metric)
+    text = metric.format(float(np.mean(values)))
     if len(values) > 1:
-        text += f" ± {results_file.format_metric(float(np.std(values, ddof=1)), metric)}"
+        text += f" ± {metric.format(float(np.std(values, ddof=1)))}"
     return text + MARK * _means_differ(values, first)
 
 
@@ -133,10 +136,10 @@ def _means_differ(a: Sequence[float], b: Sequence[float]) -> bool:
     return bool(min(np.ptp(a), np.ptp(b)) > 0 and stats.ttest_ind(a, b, equal_var=False).pvalue < 0.05)
 
 
-def format_interval(ends: Sequence[float], metric: str, sign: str = "") -> str:
+def format_interval(ends: Sequence[float], metric: Metric, sign: str = "") -> str:
     """An interval of a metric as text; with `sign` "+" an interval of differences."""
-    return "–" if math.isnan(ends[0]) else " to ".join(results_file.format_metric(end, metric, sign) for end in ends)
+    return "–" if math.isnan(ends[0]) else " to ".join(metric.format(end, sign) for end in ends)
 
 
-def _format_difference(difference: Difference, metric: str) -> str:
-    return results_file.format_metric(difference["difference"], metric, "+") + MARK * difference["exceeds"]
+def _format_difference(difference: Difference, metric: Metric) -> str:
+    return metric.format(difference["difference"], "+") + MARK * difference["exceeds"]

@@ -8,9 +8,10 @@ import numpy as np
 from jaxpose.evaluation import bootstrap, results_file
 from jaxpose.evaluation.averages import average, average_metrics, protocol_in_words, summarize
 from jaxpose.evaluation.compare import EvaluatedRun, EvaluationSetting, differences
+from jaxpose.evaluation.metric_records import by_joint
 from jaxpose.evaluation.plausibility import plausibility
 from jaxpose.evaluation.report_tables import published_rows_note
-from jaxpose.evaluation.track_errors import JOINT_METRICS, ground_truth
+from jaxpose.evaluation.track_errors import ground_truth
 from jaxpose.skeleton import Skeleton
 
 
@@ -18,7 +19,9 @@ def evaluation_as_dict(runs: Sequence[EvaluatedRun], setting: EvaluationSetting)
     """All numbers of an evaluation: the setting, the numbers of each run, and the differences from the first run."""
     first, *others = runs
     in_words = protocol_in_words(first.errors, setting.protocol)
-    data = results_file.metadata(setting.description, setting.split, setting.protocol, in_words) | {
+    data = results_file.metadata(
+        setting.description, setting.split, setting.protocol, in_words, first.errors.metrics
+    ) | {
         "published_rows": published_rows_note(setting) or "comparable",
         "bootstrap": {"resamples": bootstrap.RESAMPLES, "seed": bootstrap.SEED, "level": bootstrap.LEVEL},
         "runs": {run.name: run_as_dict(run, setting) for run in runs},
@@ -37,11 +40,15 @@ def run_as_dict(run: EvaluatedRun, setting: EvaluationSetting) -> dict[str, Any]
     values = {name: average(errors, name, over=protocol.average).tolist() for name in errors.means}
     fps, averages = scores["fps"], scores["average"]
     return scores | {
-        "per_second": {"mpjve": averages["mpjve"] * fps, "mpjae": averages["mpjae"] * fps**2},
+        "per_second": {m.key: averages[m.key] * fps**m.order for m in errors.metrics if m.order},
         "intervals": bootstrap.metric_intervals(errors, protocol),
         "subjects": _by_label(run, errors.subjects, setting),
         "cameras": _by_label(run, errors.cameras, setting),
-        "joints": {m: dict(zip(skeleton.joints, values[name], strict=True)) for m, name in JOINT_METRICS.items()},
+        "joints": {
+            m.key: dict(zip(skeleton.joints, values[by_joint(m.key)], strict=True))
+            for m in errors.metrics
+            if m.per_joint
+        },
         "constraints": plausibility(run, setting),
         "bones": _by_name([skeleton.joints[child] for _, child in skeleton.bones], values, "bone_length_std"),
         "pairs": _by_name([_pair_name(skeleton, pair) for pair in skeleton.bone_pairs], values, "symmetry_error"),

@@ -8,15 +8,14 @@ from matplotlib.figure import Figure
 
 from jaxpose.data.track import Description
 from jaxpose.evaluation import comparability, paper_tables, results_file
+from jaxpose.evaluation.metric_records import PUBLISHED, Metric
 from jaxpose.evaluation.protocol import VIDEOPOSE3D
 from jaxpose.evaluation.results_file import AVERAGE, Results
 from jaxpose.evaluation.run_labels import label_runs
-from jaxpose.evaluation.track_errors import METRICS
 from jaxpose.runtime.errors import InputError
 from jaxpose.training.config import Config
 from jaxpose.visualization.comparison_figures import compare_bars, compare_curves, run_colours
 
-UNITS = {"mpjve": "mm/frame", "mpjae": "mm/frame²"}  # of the other metrics, mm
 PRINTED = {"Pavllo'19": "0.8", "Ours": "0.6"}
 """The paper's rows that are drawn, its baseline and its own, and their greys."""
 
@@ -64,7 +63,7 @@ def why_runs_incomparable(runs: Sequence[FinishedRun]) -> str:
 
 
 def paper_rows(metric: str) -> tuple[dict[str, list[float]], list[str]]:
-    """The rows `PRINTED` of a metric by name, fifteen actions and the average, and the notes on them."""
+    """The rows `PRINTED` of a metric (its key) by name, fifteen actions and the average, and the notes on them."""
     number, rows, notes = paper_tables.BY_ACTION[metric], {}, []
     for row in paper_tables.load_rows(number):
         name = row.method.replace(" ", "")  # Pavllo '19, in one table
@@ -78,11 +77,11 @@ def paper_rows(metric: str) -> tuple[dict[str, list[float]], list[str]]:
     return rows, [*notes, paper_tables.INPUT_NOTE]
 
 
-def paper_figures(runs: Sequence[FinishedRun], metrics: Sequence[str] = METRICS) -> Iterator[tuple[str, Figure]]:
+def paper_figures(runs: Sequence[FinishedRun], metrics: Sequence[Metric] = PUBLISHED) -> Iterator[tuple[str, Figure]]:
     """Draw the training curves, and the errors by action in each of the metrics.
 
     Yields:
-      The name of a figure, "curves" or that of a metric, and the figure. There are no curves if no run has a log.
+      The name of a figure, "curves" or the key of a metric, and the figure. There are no curves if no run has a log.
     """
     labels, differences = label_runs([run.config for run in runs], [f"run {run.folder}" for run in runs])
     captions = dict.fromkeys(results_file.caption(run.description, run.config.test_split) for run in runs)
@@ -92,17 +91,19 @@ def paper_figures(runs: Sequence[FinishedRun], metrics: Sequence[str] = METRICS)
     reason = why_runs_incomparable(runs)
     groups = tuple(runs[0].results.errors) if reason else (*paper_tables.ACTIONS, AVERAGE)
     for metric in metrics:
-        printed, notes = ({}, [f"Not comparable with the paper's rows: {reason}."]) if reason else paper_rows(metric)
+        printed, notes = (
+            ({}, [f"Not comparable with the paper's rows: {reason}."]) if reason else paper_rows(metric.key)
+        )
         rows = {f"{name}, as printed in the paper": values for name, values in printed.items()}
         for name, run in zip(labels, runs, strict=True):
-            rows[name] = [run.results.errors[group][metric] for group in groups]
+            rows[name] = [run.results.errors[group][metric.key] for group in groups]
         yield (
-            metric,
+            metric.key,
             compare_bars(
                 rows,
                 groups,
-                f"{results_file.HEADINGS[metric]}, {UNITS.get(metric, 'mm')}",
-                digits=2 if metric in UNITS else 1,
+                f"{metric.heading}, {metric.unit}",
+                digits=metric.digits,
                 colours=[PRINTED[name] for name in printed] + run_colours(len(runs)),
                 title=title,
                 note=" ".join(notes),

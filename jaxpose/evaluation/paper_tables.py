@@ -139,10 +139,10 @@ def paper_table(number: str) -> Table:
 
 
 def tables_with_runs(runs: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dict[str, Table]:
-    """The printed tables by number, each with a row for every run below.
+    """The printed tables of the metrics that the runs have, by number, each with a row for every run below.
 
     Args:
-      runs: by name; the cells by action, and by "average", then by metric.
+      runs: by name; the cells by action, and by "average", then by metric; all runs have the same metrics.
     """
     metric_of = {number: metric for metric, number in BY_ACTION.items()}
     tables = {}
@@ -152,6 +152,8 @@ def tables_with_runs(runs: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dic
             columns = [("average", metric) for metric in SUMMARIES[number]]
         else:
             columns = [(action, metric_of[number]) for action in (*ACTIONS, "average")]
+        if not all(metric in cells["average"] for cells in runs.values() for _, metric in columns):
+            continue
         rows = [(name, *(cells[action][metric] for action, metric in columns)) for name, cells in runs.items()]
         strong = tuple(range(len(printed.rows), len(printed.rows) + len(rows)))
         notes = [*printed.notes, INPUT_NOTE]

@@ -12,8 +12,9 @@ from jaxpose.data.track import SYNTHETIC_NOTICE, Description, Track, title_with_
 from jaxpose.evaluation import report_tables
 from jaxpose.evaluation.averages import average
 from jaxpose.evaluation.compare import EvaluatedRun
+from jaxpose.evaluation.metric_records import by_joint
 from jaxpose.evaluation.protocol import VIDEOPOSE3D
-from jaxpose.evaluation.track_errors import JOINT_METRICS, TrackErrors
+from jaxpose.evaluation.track_errors import TrackErrors
 from jaxpose.runtime import tables
 from jaxpose.runtime.tables import Table
 from jaxpose.skeleton import Skeleton
@@ -137,7 +138,7 @@ def track_table(lifted: LiftedTracks, skeleton: Skeleton) -> Table:
             continue
         frame_errors = lifted.frame_errors[index]
         errors = [f"{means[metric][index]:.1f}" for metric in ("mpjpe", "p_mpjpe")]
-        joint = skeleton.joints[np.argmax(means[JOINT_METRICS["mpjpe"]][index])]
+        joint = skeleton.joints[np.argmax(means[by_joint("mpjpe")][index])]
         worst = f"{np.argmax(frame_errors)} ({1000 * frame_errors.max():.0f} mm)"
         rows.append((str(rank + 1), lifted.clips[index].name, f"{len(frame_errors):,}", *errors, joint, worst))
     head = ("rank", "track", "frames", "MPJPE, mm", "P-MPJPE, mm", "worst joint", "worst frame")
@@ -148,10 +149,10 @@ def joint_figure(lifted: LiftedTracks, skeleton: Skeleton, caption: str) -> str:
     """HTML of the error by joint, averaged as in the tables, on a typical pose of the data."""
     every = max(sum(len(clip.truth) for clip in lifted.clips) // _POSES, 1)
     pose = typical_pose(np.concatenate([clip.truth[::every] for clip in lifted.clips]), skeleton)
-    errors = average(lifted.errors, JOINT_METRICS["mpjpe"], over=VIDEOPOSE3D.average)
-    by_joint = ", ".join(f"{joint} {error:.0f} mm" for joint, error in zip(skeleton.joints, errors, strict=True))
+    errors = average(lifted.errors, by_joint("mpjpe"), over=VIDEOPOSE3D.average)
+    in_words = ", ".join(f"{joint} {error:.0f} mm" for joint, error in zip(skeleton.joints, errors, strict=True))
     title = f"{caption}. Averaged as in the tables."
-    return picture(figures.joint_error_figure(pose, errors, skeleton, title=title), f"Error by joint: {by_joint}")
+    return picture(figures.joint_error_figure(pose, errors, skeleton, title=title), f"Error by joint: {in_words}")
 
 
 def curves(records: Sequence[Mapping[str, float]], config: Config, description: Description) -> str:

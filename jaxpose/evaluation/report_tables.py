@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jaxpose.data.track import Description, Track, title_with_notice
 from jaxpose.evaluation import Part, bootstrap, comparability, paper_tables, results_file
-from jaxpose.evaluation.averages import Scores, average, average_metrics, summarize
+from jaxpose.evaluation.averages import average, average_metrics, summarize
 from jaxpose.evaluation.compare import (
     EvaluatedRun,
     EvaluationSetting,
@@ -12,9 +12,10 @@ from jaxpose.evaluation.compare import (
     format_interval,
     seeds_table,
 )
+from jaxpose.evaluation.metric_records import by_joint, describe_units
 from jaxpose.evaluation.plausibility import angles_table, constraints_table
 from jaxpose.evaluation.protocol import Protocol
-from jaxpose.evaluation.track_errors import JOINT_METRICS, METRICS, ground_truth
+from jaxpose.evaluation.track_errors import ground_truth
 from jaxpose.runtime.tables import Table
 
 
@@ -36,7 +37,7 @@ def all_tables(runs: Sequence[EvaluatedRun], setting: EvaluationSetting, by: Seq
     if len(runs) > 1 and (seeds := seeds_table(runs, setting)):
         tables["seeds"] = seeds
     if not setting.incomparable:
-        by_run = {run.name: _format_scores(summarize(run.errors, setting.protocol)) for run in runs}
+        by_run = {run.name: _format_scores(run, setting.protocol) for run in runs}
         tables |= {f"paper_{number}": table for number, table in paper_tables.tables_with_runs(by_run).items()}
     tables["constraints"] = constraints_table(runs, setting)
     for run in runs:
@@ -57,10 +58,12 @@ def published_rows_note(setting: EvaluationSetting) -> str:
 
 def actions_table(run: EvaluatedRun, setting: EvaluationSetting) -> Table:
     """The errors by action and on average, and the confidence interval of the average."""
-    scores = summarize(run.errors, setting.protocol)
-    table = results_file.results_table(scores, setting.description, setting.split, protocol=setting.protocol)
+    scores, metrics = summarize(run.errors, setting.protocol), run.errors.metrics
+    table = results_file.results_table(
+        scores, setting.description, setting.split, protocol=setting.protocol, metrics=metrics
+    )
     intervals = bootstrap.metric_intervals(run.errors, setting.protocol)
-    cells = (format_interval(intervals[metric], metric) for metric in METRICS)
+    cells = (format_interval(intervals[metric.key], metric) for metric in metrics)
     single = [action for action in scores["actions"] if (run.errors.actions == action).sum() == 1]
     unknown = [f"No interval covers the spread of actions with one track: {', '.join(single)}."] if single else []
     return table._replace(
@@ -73,20 +76,21 @@ def actions_table(run: EvaluatedRun, setting: EvaluationSetting) -> Table:
 def group_table(run: EvaluatedRun, setting: EvaluationSetting, part: Part) -> Table:
     """The average errors by subject or by camera."""
     labels = run.errors.subjects if part == "subject" else run.errors.cameras
-    rows = []
+    metrics, rows = run.errors.metrics, []
     for label in dict.fromkeys(labels.tolist()):
         errors = run.errors.take(labels == label)
-        cells = results_file.format_metrics(average_metrics(errors, setting.protocol))
-        rows.append((label, f"{errors.frames.sum():,}", *cells.values()))
-    notes = [f"{results_file.UNITS}. Each row is averaged over its own tracks as the whole is over all."]
-    head = (part, "frames", *results_file.HEADINGS.values())
+        cells = results_file.format_metrics(average_metrics(errors, setting.protocol), metrics)
+        rows.append((label, f"{errors.frames.sum():,}", *cells))
+    notes = [f"{describe_units(metrics)}. Each row is averaged over its own tracks as the whole is over all."]
+    head = (part, "frames", *(metric.heading for metric in metrics))
     return Table(_title(run, f"by {part}", setting), head, rows, notes)
 
 
 def joints_table(run: EvaluatedRun, setting: EvaluationSetting) -> Table:
     """Errors by joint, and deviation in length and left/right difference of the bone that ends at the joint."""
     skeleton, over = setting.description.skeleton, setting.protocol.average
-    errors = {metric: average(run.errors, name, over=over) for metric, name in JOINT_METRICS.items()}
+    metrics = [metric for metric in run.errors.metrics if metric.per_joint]
+    errors = [average(run.errors, by_joint(metric.key), over=over) for metric in metrics]
     bone_of = {child: index for index, (_, child) in enumerate(skeleton.bones)}
     pair_of = {bone: index for index, pair in enumerate(skeleton.bone_pairs) for bone in pair}
     columns = {
@@ -99,24 +103,29 @@ def joints_table(run: EvaluatedRun, setting: EvaluationSetting) -> Table:
         bone = bone_of.get(joint)
         indices = (bone, bone, pair_of.get(bone), pair_of.get(bone))
         cells = ["" if i is None else f"{column[i]:.1f}" for i, column in zip(indices, columns.values(), strict=True)]
-        metrics = (results_file.format_metric(errors[metric][joint], metric) for metric in JOINT_METRICS)
-        rows.append((name, *metrics, *cells))
+        of_joint = (metric.format(values[joint]) for metric, values in zip(metrics, errors, strict=True))
+        rows.append((name, *of_joint, *cells))
     head = (
         "joint",
-        *(results_file.HEADINGS[metric] for metric in JOINT_METRICS),
+        *(metric.heading for metric in metrics),
         "bone\nSD",
         "ground\ntruth",
         "left/right\ndiff.",
         "ground\ntruth",
     )
-    notes = [f"{results_file.UNITS}. Bone SD and left/right diff.: those of the bone that ends at the joint, in mm."]
+    units = f"{describe_units(metrics)}. " if metrics else ""
+    notes = [f"{units}Bone SD and left/right diff.: those of the bone that ends at the joint, in mm."]
     return Table(_title(run, "by joint", setting), head, rows, notes)
 
 
-def _format_scores(scores: Scores) -> dict[str, dict[str, str]]:
-    """The metrics as text, by action and "average"."""
+def _format_scores(run: EvaluatedRun, protocol: Protocol) -> dict[str, dict[str, str]]:
+    """The metrics as text, by action and "average", then by key."""
+    scores = summarize(run.errors, protocol)
     by_action = scores["actions"] | {"average": scores["average"]}
-    return {action: results_file.format_metrics(values) for action, values in by_action.items()}
+    return {
+        action: {metric.key: metric.format(values[metric.key]) for metric in run.errors.metrics}
+        for action, values in by_action.items()
+    }
 
 
 def _title(run: EvaluatedRun, content: str, setting: EvaluationSetting) -> str:

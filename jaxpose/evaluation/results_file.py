@@ -1,8 +1,8 @@
-"""A run's `results.json` and `results.md`: the five metrics by action, and the format of metrics in all tables."""
+"""A run's `results.json` and `results.md`: the published metrics by action."""
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,26 +11,16 @@ from rich.console import Console
 
 from jaxpose.data.track import Description, title_with_notice
 from jaxpose.evaluation.averages import Scores
+from jaxpose.evaluation.metric_records import PUBLISHED, PUBLISHED_KEYS, Metric, describe_units
 from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol
-from jaxpose.evaluation.track_errors import METRICS
 from jaxpose.files.atomic import atomic_write_text
 from jaxpose.files.guarded_read import read_json
 from jaxpose.runtime import tables
 from jaxpose.runtime.errors import InputError
 from jaxpose.runtime.tables import Table
 
-HEADINGS = {
-    "mpjpe": "MPJPE (P1)",
-    "p_mpjpe": "P-MPJPE (P2)",
-    "n_mpjpe": "N-MPJPE (P3)",
-    "mpjve": "MPJVE",
-    "mpjae": "MPJAE",
-}
-UNITS = "Positions in mm, velocity in mm/frame, acceleration in mm/frame²"
 AVERAGE = "average"
 """The group of all actions among the errors of `Results`."""
-
-_DIGITS = {"mpjve": 2, "mpjae": 2}  # as the field prints them; positions have one
 
 
 class Results(NamedTuple):
@@ -41,32 +31,41 @@ class Results(NamedTuple):
     fps: float  # frames a second
 
 
-def caption(description: Description, split: str) -> str:
+def caption(description: Description, split: str, metrics: Sequence[Metric] = PUBLISHED) -> str:
     """The data set, split and units of the numbers in a table or figure."""
-    return f"{title_with_notice(description)}, {split}. {UNITS}."
+    return f"{title_with_notice(description)}, {split}. {describe_units(metrics)}."
 
 
-def per_second(scores: Scores) -> str:
+def per_second(scores: Scores, metrics: Sequence[Metric] = PUBLISHED) -> str:
     """A sentence of the number of frames, their rate, and the errors of motion per second."""
     average, fps = scores["average"], scores["fps"]
     if math.isnan(fps):
         return f"{scores['frames']:,} frames, at different frame rates."
-    velocity, acceleration = average["mpjve"] * fps, average["mpjae"] * fps**2
-    return (
-        f"{scores['frames']:,} frames at {fps:g} frames/s; "
-        f"per second, MPJVE is {velocity:,.0f} mm/s and MPJAE {acceleration:,.0f} mm/s² on average."
-    )
+    of_motion = [
+        f"{metric.heading} {'' if number else 'is '}{average[metric.key] * fps**metric.order:,.0f} "
+        f"{metric.unit.replace('frame', 's')}"
+        for number, metric in enumerate(metric for metric in metrics if metric.order)
+    ]
+    motion = f"; per second, {' and '.join(of_motion)} on average" if of_motion else ""
+    return f"{scores['frames']:,} frames at {fps:g} frames/s{motion}."
 
 
-def results_table(scores: Scores, description: Description, split: str, *, protocol: Protocol = VIDEOPOSE3D) -> Table:
+def results_table(
+    scores: Scores,
+    description: Description,
+    split: str,
+    *,
+    protocol: Protocol = VIDEOPOSE3D,
+    metrics: Sequence[Metric] = PUBLISHED,
+) -> Table:
     """A row for each action, then the average."""
-    rows = [(action, *format_metrics(values).values()) for action, values in scores["actions"].items()]
+    rows = [(action, *format_metrics(values, metrics)) for action, values in scores["actions"].items()]
     label = "average" if protocol.average == "actions" else "average of frames"
     return Table(
-        caption(description, split),
-        ("action", *HEADINGS.values()),
-        [*rows, (label, *format_metrics(scores["average"]).values())],
-        notes=(per_second(scores), scores["protocol"]),
+        caption(description, split, metrics),
+        ("action", *(metric.heading for metric in metrics)),
+        [*rows, (label, *format_metrics(scores["average"], metrics))],
+        notes=(per_second(scores, metrics), scores["protocol"]),
         summary_rows=(len(rows),),
     )
 
@@ -83,18 +82,20 @@ def results_markdown(scores: Scores, description: Description, split: str) -> st
 
 def write_results(run: Path, scores: Scores, description: Description, split: str) -> None:
     """Write `results.json` and `results.md` into the run's folder; an undefined value is null."""
-    results = metadata(description, split, VIDEOPOSE3D, scores["protocol"]) | scores
+    results = metadata(description, split, VIDEOPOSE3D, scores["protocol"], PUBLISHED) | scores
     atomic_write_text(run / "results.json", json_text(results))
     atomic_write_text(run / "results.md", results_markdown(scores, description, split))
 
 
-def metadata(description: Description, split: str, protocol: Protocol, in_words: str) -> dict[str, Any]:
+def metadata(
+    description: Description, split: str, protocol: Protocol, in_words: str, metrics: Sequence[Metric]
+) -> dict[str, Any]:
     """The data set, split, units and protocol of the numbers in a JSON file."""
     return {
         "data": description.title,
         "synthetic": description.synthetic,
         "split": split,
-        "units": UNITS,
+        "units": describe_units(metrics),
         "protocol": in_words,
         "switches": asdict(protocol),
     }
@@ -110,7 +111,7 @@ def read_results(run: Path) -> Results:
     try:
         data = read_json(path)
         groups = {**data["actions"], AVERAGE: data["average"]}
-        errors = {name: {metric: _as_float(group[metric]) for metric in METRICS} for name, group in groups.items()}
+        errors = {name: {key: _as_float(group[key]) for key in PUBLISHED_KEYS} for name, group in groups.items()}
         results = Results(errors, _as_float(data["frames"]), _as_float(data["fps"]))
     except FileNotFoundError:
         raise InputError(
@@ -128,14 +129,9 @@ def _as_float(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def format_metrics(values: Mapping[str, float]) -> dict[str, str]:
-    """Each metric as text."""
-    return {metric: format_metric(values[metric], metric) for metric in METRICS}
-
-
-def format_metric(value: float, metric: str, sign: str = "") -> str:
-    """A value of a metric as text, with the digits that the field prints; with `sign` "+" a difference."""
-    return "–" if math.isnan(value) else f"{value:{sign}.{_DIGITS.get(metric, 1)}f}"
+def format_metrics(values: Mapping[str, float], metrics: Sequence[Metric]) -> list[str]:
+    """The cells of a row: the value of each metric as text."""
+    return [metric.format(values[metric.key]) for metric in metrics]
 
 
 def json_text(data: Mapping[str, Any]) -> str:

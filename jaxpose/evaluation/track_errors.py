@@ -13,26 +13,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxpose import metrics
 from jaxpose.data.track import Track, track_lengths
+from jaxpose.evaluation.metric_records import PUBLISHED, Metric, by_joint
 from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol
 from jaxpose.evaluation.track_selection import is_human36m, is_scored, select_tracks
 from jaxpose.evaluation.track_sums import LOOK_AHEAD, sum_by_track
-from jaxpose.kinematics import bone_lengths, finite_difference, range_of_motion_violation, symmetry_differences
-from jaxpose.numerics import safe_norm
+from jaxpose.kinematics import bone_lengths, range_of_motion_violation, symmetry_differences
 from jaxpose.skeleton import Skeleton
-
-METRICS = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "mpjae")
-"""What is reported: protocols 1, 2 and 3, then the errors of velocity and acceleration."""
-
-JOINT_METRICS = {"mpjpe": "joint_error", "mpjve": "joint_velocity_error", "mpjae": "joint_acceleration_error"}
-"""The name of the same metric by joint."""
 
 BODY_STATISTICS = ("bone_length_std", "symmetry_error", "rom_violation_rate")
 """Measured of predictions, and under `ground_truth(name)` of the targets."""
-
-_ORDERS = {"mpjve": 1, "mpjae": 2, "joint_velocity_error": 1, "joint_acceleration_error": 2}
-"""Of the difference in time; 0 for the other errors."""
 
 
 class TrackErrors(NamedTuple):
@@ -44,12 +34,14 @@ class TrackErrors(NamedTuple):
     human36m: np.ndarray  # (N,) of bool, see `track_selection.is_human36m`
     fps: np.ndarray  # (N,) frames a second, of those that are scored
     frames: np.ndarray  # (N,) scored
-    means: dict[str, np.ndarray]  # by name, (N, ...): `METRICS` in mm, mm/frame or mm/frame², (N, J) by joint
+    means: dict[str, np.ndarray]  # by key of a metric (N,), by `by_joint(key)` (N, J), by body statistic (N, ...)
     weights: dict[str, np.ndarray]  # by the same names, (N,): of a track in an average
+    metrics: tuple[Metric, ...]  # that were measured, in the order of reports
 
     def take(self, chosen: np.ndarray) -> "TrackErrors":
         """The tracks that a mask (N,) or indices choose."""
-        return jax.tree.map(lambda values: values[chosen], self)
+        arrays = jax.tree.map(lambda values: values[chosen], self._replace(metrics=()))
+        return arrays._replace(metrics=self.metrics)
 
 
 def measure_tracks(
@@ -59,6 +51,7 @@ def measure_tracks(
     *,
     protocol: Protocol = VIDEOPOSE3D,
     skeleton: Skeleton | None = None,
+    metrics: Sequence[Metric] = PUBLISHED,
 ) -> TrackErrors:
     """Measure every track that the protocol scores.
 
@@ -70,23 +63,29 @@ def measure_tracks(
       skeleton: with it the body statistics are measured of predictions and targets: `bone_length_std` (N, B), standard
         deviation in time of each bone's length, and `symmetry_error` (N, P), mean absolute difference of left and right
         limb length, both in mm, and `rom_violation_rate` (N, A), share of frames in which an angle is out of its range.
+      metrics: what to measure.
 
     Returns:
       The errors and their weights in averages.
 
     Raises:
       InputError: the protocol excludes every track.
+      ValueError: a metric is a body statistic and there is no skeleton; or its record contradicts itself, or has an
+        order above `LOOK_AHEAD`.
     """
+    _check_metrics(metrics, skeleton)
     scored, rows = _scored_frames(tracks, protocol)
     lengths = np.asarray([len(frames) for frames in rows])
     predictions, targets = (np.asarray(poses) for poses in (predictions, targets))
     if lengths.sum() < len(targets):
         predictions, targets = (poses[np.concatenate(rows)] for poses in (predictions, targets))
 
-    means = _mean_errors(predictions, targets, lengths, protocol)
+    orders = _orders(metrics)
+    means = _mean_errors(predictions, targets, lengths, protocol, tuple(metrics))
     if skeleton:  # by programs of its own: the errors are the same bits with a skeleton and without
         means |= _body_statistics(predictions, lengths, skeleton)
         means |= {ground_truth(name): of for name, of in _body_statistics(targets, lengths, skeleton).items()}
+        means |= {metric.key: _mean_of_columns(means[metric.statistic]) for metric in metrics if metric.statistic}
     differences = protocol.derivative_weights == "differences"
     return TrackErrors(
         subjects=np.asarray([track.subject for track in scored]),
@@ -96,7 +95,8 @@ def measure_tracks(
         fps=np.asarray([track.fps / protocol.every for track in scored]),
         frames=lengths,
         means=means,
-        weights={name: _entries(lengths, name) if differences else lengths for name in means},
+        weights={name: _entries(lengths, orders.get(name, 0)) if differences else lengths for name in means},
+        metrics=tuple(metrics),
     )
 
 
@@ -121,20 +121,42 @@ def _scored_frames(tracks: Sequence[Track], protocol: Protocol) -> tuple[list[Tr
     return select_tracks(tracks, protocol), rows
 
 
-def _entries(lengths: np.ndarray, name: str) -> np.ndarray:
+def _check_metrics(metrics: Sequence[Metric], skeleton: Skeleton | None) -> None:
+    """Raise `ValueError` for a metric that cannot be measured."""
+    for metric in metrics:
+        if bool(metric.per_frame) == bool(metric.statistic):
+            raise ValueError(f"{metric.key} must have either per_frame or a statistic")
+        if metric.statistic and not skeleton:
+            raise ValueError(f"{metric.key} is a statistic of bones; give the skeleton")
+        if metric.order > LOOK_AHEAD:
+            raise ValueError(f"{metric.key} has order {metric.order}; the highest is {LOOK_AHEAD}")
+
+
+def _orders(metrics: Sequence[Metric]) -> dict[str, int]:
+    """The order in time of each value that is averaged over frames, by its name among the means."""
+    return {name: metric.order for metric in metrics for name in (metric.key, by_joint(metric.key))}
+
+
+def _entries(lengths: np.ndarray, order: int) -> np.ndarray:
     """(N,) values that a track has of a metric: one for each frame, or for each difference in time."""
-    return np.maximum(lengths - _ORDERS.get(name, 0), 0)
+    return np.maximum(lengths - order, 0)
+
+
+def _mean_of_columns(values: np.ndarray) -> np.ndarray:
+    """(N,) means of (N, B) values; NaN without columns, as of a skeleton without bones."""
+    return values.mean(-1) if values.shape[-1] else np.full(len(values), np.nan)
 
 
 def _mean_errors(
-    predictions: np.ndarray, targets: np.ndarray, lengths: np.ndarray, protocol: Protocol
+    predictions: np.ndarray, targets: np.ndarray, lengths: np.ndarray, protocol: Protocol, metrics: tuple[Metric, ...]
 ) -> dict[str, np.ndarray]:
     """The mean errors of each track, (N,) or (N, J) by name."""
-    compute = functools.partial(_errors, subtract_root=protocol.root == "subtracted")
-    sums, _ = sum_by_track(compute, [predictions, targets], lengths, orders=_ORDERS)
+    orders = _orders(metrics)
+    compute = functools.partial(_errors, metrics=metrics, subtract_root=protocol.root == "subtracted")
+    sums, _ = sum_by_track(compute, [predictions, targets], lengths, orders=orders)
     means = {}
     for name, total in sums.items():
-        entries = _entries(lengths, name)
+        entries = _entries(lengths, orders[name])
         entries = np.where(entries > 0, entries, np.nan).reshape(-1, *[1] * (total.ndim - 1))
         means[name] = total / entries
     return means
@@ -153,22 +175,20 @@ def _body_statistics(poses: np.ndarray, lengths: np.ndarray, skeleton: Skeleton)
     }
 
 
-@functools.partial(jax.jit, static_argnames="subtract_root")
-def _errors(predictions: jax.Array, targets: jax.Array, subtract_root: bool) -> dict[str, jax.Array]:
-    """The errors of poses (C + `LOOK_AHEAD`, J, 3), for the first C frames, in mm."""
+@functools.partial(jax.jit, static_argnames=("metrics", "subtract_root"))
+def _errors(
+    predictions: jax.Array, targets: jax.Array, metrics: tuple[Metric, ...], subtract_root: bool
+) -> dict[str, jax.Array]:
+    """The metrics of poses (C + `LOOK_AHEAD`, J, 3), for the first C frames, by frame and by joint, in their units."""
     count = len(predictions) - LOOK_AHEAD
     if subtract_root:
         predictions = predictions - predictions[:, :1]
-    errors = {
-        "mpjpe": metrics.mpjpe(predictions, targets),
-        "p_mpjpe": metrics.p_mpjpe(predictions, targets),
-        "n_mpjpe": metrics.n_mpjpe(predictions, targets),
-        "mpjve": metrics.time_derivative_error(predictions, targets, 1),
-        "mpjae": metrics.time_derivative_error(predictions, targets, 2),
-    }
-    for metric, name in JOINT_METRICS.items():
-        errors[name] = safe_norm(finite_difference(predictions - targets, _ORDERS.get(metric, 0)))
-    return {name: 1000 * values[:count] for name, values in errors.items()}
+    values = {}
+    for metric in metrics:
+        for name, compute in ((metric.key, metric.per_frame), (by_joint(metric.key), metric.per_joint)):
+            if compute:
+                values[name] = metric.scale * compute(predictions, targets)[:count]
+    return values
 
 
 @functools.partial(jax.jit, static_argnames="skeleton")

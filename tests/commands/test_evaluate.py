@@ -13,6 +13,7 @@ from data_prep.writer import data_set
 from jaxpose import evaluate, train
 from jaxpose.data.track import track_name
 from jaxpose.data.windows import pack
+from jaxpose.evaluation.metric_records import METRICS, Metric
 from jaxpose.runs import trained
 from jaxpose.runs.trained import load_fitting, open_run
 from jaxpose.skeleton import COCO_17
@@ -76,6 +77,35 @@ def test_everything_is_written_where_it_is_said(run, tmp_path, capsys):
     assert (copied / "results.json").read_text() == (run / "results.json").read_text()
 
 
+def test_other_metrics_are_in_every_form(run, tmp_path, capsys, monkeypatch):
+    """Those of jaxpose, and one that is a record alone; `results.json` keeps the published ones."""
+    before = (run / "results.json").read_text()
+    mine = Metric("mine", "Mine", "heights", "mm", "of the head", lambda p, t: abs(p - t)[:, 10, 1])
+    monkeypatch.setitem(METRICS, "mine", mine)
+    keys = ["mpjpe", "p_mpjpe", "pck", "auc", "mpsce", "mpsse", "mine"]
+    out = ["--out", str(tmp_path), "--format", "md", "tex", "csv", "json"]
+    evaluate.main([str(run), "--metrics", *keys, "--by", "subject", *out])
+    headings = [METRICS[key].heading for key in keys]
+    for text in (capsys.readouterr().out, *((tmp_path / f"evaluation.{form}").read_text() for form in ("md", "tex"))):
+        assert all(heading in text for heading in headings)
+        assert "MPJVE" not in text
+    head = (tmp_path / "actions.csv").read_text().splitlines()[0]
+    assert head == ",".join(["action", *headings])
+    numbers = json.loads((tmp_path / "evaluation.json").read_text())["runs"][run.name]
+    assert [*numbers["average"]] == [*numbers["intervals"]] == keys
+    assert numbers["average"]["mpsce"] == pytest.approx(numbers["constraints"]["bone_length_std"]["predicted"])
+    assert numbers["average"]["mpsse"] == pytest.approx(numbers["constraints"]["symmetry_error"]["predicted"])
+    assert numbers["per_second"] == {}
+    assert (run / "results.json").read_text() == before
+
+
+def test_help_lists_the_metrics(capsys):
+    with pytest.raises(SystemExit):
+        evaluate.main(["--help"])
+    words = capsys.readouterr().out.split()
+    assert {f"{key}," for key in METRICS} <= set(words)
+
+
 def test_runs_are_compared_with_the_first_on_data_that_are_loaded_once(run, tmp_path, monkeypatch, capsys):
     loads, load = [], jaxpose.data.load.load
     monkeypatch.setattr(trained, "load", lambda *names: (loads.append(names), load(*names))[1])
@@ -113,6 +143,7 @@ def test_predictions_are_saved_by_name_of_track(run, tmp_path):
         (["RUN", "OTHER", "--save", "a.npz"], "--save writes whole tracks of one run; name one run"),
         (["RUN", "--chunk", "9", "--save", "a.npz"], "--save writes whole tracks of one run; .* remove --chunk"),
         (["RUN", "--save", "a.npy"], "--save is a.npy; it must end with .npz"),
+        (["RUN", "--metrics", "mpjpe", "pdj"], "--metrics names 'pdj'; the metrics are mpjpe, p_mpjpe, .*, mpsse"),
         (["RUN", "--every", "0"], "--every is 0; it must be at least 1"),
         (["RUN", "--save", "nowhere/a.npz"], "nowhere/a.npz cannot be written"),
         (["RUN", "--format", "md", "--out", "RUN/config.json"], "RUN/config.json cannot be made"),

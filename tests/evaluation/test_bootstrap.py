@@ -5,8 +5,8 @@ import pytest
 from helpers.made_up import made_up
 
 from jaxpose.evaluation import averages, bootstrap
+from jaxpose.evaluation.metric_records import PUBLISHED_KEYS
 from jaxpose.evaluation.protocol import VIDEOPOSE3D
-from jaxpose.evaluation.track_errors import METRICS
 
 ACTIONS = np.asarray(["Walking", "Eating", "Walking", "Walking", "Eating", "Posing"])
 
@@ -65,6 +65,6 @@ def test_unknown_values_have_no_interval():
 def test_each_metric_has_an_interval_around_its_average():
     errors = made_up(ACTIONS)
     intervals = bootstrap.metric_intervals(errors, VIDEOPOSE3D)
-    assert [*intervals] == [*METRICS]
+    assert [*intervals] == [*PUBLISHED_KEYS]
     for metric, (low, high) in intervals.items():
         assert low < averages.average(errors, metric, over="actions") < high

@@ -9,9 +9,9 @@ from helpers.samples import DESCRIPTION
 from jaxpose.evaluation import evaluation_json
 from jaxpose.evaluation.averages import average
 from jaxpose.evaluation.compare import EvaluatedRun, EvaluationSetting
+from jaxpose.evaluation.metric_records import PUBLISHED_KEYS
 from jaxpose.evaluation.protocol import VIDEOPOSE3D
 from jaxpose.evaluation.results_file import json_text
-from jaxpose.evaluation.track_errors import METRICS
 from jaxpose.skeleton import H36M_17
 from jaxpose.training.config import Config
 
@@ -28,7 +28,7 @@ def test_every_number_is_there():
     facts = json.loads(json_text(evaluation_json.evaluation_as_dict([RUN, other], SETTING)))
     assert facts["switches"]["s11_directions"] == "none"
     assert facts["runs"]["run"]["average"]["mpjpe"] == pytest.approx(average(RUN.errors, "mpjpe", over="actions"))
-    assert set(facts["runs"]["run"]["average"]) == set(METRICS)
+    assert set(facts["runs"]["run"]["average"]) == set(PUBLISHED_KEYS)
     assert facts["runs"]["run"]["per_second"]["mpjae"] == pytest.approx(2500 * facts["runs"]["run"]["average"]["mpjae"])
     assert [*facts["runs"]["run"]["cameras"]] == ["1", "2"]
     assert [*facts["runs"]["run"]["joints"]["mpjpe"]] == [*H36M_17.joints]

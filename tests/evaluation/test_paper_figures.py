@@ -7,9 +7,9 @@ import pytest
 from helpers.samples import DESCRIPTION
 
 from jaxpose.evaluation import paper_tables
+from jaxpose.evaluation.metric_records import METRICS, PUBLISHED_KEYS
 from jaxpose.evaluation.paper_figures import FinishedRun, check_runs, paper_figures
 from jaxpose.evaluation.results_file import Results
-from jaxpose.evaluation.track_errors import METRICS
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import HUMANEVA_15
 from jaxpose.training.config import PRESETS, Config
@@ -30,7 +30,7 @@ def make_run(
         if step % 2 == 0:
             log[-1]["test_mpjpe"] = loss / 3
     groups = (*actions, "average")
-    errors = {group: dict(zip(METRICS, random.uniform(1, 60, 5).tolist(), strict=True)) for group in groups}
+    errors = {group: dict(zip(PUBLISHED_KEYS, random.uniform(1, 60, 5).tolist(), strict=True)) for group in groups}
     numbers = Results(errors, frames=1000, fps=50.0)._replace(**results)
     return FinishedRun(Path("runs", name), config, description, log, numbers)
 
@@ -104,14 +104,14 @@ def test_human36m_stands_beside_the_paper(trio, drawn):
 )
 def test_other_data_stand_alone_and_say_why(change, reason):
     run = as_human36m("run", **change)
-    figure = dict(paper_figures([run], ["mpjpe"]))["mpjpe"]
+    figure = dict(paper_figures([run], [METRICS["mpjpe"]]))["mpjpe"]
     assert heights(figure) == {"run runs/run": [row["mpjpe"] for row in run.results.errors.values()]}
     assert f"Not comparable with the paper's rows: {reason}" in figure.axes[0].get_xlabel().replace("\n", " ")
     assert ("SYNTHETIC" in figure.get_suptitle()) == run.description.synthetic
 
 
 def test_without_a_log_there_are_no_curves():
-    assert [name for name, _ in paper_figures([make_run("a")._replace(log=[])], ["mpjae"])] == ["mpjae"]
+    assert [name for name, _ in paper_figures([make_run("a")._replace(log=[])], [METRICS["mpjae"]])] == ["mpjae"]
 
 
 @pytest.mark.parametrize(

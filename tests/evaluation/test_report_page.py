@@ -29,7 +29,7 @@ def lifted():
         predictions.append((poses + error * [1, 0, 0]).astype(np.float32))
     errors = made_up(["Walking"] * len(TRACKS))
     errors.means["mpjpe"][:] = [10 * (1 + number) for number in range(len(TRACKS))]
-    errors.means["joint_error"][:, 3] = 1000
+    errors.means["joint_mpjpe"][:, 3] = 1000
     return report_page.lifted_tracks(TRACKS, np.concatenate(predictions), errors)
 
 

@@ -79,7 +79,7 @@ def test_a_kept_run_with_other_settings_is_trained_again(ablation, tiny, tmp_pat
 
     def train_and_score(config, data):
         trained.append(config.channels)
-        return {"scores": [dict.fromkeys(ablation.METRICS, 1.0)], "record": {}, "seconds": 1.0}
+        return {"scores": [dict.fromkeys(ablation.PUBLISHED_KEYS, 1.0)], "record": {}, "seconds": 1.0}
 
     replace("train_and_score", train_and_score)
     ablation.main("somewhere", tmp_path, settings=("none",), seeds=(0,))
@@ -93,7 +93,7 @@ def test_a_kept_run_with_other_settings_is_trained_again(ablation, tiny, tmp_pat
 
 
 def test_a_damaged_kept_run_is_refused(ablation, tiny, tmp_path, replace):
-    run = {"scores": [dict.fromkeys(ablation.METRICS, 1.0)] * 2, "record": {}, "seconds": 1.0}
+    run = {"scores": [dict.fromkeys(ablation.PUBLISHED_KEYS, 1.0)] * 2, "record": {}, "seconds": 1.0}
     replace("train_and_score", lambda *_: run)
     kept = functools.partial(ablation.load_or_train, tmp_path, "none", tiny, None, Console(quiet=True))
     kept()

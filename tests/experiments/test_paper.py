@@ -8,12 +8,13 @@ from helpers.places import ROOT
 from helpers.samples import DESCRIPTION
 
 from jaxpose.evaluation import paper_tables, results_file
+from jaxpose.evaluation.metric_records import PUBLISHED_KEYS
 from jaxpose.runs.folder import write_settings
 from jaxpose.runs.log import append_log
 from jaxpose.training.config import Config
 
 pytestmark = pytest.mark.system
-ROW = dict.fromkeys(results_file.HEADINGS, 50.0)
+ROW = dict.fromkeys(PUBLISHED_KEYS, 50.0)
 
 
 def run(*arguments):
@@ -45,7 +46,7 @@ def test_every_figure_is_written_twice(tmp_path):
     done = run("experiments.paper.figures", folder, "--out", tmp_path / "new" / "figures")
     assert "SYNTHETIC motion" in done.stdout
     written = {path.name: path.read_bytes() for path in (tmp_path / "new" / "figures").iterdir()}
-    names = ("curves", *results_file.HEADINGS)
+    names = ("curves", *PUBLISHED_KEYS)
     assert written.keys() == {f"{name}.{kind}" for name in names for kind in ("png", "pdf")}
     for name, content in written.items():
         assert content.startswith(b"%PDF" if name.endswith("pdf") else b"\x89PNG")

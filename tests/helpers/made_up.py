@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from jaxpose.evaluation.track_errors import JOINT_METRICS, METRICS, TrackErrors, ground_truth
+from jaxpose.evaluation.metric_records import PUBLISHED, by_joint
+from jaxpose.evaluation.track_errors import TrackErrors, ground_truth
 from jaxpose.skeleton import H36M_17
 
 SIZES = {
@@ -12,12 +13,14 @@ SIZES = {
 }
 
 
-def made_up(actions, *, seed=0, offset=0.0, frames=None, subjects=None, cameras=None, human36m=False):
+def made_up(
+    actions, *, seed=0, offset=0.0, frames=None, subjects=None, cameras=None, human36m=False, metrics=PUBLISHED
+):
     """The errors of a track for each of `actions`; the same seed gives the same numbers, plus the offset."""
     random, count = np.random.default_rng(seed), len(actions)
     frames = np.asarray(frames or [100] * count)
-    means = {metric: 40 + offset + 5 * random.normal(size=count) for metric in METRICS}
-    means |= {name: 40 + random.normal(size=(count, 17)) for name in JOINT_METRICS.values()}
+    means = {metric.key: 40 + offset + 5 * random.normal(size=count) for metric in metrics}
+    means |= {by_joint(metric.key): 40 + random.normal(size=(count, 17)) for metric in metrics if metric.per_joint}
     for name, size in SIZES.items():
         means |= {key: random.uniform(size=(count, size)) for key in (name, ground_truth(name))}
     return TrackErrors(
@@ -29,4 +32,5 @@ def made_up(actions, *, seed=0, offset=0.0, frames=None, subjects=None, cameras=
         frames=frames,
         means=means,
         weights=dict.fromkeys(means, frames),
+        metrics=tuple(metrics),
     )
