@@ -3,24 +3,13 @@
 import json
 
 import pytest
-from helpers.made_up import made_up
-from helpers.samples import DESCRIPTION
+from helpers.made_up import ACTIONS, RUN, SETTING, made_up
 
 from jaxpose.evaluation import evaluation_json
 from jaxpose.evaluation.averages import average
-from jaxpose.evaluation.compare import EvaluatedRun, EvaluationSetting
 from jaxpose.evaluation.metric_records import PUBLISHED_KEYS
-from jaxpose.evaluation.protocol import VIDEOPOSE3D
 from jaxpose.evaluation.results_file import json_text
 from jaxpose.skeleton import H36M_17
-from jaxpose.training.config import Config
-
-ACTIONS = ["Walking", "Walking", "Eating", "Eating", "Posing"]
-RUN = EvaluatedRun(
-    "run", Config(),
-    made_up(ACTIONS, frames=[100, 300, 100, 100, 50], subjects=["S9", "S11", "S9", "S11", "S9"], cameras=list("12121")),
-)  # fmt: skip
-SETTING = EvaluationSetting(DESCRIPTION, "S9+S11", VIDEOPOSE3D, "sample motion")
 
 
 def test_every_number_is_there():

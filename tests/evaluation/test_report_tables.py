@@ -2,24 +2,17 @@
 
 import numpy as np
 import pytest
-from helpers.made_up import made_up
+from helpers.made_up import RUN, SETTING, made_up
 from helpers.samples import DESCRIPTION
 
 from jaxpose.data.track import SYNTHETIC_NOTICE
 from jaxpose.evaluation import evaluation_json, paper_tables, report_tables
 from jaxpose.evaluation.averages import average
 from jaxpose.evaluation.compare import EvaluatedRun, EvaluationSetting
-from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol
+from jaxpose.evaluation.protocol import Protocol
 from jaxpose.evaluation.track_errors import BODY_STATISTICS, ground_truth
 from jaxpose.skeleton import H36M_17, layout
 from jaxpose.training.config import Config
-
-ACTIONS = ["Walking", "Walking", "Eating", "Eating", "Posing"]
-RUN = EvaluatedRun(
-    "run", Config(),
-    made_up(ACTIONS, frames=[100, 300, 100, 100, 50], subjects=["S9", "S11", "S9", "S11", "S9"], cameras=list("12121")),
-)  # fmt: skip
-SETTING = EvaluationSetting(DESCRIPTION, "S9+S11", VIDEOPOSE3D, "sample motion")
 
 
 def weighted(values, own):

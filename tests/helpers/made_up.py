@@ -1,10 +1,14 @@
 """Track errors at random, for tests of what is computed from them."""
 
 import numpy as np
+from helpers.samples import DESCRIPTION
 
+from jaxpose.evaluation.compare import EvaluatedRun, EvaluationSetting
 from jaxpose.evaluation.metric_records import PUBLISHED, by_joint
+from jaxpose.evaluation.protocol import VIDEOPOSE3D
 from jaxpose.evaluation.track_errors import TrackErrors, ground_truth
 from jaxpose.skeleton import H36M_17
+from jaxpose.training.config import Config
 
 SIZES = {
     "bone_length_std": len(H36M_17.bones),
@@ -34,3 +38,11 @@ def made_up(
         weights=dict.fromkeys(means, frames),
         metrics=tuple(metrics),
     )
+
+
+ACTIONS = ["Walking", "Walking", "Eating", "Eating", "Posing"]
+RUN = EvaluatedRun(
+    "run", Config(),
+    made_up(ACTIONS, frames=[100, 300, 100, 100, 50], subjects=["S9", "S11", "S9", "S11", "S9"], cameras=list("12121")),
+)  # fmt: skip
+SETTING = EvaluationSetting(DESCRIPTION, "S9+S11", VIDEOPOSE3D, "sample motion")

@@ -8,17 +8,8 @@ import pytest
 from jaxpose.runs import checkpoint, job
 from jaxpose.runs.log import read_log
 from jaxpose.runtime.errors import StopError
-from jaxpose.training.config import Config
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
-
-
-@pytest.fixture(scope="module")
-def config(prepared):
-    return Config(
-        data=str(prepared), train_split="S1", test_split="S9", filter_widths=(3, 3), channels=8, batch_size=32,
-        epochs=2, log_every=2,
-    )  # fmt: skip
 
 
 def test_a_signal_saves_the_step_and_a_resumed_run_ends_as_if_there_had_been_none(

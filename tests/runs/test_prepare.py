@@ -13,14 +13,6 @@ from jaxpose.training.config import Config
 
 
 @pytest.fixture(scope="module")
-def config(prepared):
-    return Config(
-        data=str(prepared), train_split="S1", test_split="S9", filter_widths=(3, 3), channels=8, batch_size=32,
-        epochs=2, log_every=2,
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
 def prepared_job(config):
     console = Console(quiet=True)
     return prepare.prepare(config, None, prepare.read_splits(config, console), console)

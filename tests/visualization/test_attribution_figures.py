@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from jaxpose.data.synthetic.body import bone_offsets
 from jaxpose.skeleton import H36M_17
 from jaxpose.visualization.attribution_figures import (
     cosine_matrix,
@@ -12,15 +11,6 @@ from jaxpose.visualization.attribution_figures import (
     joint_term_heatmaps,
 )
 from jaxpose.visualization.figures import GRADIENT, LEFT, MIDDLE, REFERENCE, RIGHT
-
-
-@pytest.fixture
-def pose():
-    """A person who stands upright and faces +x."""
-    positions = np.zeros((17, 3))
-    for joint, parent in enumerate(H36M_17.parents):
-        positions[joint] = (positions[parent] if parent >= 0 else [0, 0, 1]) + bone_offsets("S1")[joint]
-    return positions
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from jaxpose.data.synthetic.body import bone_offsets
 from jaxpose.skeleton import COCO_17, H36M_17
 from jaxpose.visualization.figures import (
     clips_contact_sheet,
@@ -13,15 +12,6 @@ from jaxpose.visualization.figures import (
     project_view,
     training_curves,
 )
-
-
-@pytest.fixture
-def pose():
-    """A person who stands upright and faces +x."""
-    positions = np.zeros((17, 3))
-    for joint, parent in enumerate(H36M_17.parents):
-        positions[joint] = (positions[parent] if parent >= 0 else [0, 0, 1]) + bone_offsets("S1")[joint]
-    return positions
 
 
 @pytest.mark.parametrize(("projection", "dimensions"), [(None, 2), ("3d", 3)])
