@@ -4,10 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxpose.cameras import Camera
 from jaxpose.data.track import Track, track_name
 from jaxpose.kinematics import mirror, root_relative
 from jaxpose.runtime.errors import InputError
@@ -22,6 +24,24 @@ class PackedTracks(NamedTuple):
     track: jax.Array  # (F,) int32, the track of each frame
     first: jax.Array  # (N,) int32, the first frame of each track
     last: jax.Array  # (N,) int32, its last frame
+    root: jax.Array | None = None  # (F, 3) metres, camera space: the path of joint 0; None if poses are not known
+    camera: Camera | None = None  # of each track, fields (N, ...), in screen units (`screen_camera`); None likewise
+
+
+class Windows(flax.struct.PyTreeNode):
+    """One batch of B windows of K output frames; the input has a network's context before and after them.
+
+    What is not known of the data is None. A compiled step computes only the fields that it uses.
+    """
+
+    keypoints: jax.Array  # (B, before + K + after, K_2d, D) screen coordinates
+    poses: jax.Array | None  # (B, K, J, 3) metres, root-relative
+    visible: jax.Array  # (B, K) bool: false beyond the end of a track, where its last frame is repeated
+    sample: jax.Array  # (B,) int32, which window, for reports
+    mirrored: jax.Array  # (B,) bool: the samples that are the mirror image, once `transforms.mirror` made them so
+    root: jax.Array | None  # (B, K, 3) metres, camera space
+    positions: jax.Array | None  # (B, before + K + after, J, 3) metres, camera space: root and pose of all input frames
+    camera: Camera | None  # of each window, fields (B, ...), in screen units
 
 
 def pack(tracks: Sequence[Track]) -> PackedTracks:
@@ -47,9 +67,27 @@ def pack(tracks: Sequence[Track]) -> PackedTracks:
             )
     packed = _on_screen([track.keypoints_2d for track in tracks], [(track.width, track.height) for track in tracks])
     poses = _empty_aligned(len(packed.keypoints), *tracks[0].positions_3d.shape[1:])
+    root = _empty_aligned(len(packed.keypoints), 3)
     for track, first, last in zip(tracks, packed.first, packed.last, strict=True):
         poses[first : last + 1] = root_relative(track.positions_3d)
-    return _on_device(packed._replace(poses=poses))
+        root[first : last + 1] = track.positions_3d[:, 0]
+    camera = jax.tree.map(lambda *fields: np.stack(fields), *map(screen_camera, tracks))
+    return _on_device(packed._replace(poses=poses, root=root, camera=camera))
+
+
+def screen_camera(track: Track) -> Camera:
+    """A track's camera in screen units, so that `cameras.project` gives screen coordinates.
+
+    Returns:
+      The camera in NumPy float32; its width is 2, its height 2 · height / width. The orientation has length one, also
+      where the file's has lost digits. Distortion has no unit and is the same.
+    """
+    width, height = 2.0, 2 * track.height / track.width
+    lens, orientation = np.float64(track.intrinsics), np.float64(track.orientation)
+    lens[:4] *= width / track.width
+    lens[2:4] -= (width / 2, height / 2)  # x and y are 0 in the middle of the image
+    unit = orientation / np.linalg.norm(orientation)
+    return Camera(*map(np.float32, (unit, track.translation, lens, width, height)))
 
 
 def pack_keypoints(keypoints: Sequence[np.ndarray], sizes: Sequence[tuple[float, float]]) -> PackedTracks:
@@ -130,6 +168,51 @@ def take_windows(
     inputs = jnp.clip(starts[:, None] + jnp.arange(-before, frames + after), first, last)
     outputs = jnp.minimum(starts[:, None] + jnp.arange(frames), last)
     return data.keypoints[inputs], data.poses[outputs]
+
+
+def gather_windows(
+    data: PackedTracks,
+    starts: jax.Array,
+    frames: int,
+    context: tuple[int, int],
+    *,
+    sample: jax.Array | None = None,
+    mirrored: jax.Array | None = None,
+) -> Windows:
+    """Gather windows, their context and their cameras; a track's edge frames are repeated beyond its ends.
+
+    Args:
+      data: the packed frames.
+      starts: (B,) first output frame of each window.
+      frames: output frames of a window, K; those beyond the end of a track repeat its last frame.
+      context: input frames before and after the output frames.
+      sample: (B,) int32, which window each is; by default its place in the batch.
+      mirrored: (B,) bool, which windows `transforms.mirror` is to reflect; none by default.
+
+    Returns:
+      The windows, not mirrored yet.
+    """
+    before, after = context
+    track = data.track[starts]
+    first, last = data.first[track][:, None], data.last[track][:, None]
+    inputs = jnp.clip(starts[:, None] + jnp.arange(-before, frames + after), first, last)
+    wanted = starts[:, None] + jnp.arange(frames)
+    outputs = jnp.minimum(wanted, last)
+
+    def at(values: jax.Array | None, frame: jax.Array) -> jax.Array | None:
+        return None if values is None else values[frame]
+
+    root = at(data.root, inputs)
+    return Windows(
+        keypoints=data.keypoints[inputs],
+        poses=at(data.poses, outputs),
+        visible=wanted <= last,
+        sample=jnp.arange(starts.shape[0], dtype=jnp.int32) if sample is None else sample,
+        mirrored=jnp.zeros(starts.shape, bool) if mirrored is None else mirrored,
+        root=at(data.root, outputs),
+        positions=None if root is None else root[..., None, :] + data.poses[inputs],
+        camera=jax.tree.map(lambda values: values[track], data.camera),
+    )
 
 
 def recentre(data: PackedTracks, starts: jax.Array, frames: int, longer: int) -> tuple[jax.Array, jax.Array]:
