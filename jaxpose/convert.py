@@ -49,9 +49,10 @@ def convert(command: Command) -> None:
     options = {"causal": command.causal, "dense": command.dense, "data": command.data}
     if not os.path.isdir(command.source):
         config = weights.import_run(command.source, command.out, **options)
-        widths, direction = ",".join(map(str, config.filter_widths)), "causal" if config.causal else "symmetric"
-        filters = "dense" if config.dense else "dilated"
-        print(f"Filter widths {widths}, {filters}, {direction}; {config.channels} channels.")
+        model = config.model
+        widths, direction = ",".join(map(str, model.filter_widths)), "causal" if model.causal else "symmetric"
+        filters = "dense" if model.dense else "dilated"
+        print(f"Filter widths {widths}, {filters}, {direction}; {model.channels} channels.")
         print(f"The run is in {command.out}")
     elif options != {field.name: field.default for field in dataclasses.fields(Command) if field.name in options}:
         raise InputError(f"{command.source} is a run, whose architecture is known; remove all options but --out")

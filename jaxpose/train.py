@@ -8,7 +8,8 @@ from pathlib import Path
 import tyro
 
 from jaxpose.runtime.errors import InputError, cli_errors
-from jaxpose.training.config import PRESET_TEXTS, PRESETS, Config
+from jaxpose.runtime.plugins import HELP, import_plugins
+from jaxpose.training.config import PRESET_TEXTS, PRESETS, Config, flat_settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Command:
     """Continue with the settings given beside --resume, where they differ from the run's."""
     dry_run: bool = False
     """Print the data, shapes, steps and memory of the run, and write nothing."""
+    profile: int = 0
+    """Steps to trace, soon after the first one; the trace is written to the folder `profile` of the run."""
     debug_nans: bool = False
     """When a step is not finite, run its operations one by one and name the first that returns a NaN or infinity."""
 
@@ -31,7 +34,7 @@ class Command:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
     with cli_errors():
-        command, preset = parse(sys.argv[1:] if arguments is None else arguments)
+        command, preset = parse(import_plugins(sys.argv[1:] if arguments is None else arguments))
         train(command, preset)
 
 
@@ -57,10 +60,11 @@ def parse(arguments: Sequence[str]) -> tuple[Command, str]:
 
     saved, _ = read_settings(command.resume)
     command = command if named else _parse_options(options, saved, preset)
+    given = flat_settings(command.config)
     changes = [
-        f"{field} is {value!r} in the run, {getattr(command.config, field)!r} on the command line"
-        for field, value in dataclasses.asdict(saved).items()
-        if value != getattr(command.config, field)
+        f"{field} is {value!r} in the run, {given.get(field)!r} on the command line"
+        for field, value in flat_settings(saved).items()
+        if value != given.get(field)
     ]
     if changes and not command.change:
         raise InputError(
@@ -77,7 +81,7 @@ def _parse_options(options: Sequence[str], config: Config, preset: str) -> Comma
         default=Command(config),
         args=options,
         prog=f"jaxpose train [{'|'.join(PRESETS)}]",
-        description=f"Train a lifter.\n\nPresets:\n{presets}\n\nThe defaults below are those of {preset}.",
+        description=f"Train a lifter.\n\nPresets:\n{presets}\n\nThe defaults below are those of {preset}.\n\n{HELP}",
         config=(tyro.conf.FlagCreatePairsOff,),
     )
 
@@ -97,14 +101,15 @@ def train(command: Command, preset: str) -> None:
 
     join_cluster()
     keep_compiled()
+    options = {"debug_nans": command.debug_nans, "profile": command.profile}
     if command.dry_run:
         dry_run.print_plan(command.config)
     elif command.resume is not None:
-        job.train(command.config, command.resume, resume=True, debug_nans=command.debug_nans)
+        job.train(command.config, command.resume, resume=True, **options)
     elif command.out is None and jax.process_count() > 1:
         raise InputError("several processes train one run; name its folder, which all of them see, with --out")
     else:
-        job.train(command.config, command.out or new_run(preset), debug_nans=command.debug_nans)
+        job.train(command.config, command.out or new_run(preset), **options)
 
 
 if __name__ == "__main__":

@@ -244,18 +244,18 @@ def mirror_where(
     )
 
 
-def epoch_order(key: jax.Array, epoch: int, windows: int) -> jax.Array:
+def epoch_order(key: jax.Array, epoch: int, samples: int) -> jax.Array:
     """Random order of the samples of an epoch, a function of (key, epoch) alone: a run can resume anywhere.
 
     Args:
       key: random key of the run.
       epoch: which epoch.
-      windows: W, the number of windows.
+      samples: S, of an epoch.
 
     Returns:
-      (2W,) int32: sample i < W is window i, sample W + i is its mirror image.
+      (S,) int32: sample i < W is window i, sample W + i, if there are any, is its mirror image.
     """
-    return jax.random.permutation(jax.random.fold_in(key, epoch), 2 * windows)
+    return jax.random.permutation(jax.random.fold_in(key, epoch), samples)
 
 
 def _empty_aligned(*shape: int) -> np.ndarray:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,8 +10,9 @@ import optax
 from matplotlib.figure import Figure
 
 from jaxpose.data.track import Description
-from jaxpose.data.windows import PackedTracks, take_windows
+from jaxpose.data.windows import PackedTracks, gather_windows
 from jaxpose.kinematics import mirror
+from jaxpose.models.lifter import Lifter
 from jaxpose.runtime.errors import InputError
 from jaxpose.runtime.tables import Table
 from jaxpose.skeleton import Skeleton
@@ -72,7 +72,7 @@ def choose_window(errors: np.ndarray, drawn: int | None, frames: tuple[int, int]
 
 
 def attribute_loss(
-    model: nn.Module,
+    model: Lifter,
     variables: Mapping[str, optax.Params],
     data: PackedTracks,
     description: Description,
@@ -98,8 +98,9 @@ def attribute_loss(
     """
     skeleton, drawn = description.skeleton, window.drawn - window.first
     starts, frames = jnp.asarray([window.first]), window.last - window.first + 1
-    keypoints, (targets,) = take_windows(data, starts, frames, model.context)
-    views = jnp.concatenate([keypoints, mirror(keypoints, description.layout)])
+    windows = gather_windows(data, starts, frames, model.context)
+    (targets,) = windows.poses
+    views = jnp.concatenate([windows.keypoints, mirror(windows.keypoints, description.layout)])
     optimizer = optax.adam(optax.cosine_decay_schedule(STRIDE, steps), b1=0.5)  # as `attribution.ADAM`
 
     @jax.jit  # whatever differs between tracks is an argument, so that a cached program serves all
@@ -107,7 +108,7 @@ def attribute_loss(
         variables: Mapping[str, optax.Params], views: jax.Array, targets: jax.Array, drawn: jax.Array
     ) -> tuple[jax.Array, Attribution]:
         def predict(params: optax.Params) -> jax.Array:
-            poses, mirrored = model.apply({**variables, "params": params}, views)
+            poses, mirrored = model.apply({**variables, "params": params}, views).poses
             return (poses + mirror(mirrored, skeleton)) / 2
 
         def stack(by_name: Mapping[str, jax.Array]) -> jax.Array:

@@ -3,17 +3,18 @@
 import functools
 from collections import deque
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-import flax.linen as nn
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxpose.data.track import Description
 from jaxpose.data.windows import PackedTracks
 from jaxpose.kinematics import mirror
+from jaxpose.models.lifter import Lifter
 from jaxpose.runtime.devices import replicate_in_jit, shard_in_jit
 
 WINDOWS: Mapping[int, int] = {2048: 1, 512: 2, 128: 4, 32: 8}
@@ -24,8 +25,8 @@ _IN_FLIGHT = 2  # batches: one is lifted while the next is prepared
 
 
 def predict_tracks(
-    model: nn.Module,
-    variables: optax.Params,
+    model: Lifter,
+    variables: dict[str, chex.ArrayTree],
     data: PackedTracks,
     description: Description,
     mesh: Mesh,
@@ -35,8 +36,9 @@ def predict_tracks(
     """Predict every frame of every track, averaged with the prediction for the mirrored input.
 
     Tracks are cut into windows of the few lengths in `WINDOWS`, so that the same programs serve all data. A window
-    sees its true context, hence the cuts change nothing; what it predicts beyond its track is dropped. Edge frames
-    are repeated beyond a track's ends. A device holds two batches of windows and no other data.
+    sees its true context, hence the cuts change nothing; what it predicts beyond its track is dropped. A network of a
+    fixed number of frames is given overlapping windows, of which the middle is kept (`tile`). Edge frames are repeated
+    beyond a track's ends. A device holds two batches of windows and no other data.
 
     Args:
       model: the lifter.
@@ -52,19 +54,20 @@ def predict_tracks(
     keypoints, first, last = (np.asarray(array) for array in (data.keypoints, data.first, data.last))
     predictions = np.empty((len(keypoints), description.skeleton.num_joints, 3), np.float32)
     sharding = NamedSharding(mesh, PartitionSpec("data"))
-    pending: deque[tuple[np.ndarray, jax.Array]] = deque()
+    pending: deque[tuple[Tiles, jax.Array]] = deque()
 
     def collect() -> None:
-        starts, poses = pending.popleft()
-        for start, window in zip(starts, np.asarray(poses), strict=False):  # the batch may be padded
-            stop = min(start + len(window), last[np.searchsorted(last, start)] + 1)
-            predictions[start:stop] = window[: stop - start]
+        tiles, poses = pending.popleft()
+        for start, begin, end, window in zip(*tiles, np.asarray(poses), strict=False):  # the batch may be padded
+            predictions[begin:end] = window[begin - start : end - start]
 
-    for frames, starts in window_batches(last - first + 1, mesh.size):
-        padded = np.pad(starts, (0, WINDOWS[frames] * mesh.size - len(starts)), mode="edge")
+    lengths = last - first + 1
+    batches = window_batches(lengths, mesh.size) if model.frames is None else tile(lengths, model.frames, mesh.size)
+    for frames, windows_at_once, tiles in batches:
+        padded = np.pad(tiles.start, (0, windows_at_once - len(tiles.start)), mode="edge")
         windows = keypoints[_input_frames(padded, frames, first, last, model.context)]
         windows = jax.make_array_from_callback(windows.shape, sharding, windows.__getitem__)
-        pending.append((starts, _predict_windows(model, variables, windows, description, mesh, mirrored)))
+        pending.append((tiles, _predict_windows(model, variables, windows, description, mesh, mirrored)))
         if len(pending) == _IN_FLIGHT:
             collect()
     while pending:
@@ -72,23 +75,70 @@ def predict_tracks(
     return predictions
 
 
-def window_batches(lengths: np.ndarray, devices: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Batches of windows that cover every frame of every track once.
+class Tiles(NamedTuple):
+    """Windows of one batch, each with the frames for which its prediction is kept; indices of packed frames."""
+
+    start: np.ndarray  # (B,) first output frame
+    begin: np.ndarray  # (B,) first frame kept
+    end: np.ndarray  # (B,) the frame after the last one kept
+
+
+def window_batches(lengths: np.ndarray, devices: int) -> Iterator[tuple[int, int, Tiles]]:
+    """Batches of windows that cover every frame of every track once, for a network of any number of frames.
 
     Args:
       lengths: (N,) frames of each track; the tracks lie end to end.
       devices: among which a batch is divided.
 
     Yields:
-      The length of a batch's windows, one of `WINDOWS`, longest first, and their first frames.
+      The length of a batch's windows, one of `WINDOWS`, longest first; how many a batch has, unless it is the last of
+      their length; and the windows.
     """
-    begin, left = np.cumsum(lengths) - lengths, lengths
+    ends, left = np.cumsum(lengths), lengths
+    begin = ends - lengths
     for frames, per_device in WINDOWS.items():
         counts = count_windows(left, frames, is_shortest=frames == min(WINDOWS))
         starts = np.concatenate([b + frames * np.arange(n) for b, n in zip(begin, counts, strict=True)])
         begin, left = begin + counts * frames, np.maximum(left - counts * frames, 0)
-        for offset in range(0, len(starts), per_device * devices):
-            yield frames, starts[offset : offset + per_device * devices]
+        tiles = Tiles(starts, starts, np.minimum(starts + frames, np.repeat(ends, counts)))
+        yield from _batches(frames, per_device * devices, tiles)
+
+
+FRAMES_AT_ONCE = 2048
+"""Output frames that a device computes at once with a network of a fixed number of frames, about."""
+
+
+def tile(lengths: np.ndarray, frames: int, devices: int) -> Iterator[tuple[int, int, Tiles]]:
+    """Batches of overlapping windows of a fixed number of frames, T, of which the middle is kept.
+
+    The windows of a track begin T / 2 frames apart, the last one ends with the track. Each frame is kept from the
+    window whose middle is nearest: networks are less sure at the ends of their windows. A track shorter than T has
+    one window, in which its last frame is repeated.
+
+    Args:
+      lengths: (N,) frames of each track; the tracks lie end to end.
+      frames: output frames of a window, T.
+      devices: among which a batch is divided.
+
+    Yields:
+      As `window_batches`.
+    """
+    tiles, first = [], 0
+    for length in lengths:
+        stride = max(frames // 2, 1)
+        starts = np.minimum(np.arange(0, max(length - frames, 0) + stride, stride), max(length - frames, 0))
+        starts = np.unique(starts)
+        between = (starts[:-1] + starts[1:] + frames + 1) // 2
+        tiles.append(first + np.stack([starts, np.append(0, between), np.append(between, length)]))
+        first += length
+    per_device = max(FRAMES_AT_ONCE // frames, 1)
+    yield from _batches(frames, per_device * devices, Tiles(*np.concatenate(tiles, axis=1)))
+
+
+def _batches(frames: int, size: int, tiles: Tiles) -> Iterator[tuple[int, int, Tiles]]:
+    """Cut windows into batches of a size."""
+    for offset in range(0, len(tiles.start), size):
+        yield frames, size, Tiles(*(array[offset : offset + size] for array in tiles))
 
 
 def count_windows(left: np.ndarray, frames: int, *, is_shortest: bool) -> np.ndarray:
@@ -119,8 +169,8 @@ def _input_frames(
 
 @functools.partial(jax.jit, static_argnames=("model", "description", "mesh", "mirrored"))
 def _predict_windows(
-    model: nn.Module,
-    variables: optax.Params,
+    model: Lifter,
+    variables: dict[str, chex.ArrayTree],
     keypoints: jax.Array,
     description: Description,
     mesh: Mesh,
@@ -132,7 +182,7 @@ def _predict_windows(
     """
     keypoints = shard_in_jit(keypoints, mesh)
     if not mirrored:
-        return replicate_in_jit(model.apply(variables, keypoints), mesh)
+        return replicate_in_jit(model.apply(variables, keypoints).poses, mesh)
     views = jnp.stack([keypoints, mirror(keypoints, description.layout)])
-    poses, reflected = jax.lax.map(lambda view: model.apply(variables, view), views)
+    poses, reflected = jax.lax.map(lambda view: model.apply(variables, view).poses, views)
     return replicate_in_jit((poses + mirror(reflected, description.skeleton)) / 2, mesh)

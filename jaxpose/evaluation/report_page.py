@@ -1,6 +1,5 @@
 """The parts of the HTML report about a run: tables, curves, errors by joint, tracks, the player and the settings."""
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -18,7 +17,7 @@ from jaxpose.evaluation.track_errors import TrackErrors
 from jaxpose.runtime import tables
 from jaxpose.runtime.tables import Table
 from jaxpose.skeleton import Skeleton
-from jaxpose.training.config import Config
+from jaxpose.training.config import Config, to_dict
 from jaxpose.visualization import figures
 from jaxpose.visualization.html_page import page, picture
 from jaxpose.visualization.player import player
@@ -166,5 +165,5 @@ def curves(records: Sequence[Mapping[str, float]], config: Config, description: 
 
 def settings(config: Config) -> str:
     """HTML of the settings, folded up."""
-    text = escape(json.dumps(dataclasses.asdict(config), indent=2))
+    text = escape(json.dumps(to_dict(config), indent=2))
     return f"<details><summary>config.json</summary><pre>{text}</pre></details>"

@@ -1,10 +1,9 @@
 """Names of runs in tables, and labels by the settings in which they differ."""
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxpose.training.config import Config
+from jaxpose.training.config import Config, flat_settings
 
 CONSTRAINT_SETTINGS = ("ramp", "clips", "clip_frames")
 """Settings that have an effect with constraints only."""
@@ -33,7 +32,9 @@ def label_runs(configs: Sequence[Config], names: Sequence[str]) -> tuple[list[st
     Returns:
       The labels, and a sentence on the other settings that differ; empty if none does.
     """
-    fields = dict.fromkeys(("channels", "constraints", *(field.name for field in dataclasses.fields(Config))))
+    fields = dict.fromkeys(
+        ("model", "channels", "constraints", *(field for config in configs for field in flat_settings(config)))
+    )
     phrases_by_field = {field: _phrases(configs, field) for field in fields}
     differing = {field: phrases for field, phrases in phrases_by_field.items() if len({*phrases} - {""}) > 1}
     chosen: list[str] = []
@@ -51,8 +52,13 @@ def label_runs(configs: Sequence[Config], names: Sequence[str]) -> tuple[list[st
 
 
 def _phrases(configs: Sequence[Config], field: str) -> list[str]:
-    """A setting of each run in words; empty where it has no effect."""
-    values, name = [getattr(config, field) for config in configs], field.replace("_", " ")
+    """A setting of each run in words; empty where it has no effect, or the run's network does not have it."""
+    settings, name = [flat_settings(config) for config in configs], field.replace("_", " ")
+    if not all(field in each for each in settings):
+        return ["" for _ in settings]  # the name of the network tells them apart
+    values = [each[field] for each in settings]
+    if field == "model":
+        return [f"{value} network" for value in values]
     if field == "channels":
         return [f"{value} channels" for value in values]
     if field == "constraints":

@@ -22,8 +22,10 @@ import math
 import chex
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from jaxpose.models.layers import BatchNorm, Convolution, Pointwise
+from jaxpose.models.lifter import Lifter, Prediction, Progress
 from jaxpose.models.ops import FrameSet, Precision, Reading, dropout, read_tap
 from jaxpose.numerics import as_floating
 
@@ -57,7 +59,20 @@ def receptive_plan(filter_widths: tuple[int, ...], frames: int, *, causal: bool,
     return tuple(reversed(readings))
 
 
-class TemporalModel(nn.Module):
+INITIAL_MOMENTUM, FINAL_MOMENTUM = 0.1, 0.001
+
+
+def batch_norm_momentum(progress: Progress) -> jax.Array:
+    """BatchNorm momentum (weight of the new batch): exponentially from 0.1 towards 0.001, by epoch.
+
+    It is constant within an epoch; 0.001 would be reached in the epoch after the last one planned. Source: the
+    published code of VideoPose3D.
+    """
+    decay = math.log(INITIAL_MOMENTUM / FINAL_MOMENTUM)
+    return INITIAL_MOMENTUM * jnp.exp(-progress.whole_epochs / progress.epochs * decay)
+
+
+class TemporalModel(Lifter):
     """Temporal convolutional network from keypoints of consecutive frames to root-relative poses.
 
     `apply(variables, keypoints)` evaluates; with `train=True`, `mutable=["batch_stats"]` and a `dropout` key it
@@ -78,22 +93,26 @@ class TemporalModel(nn.Module):
         total = math.prod(self.filter_widths) - 1
         return (total, 0) if self.causal else (total // 2, total // 2)
 
+    def schedules(self, progress: Progress) -> dict[str, chex.Numeric]:
+        """BatchNorm's momentum, for the log."""
+        return {"momentum": batch_norm_momentum(progress)}
+
     @property
     def coordinate_precision(self) -> Precision:
         """Precision of the first and last layer: bfloat16 would round keypoints to a pixel and poses to millimetres."""
         return "float32" if self.precision == "bfloat16" else self.precision
 
     @nn.compact
-    def __call__(self, keypoints: jax.Array, *, train: bool = False, momentum: chex.Numeric = 0.1) -> jax.Array:
+    def __call__(self, keypoints: jax.Array, *, train: bool = False, progress: Progress | None = None) -> Prediction:
         """Predict the K = N - receptive field + 1 frames with their whole context in the input.
 
         Args:
           keypoints: (B, N, K_2d, D) screen coordinates of N consecutive frames.
           train: normalise by this batch's statistics, update the running ones, apply dropout.
-          momentum: weight of this batch in the running statistics.
+          progress: of the training, which BatchNorm's momentum follows; None for that of the first epoch.
 
         Returns:
-          (B, K, J, 3) metres, relative to the root.
+          Poses (B, K, J, 3) metres, relative to the root.
 
         Raises:
           ValueError: N is less than the receptive field.
@@ -104,6 +123,8 @@ class TemporalModel(nn.Module):
         frames = available - sum(self.context)
         if frames < 1:
             raise ValueError(f"{available} input frames are fewer than the receptive field of {sum(self.context) + 1}")
+
+        momentum = INITIAL_MOMENTUM if progress is None else batch_norm_momentum(progress)
 
         def activate(x: jax.Array, name: str) -> jax.Array:
             x = nn.relu(BatchNorm(name=name)(x, train=train, momentum=momentum))
@@ -120,7 +141,7 @@ class TemporalModel(nn.Module):
             x = Pointwise(self.channels, self.precision, name=f"pointwise_{block}")(x)
             x = residual + activate(x, f"pointwise_norm_{block}")
         x = Pointwise(3 * self.num_joints, self.coordinate_precision, bias=True, name="shrink")(x)
-        return x.reshape(batch, frames, self.num_joints, 3)
+        return Prediction(x.reshape(batch, frames, self.num_joints, 3))
 
 
 def multiply_adds(model: TemporalModel, features: int, frames: int, *, training: bool = False) -> int:

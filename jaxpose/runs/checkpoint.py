@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
@@ -21,8 +21,6 @@ from jaxpose.files.guarded_read import read_json
 from jaxpose.runs import Which
 from jaxpose.runs.checksums import find_damage, find_unreadable, write_checksums
 from jaxpose.runtime.errors import InputError, warn
-
-Tree = TypeVar("Tree")
 
 
 @contextlib.contextmanager
@@ -105,13 +103,14 @@ def steps(run: Path) -> list[int]:
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal()) if folder.is_dir() else []
 
 
-def load(run: Path, like: Tree, which: Which = "last", *, optional: tuple[str, ...] = ()) -> Tree:
+def load(run: Path, like: dict[str, Any], which: Which = "last", *, optional: tuple[str, ...] = ()) -> dict[str, Any]:
     """Restore a state of a run, or a part of it; a damaged checkpoint is named on stderr and the next good one taken.
 
     Args:
       run: the run's folder.
-      like: a state, or a dict of some of its fields; nothing else is read. Its arrays give the devices on which the
-        restored ones are put, their values do not matter; for a `jax.ShapeDtypeStruct` a NumPy array is restored.
+      like: fields of a checkpoint, as of `state.to_checkpoint`; nothing else is read. Its arrays give the devices on
+        which the restored ones are put, their values do not matter; for a `jax.ShapeDtypeStruct` a NumPy array is
+        restored.
       which: the last checkpoint, or the best.
       optional: fields that keep their value in `like` if the checkpoint does not have the same arrays in them.
 
@@ -144,21 +143,18 @@ def load(run: Path, like: Tree, which: Which = "last", *, optional: tuple[str, .
     raise InputError(f"{fault}, and {run} has no other checkpoint to use; copy the run again, or train again")
 
 
-def _restore(folder: Path, like: Tree, optional: tuple[str, ...]) -> Tree:
+def _restore(folder: Path, like: dict[str, Any], optional: tuple[str, ...]) -> dict[str, Any]:
     """Read one checkpoint."""
     handler, item = ocp.PyTreeCheckpointHandler(), folder / DEFAULT_ITEM_NAME
     saved, wanted = _shapes(handler.metadata(item).tree), _shapes(like)
-    kept = {
-        field: getattr(like, field) for field in optional if saved.get(field, {}).keys() != wanted.get(field, {}).keys()
-    }
+    kept = {field: like[field] for field in optional if saved.get(field, {}).keys() != wanted.get(field, {}).keys()}
     for field in sorted(wanted.keys() - kept.keys(), reverse=True):  # params first: the shapes of the others follow
         _check_shapes(folder, saved.get(field, {}), wanted[field])
-    if kept:
-        like = like.replace(**{field: {} for field in kept})
+    like = like | {field: {} for field in kept}
     _check_size(folder, like)
     args = ocp.checkpoint_utils.construct_restore_args(like)
     state = handler.restore(item, args=ocp.args.PyTreeRestore(like, args, partial_restore=True))
-    return state.replace(**kept) if kept else state
+    return state | kept
 
 
 def _shapes(tree: object) -> dict[str, dict[str, tuple[int, ...]]]:

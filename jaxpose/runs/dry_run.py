@@ -13,7 +13,8 @@ from jaxpose.runtime.tables import Table
 from jaxpose.training import loop, setup
 from jaxpose.training.config import Config
 from jaxpose.training.state import State
-from jaxpose.training.step import Batch
+from jaxpose.training.step import Batch, Samples, take_batch
+from jaxpose.training.streams import next_samples
 
 
 def print_plan(config: Config, console: Console | None = None) -> None:
@@ -33,16 +34,18 @@ def plan_rows(job: Job) -> Iterator[tuple[str, str]]:
     config, recipe = job.config, job.recipe
     key = jax.random.key(config.seed)
     state = jax.eval_shape(setup.init_program(recipe), key)
-    start = State(jnp.zeros((), jnp.int32), params={}, batch_stats={}, opt_state=(), key=key)
+    start = State(jnp.zeros((), jnp.int32), params={}, collections={}, opt_state=(), key=key)
     order = loop.order_of_epoch(start, recipe)
-    samples = np.asarray(loop.next_samples(start, order, recipe))
-    batch = jax.eval_shape(lambda: loop.take_batch(job.data, job.starts, jnp.asarray(samples), recipe))
-    frames = np.asarray(job.starts)[samples % recipe.windows]
+    samples = Samples(job.data, job.starts, order)
+    batch = jax.eval_shape(lambda: take_batch(samples, start, recipe))
+    first = np.asarray(next_samples(recipe, order, start.step))
+    frames = np.asarray(job.starts)[first % recipe.windows]
     tracks = list(dict.fromkeys(job.names[index] for index in np.asarray(job.data.track)[frames]))
     before, after = recipe.model.context
 
     yield "receptive field", f"{before + 1 + after} frames ({before} before and {after} after the predicted one)"
-    yield "windows", f"{recipe.windows:,}; with their mirror images {2 * recipe.windows:,} samples an epoch"
+    mirrored = "; with their mirror images" if recipe.samples > recipe.windows else ";"
+    yield "windows", f"{recipe.windows:,}{mirrored} {recipe.samples:,} samples an epoch"
     yield "steps", f"{recipe.steps_per_epoch:,} an epoch, {job.until:,} in all"
     for name, shape in batch_shapes(batch):
         yield f"first batch, {name}", f"{shape}"
@@ -53,12 +56,12 @@ def plan_rows(job: Job) -> Iterator[tuple[str, str]]:
     for name, tree in {
         "parameters": state.params,
         "optimiser": state.opt_state,
-        "statistics": state.batch_stats,
+        "statistics": state.collections,
     }.items():
         yield f"memory, {name}", megabytes(tree_bytes(tree))
     yield "memory, training data", megabytes(tree_bytes((job.data, job.starts, order)))
     program, steps = (loop.loop_program, (1,)) if recipe.on_cpu else (loop.step_program, ())
-    memory = program(recipe).lower(state, job.data, job.starts, order, *steps).compile().memory_analysis()
+    memory = program(recipe).lower(state, samples, *steps).compile().memory_analysis()
     if memory is None:  # some backends cannot tell
         return
     yield "memory, temporary arrays of a step", megabytes(memory.temp_size_in_bytes)
@@ -69,11 +72,10 @@ def plan_rows(job: Job) -> Iterator[tuple[str, str]]:
 
 def batch_shapes(batch: Batch) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Names and shapes of the arrays of a batch."""
-    yield "keypoints", batch.keypoints.shape
-    yield "poses", batch.poses.shape
-    if batch.consecutive is not None:
-        yield "keypoints for the constraints", batch.consecutive.keypoints.shape
-        yield "poses for the constraints", batch.consecutive.poses.shape
+    for stream, windows in batch.items():
+        for name in ("keypoints", "poses"):
+            if (array := getattr(windows, name)) is not None:
+                yield f"{stream}, {name}", array.shape
 
 
 def tree_bytes(tree: object) -> int:

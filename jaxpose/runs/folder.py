@@ -1,6 +1,5 @@
 """The folder of a run, and its settings `config.json` and data description `data.json`; README.md lists its files."""
 
-import dataclasses
 import json
 import os
 import re
@@ -12,7 +11,7 @@ from jaxpose.data.track import Description, description_from_dict
 from jaxpose.files.atomic import atomic_write_text
 from jaxpose.files.guarded_read import read_json
 from jaxpose.runtime.errors import InputError
-from jaxpose.training.config import Config
+from jaxpose.training.config import Config, from_dict, to_dict
 
 
 def new_run(preset: str, runs: Path = Path("runs")) -> Path:
@@ -61,7 +60,7 @@ def write_settings(run: Path, config: Config, description: Description) -> None:
         "layout": description.layout.to_dict(),
     }
     atomic_write_text(run / "data.json", json.dumps(data, indent=2) + "\n")
-    atomic_write_text(run / "config.json", json.dumps(dataclasses.asdict(config), indent=2) + "\n")  # now it is a run
+    atomic_write_text(run / "config.json", json.dumps(to_dict(config), indent=2) + "\n")  # now it is a run
 
 
 def read_settings(run: Path) -> tuple[Config, Description]:
@@ -72,9 +71,13 @@ def read_settings(run: Path) -> tuple[Config, Description]:
     """
     settings, data = _read_object(run / "config.json"), _read_object(run / "data.json")
     try:
-        ramp = settings.get("ramp", Config.ramp)  # which runs of older versions do not name
-        config = Config(**settings | {"filter_widths": tuple(settings["filter_widths"]), "ramp": tuple(ramp)})
-    except (InputError, KeyError, TypeError) as error:
+        config = from_dict(settings)
+    except KeyError as error:
+        raise InputError(
+            f"{run / 'config.json'} is of a network {error}, which is not known; --plugin FILE adds those that a file "
+            "defines"
+        ) from error
+    except (InputError, TypeError, AttributeError) as error:
         raise InputError(
             f"{run / 'config.json'} does not hold the settings of a run: {error}; undo the change to it"
         ) from error

@@ -24,6 +24,7 @@ from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import H36M_17
 from jaxpose.training import loop, setup
 from jaxpose.training.config import Config
+from jaxpose.training.step import Samples
 
 HUMAN36M = Description("Human3.6M", False, H36M_17, H36M_17, 2, ("S1", "S5", "S6", "S7", "S8", "S9", "S11"))
 
@@ -47,8 +48,8 @@ def training_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
     """The step program as `jaxpose train` calls it, for all training frames of Human3.6M."""
     recipe = setup.build_recipe(config, HUMAN36M, TRAIN_FRAMES // config.frames)._replace(mesh=mesh)
     data = jax.eval_shape(lambda: motion(jax.random.key(0), TRAIN_FRAMES, TRAIN_TRACKS))
-    starts, order = (jax.ShapeDtypeStruct((count,), jnp.int32) for count in (recipe.windows, 2 * recipe.windows))
-    arguments = (setup.init_program(recipe).eval_shape(jax.random.key(0)), data, starts, order)
+    starts, order = (jax.ShapeDtypeStruct((count,), jnp.int32) for count in (recipe.windows, recipe.samples))
+    arguments = (setup.init_program(recipe).eval_shape(jax.random.key(0)), Samples(data, starts, order))
     return loop.step_program(recipe).trace(*cuda_compiler.on_every_device(arguments, mesh))
 
 
@@ -109,10 +110,10 @@ def computed(card: str, config: Config, gpus: int = 1) -> Row:
         raise InputError(f"--gpus is {gpus}; it must divide the batch of {config.batch_size}")
     described = cuda_compiler.CARDS[card]
     plan = cuda_compiler.compile_call(training_call(config, cuda_compiler.card_mesh(described, gpus)))
-    step = cuda_compiler.roofline(plan, described, config.precision)
+    step = cuda_compiler.roofline(plan, described, config.model.precision)
     epoch = step * steps_per_epoch(config)
     fields = (COMPUTED, plan.peak, described.memory, plan.flops, plan.bytes, step, epoch)
-    return Row(described.name, gpus, config.precision, *fields)
+    return Row(described.name, gpus, config.model.precision, *fields)
 
 
 def measured(config: Config, steps: int, *, frames: int = TRAIN_FRAMES, repeats: int = 5) -> Row:
@@ -130,13 +131,13 @@ def measured(config: Config, steps: int, *, frames: int = TRAIN_FRAMES, repeats:
     recipe = setup.build_recipe(config, HUMAN36M, frames // config.frames)
     data, starts = replicate(_random_data(config, frames), recipe.mesh)
     state = setup.init(recipe, jax.random.key(config.seed))
-    order = loop.order_of_epoch(state, recipe)
-    state, _ = loop.train_steps(state, data, starts, order, 1, recipe)  # compiles
+    samples = Samples(data, starts, loop.order_of_epoch(state, recipe))
+    state, _ = loop.train_steps(state, samples, 1, recipe)  # compiles
     jax.block_until_ready(state)
     times = []
     for _ in range(repeats):
         begin = time.perf_counter()
-        state, _ = jax.block_until_ready(loop.train_steps(state, data, starts, order, steps, recipe))
+        state, _ = jax.block_until_ready(loop.train_steps(state, samples, steps, recipe))
         times.append((time.perf_counter() - begin) / steps)
     step, device, count = statistics.median(times), jax.devices()[0], jax.device_count()
     memory = device.memory_stats() or {}  # a CPU keeps none
@@ -144,7 +145,7 @@ def measured(config: Config, steps: int, *, frames: int = TRAIN_FRAMES, repeats:
     work = multiply_adds(recipe.model, features, config.frames, training=True)
     flops = 2 * work * config.batch_size / count
     fields = (MEASURED, memory.get("peak_bytes_in_use"), memory.get("bytes_limit"), flops, None)
-    return Row(device.device_kind, count, config.precision, *fields, step, step * steps_per_epoch(config))
+    return Row(device.device_kind, count, config.model.precision, *fields, step, step * steps_per_epoch(config))
 
 
 def _random_data(config: Config, frames: int) -> tuple[PackedTracks, jax.Array]:

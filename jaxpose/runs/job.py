@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.experimental.multihost_utils import sync_global_devices
 from rich.console import Console
@@ -16,26 +15,27 @@ from jaxpose.evaluation import results_file
 from jaxpose.evaluation.averages import score
 from jaxpose.evaluation.predict_tracks import predict_tracks
 from jaxpose.files.atomic import atomic_write
-from jaxpose.metrics import mpjpe
-from jaxpose.runs import checkpoint, tensorboard
+from jaxpose.runs import checkpoint, profiler, tensorboard
+from jaxpose.runs.evaluations import EVALUATIONS
 from jaxpose.runs.folder import make_folder, refuse_occupied, write_settings
 from jaxpose.runs.lock import locked
 from jaxpose.runs.log import append_log, cut_log, read_log
 from jaxpose.runs.prepare import Job, prepare, read_splits
+from jaxpose.runs.warm_start import start_from
 from jaxpose.runtime import signals
 from jaxpose.runtime.devices import max_over_processes
 from jaxpose.runtime.errors import InputError, StopError
 from jaxpose.training import loop, nan_report, setup
 from jaxpose.training.config import Config
-from jaxpose.training.state import State
+from jaxpose.training.state import State, from_checkpoint, to_checkpoint
 
-SECONDS = 1.0
-"""About how long a call of training steps may take: a signal waits for the step in progress and at most this long."""
+SECONDS = 0.5
+"""About how long a call of training steps may take. Two are queued, and a signal waits for both."""
 
 PROGRESS_COLUMNS = (BarColumn(12), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
 
 
-def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool = False) -> None:
+def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool = False, profile: int = 0) -> None:
     """Train, evaluate, and leave everything in the run's folder.
 
     Args:
@@ -43,6 +43,7 @@ def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool =
       run: the folder to make, or to resume.
       resume: continue from the last checkpoint, or from the start if there is none yet.
       debug_nans: name the operation when a step is not finite.
+      profile: steps of which to write a trace, soon after the first; none by default.
 
     Raises:
       InputError: the data cannot be used, the folder holds something already or is in use, the checkpoint does not
@@ -64,13 +65,18 @@ def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool =
                 make_folder(run)
             sync_global_devices("the folder is there")
             stack.enter_context(locked(run))
+        if resume and checkpoint.steps(run):
+            state = from_checkpoint(checkpoint.load(run, to_checkpoint(state), optional=("sums",)))
+        else:
+            state = setup.fit_collections(state, job.recipe, job.data)
+            if config.init is not None:
+                state, notes = start_from(Path(config.init), state)
+                console.print("\n".join(notes), soft_wrap=True)
         if resume:
-            if checkpoint.steps(run):
-                state = checkpoint.load(run, state, optional=("sums",))
             console.print(_resumed(int(state.step), job.until))
         if first:
             write_settings(run, config, job.description)
-        state, predictions = _train(job, state, debug_nans=debug_nans)
+        state, predictions = _train(job, state, debug_nans=debug_nans, profile=profile)
         if predictions is None:
             predictions = _predict(job, state, "test")
         scores = score(predictions, job.held_out["test"].poses, job.test_tracks)
@@ -88,7 +94,7 @@ def _resumed(step: int, until: int) -> str:
     return f"Resuming at step {step:,} of {until:,}." if step else "There is no checkpoint yet; starting at step 0."
 
 
-def _train(job: Job, state: State, *, debug_nans: bool) -> tuple[State, np.ndarray | None]:
+def _train(job: Job, state: State, *, debug_nans: bool, profile: int) -> tuple[State, np.ndarray | None]:
     """Train to the end, log and save.
 
     A checkpoint holds all of the next log record but the errors on the test and validation frames. If the run stops
@@ -105,7 +111,7 @@ def _train(job: Job, state: State, *, debug_nans: bool) -> tuple[State, np.ndarr
     record_open = bool(state.sums) and int(state.sums["steps"]) > 0  # the record of the last steps may not be logged
     if first:
         cut_log(job.run, done - 1 if record_open else done)
-    predictions, saved = None, time.monotonic()
+    predictions, saved, stop, save_is_due = None, time.monotonic(), 0, 0
     with (
         signals.deferred_signals() as signalled,
         contextlib.ExitStack() as files,
@@ -114,29 +120,40 @@ def _train(job: Job, state: State, *, debug_nans: bool) -> tuple[State, np.ndarr
         Progress(*PROGRESS_COLUMNS, console=console, speed_estimate_period=300) as progress,
     ):
         add_event = files.enter_context(tensorboard.open_events(job.run)) if first else None
+        show_progress = _progress_of(progress, done, job)
+        trace = files.enter_context(profiler.trace_steps(job.run, done, profile if first else 0))
 
-        def after_call(state: State, record: dict[str, float] | None) -> None:
+        def needs_state(step: int) -> bool:
+            """True if the state after this step is evaluated or saved."""
+            nonlocal stop, save_is_due
+            due = time.monotonic() - saved >= 60 * config.save_minutes
+            stop, save_is_due = max_over_processes(signalled(), int(due))
+            return bool(stop or save_is_due or step % recipe.steps_per_epoch == 0)
+
+        def after_call(state: State | None, step: int, record: dict[str, float] | None) -> None:
             nonlocal predictions, saved
-            step, error, predictions = int(state.step), None, None
-            save_is_due = time.monotonic() - saved >= 60 * config.save_minutes
-            stop, save_is_due = max_over_processes(signalled(), int(save_is_due))
+            show_progress(step, record)
+            trace(step)
+            error, predictions = None, None
             epoch_ends = record is not None and step % recipe.steps_per_epoch == 0
             if epoch_ends and not stop:
                 predictions, error = _evaluate(job, state, record)
+                show_progress(step, None)  # the rate is that of training, without evaluations
             if first and record is not None and not (epoch_ends and stop):  # a signal does not wait for an evaluation
                 append_log(job.run, record)
                 add_event(record)
             checkpoint.check(checkpoints)
-            if epoch_ends or stop or save_is_due or step == job.until:
-                checkpoint.save(checkpoints, step, state, error)
-                saved = time.monotonic()
+            if state is None:
+                return
+            checkpoint.save(checkpoints, step, to_checkpoint(state), error)
+            saved = time.monotonic()
             if stop:
                 console.print(f"Stopping after step {step:,} of {job.until:,}; saving.")
                 raise StopError(stop, f"step {step} is done and saved; continue with --resume {job.run}")
 
-        after_call = _show_progress(progress, done, job, after_call)
         if record_open and loop.record_ends(done, recipe, until=job.until, log_every=config.log_every):
-            after_call(state, loop.record(state, recipe))
+            needs_state(done)
+            after_call(state, done, loop.record(done, state.sums, recipe))
         state = loop.run(
             state,
             recipe,
@@ -145,6 +162,7 @@ def _train(job: Job, state: State, *, debug_nans: bool) -> tuple[State, np.ndarr
             until=job.until,
             log_every=config.log_every,
             seconds=SECONDS,
+            needs_state=needs_state,
             after_call=after_call,
         )
     return state, predictions
@@ -156,24 +174,17 @@ def _predict(job: Job, state: State, purpose: str) -> np.ndarray:
 
 
 def _evaluate(job: Job, state: State, record: dict[str, float]) -> tuple[np.ndarray, float | None]:
-    """Add the errors at the end of an epoch to its record, and print them.
+    """Add the results of all `EVALUATIONS` at the end of an epoch to its record, and print the errors.
 
     Returns:
       The predictions for the test frames, and the error by which the best checkpoint is chosen, if one is chosen.
     """
     predictions = {purpose: _predict(job, state, purpose) for purpose in job.held_out}
-    for purpose, packed in job.held_out.items():
-        poses = jax.device_put((predictions[purpose], packed.poses))
-        record[f"{purpose}_mpjpe"] = float(jax.device_get(_mean_error(*poses)))
+    for evaluate in EVALUATIONS.values():
+        record |= evaluate(job, predictions)
     errors = ", ".join(f"{purpose} MPJPE {1000 * record[f'{purpose}_mpjpe']:.1f} mm" for purpose in job.held_out)
     job.console.print(f"epoch {record['epoch']:.0f}: loss {1000 * record['loss']:.1f} mm, {errors}")
     return predictions["test"], record.get("validation_mpjpe")
-
-
-@jax.jit
-def _mean_error(predictions: jax.Array, targets: jax.Array) -> jax.Array:
-    """MPJPE of all frames (F, J, 3), metres; in one program, which keeps no array of their size in between."""
-    return jnp.mean(mpjpe(predictions, targets))
 
 
 def _draw_curves(job: Job, step: int) -> None:
@@ -206,21 +217,18 @@ def _explain_nans(job: Job, *, debug_nans: bool) -> Iterator[None]:
         raise InputError(f"{error}: {reasons}; the batch is in {file}; {last}") from None
 
 
-def _show_progress(
-    progress: Progress, done: int, job: Job, after_call: Callable[[State, dict[str, float] | None], None]
-) -> Callable[[State, dict[str, float] | None], None]:
-    """Wrap `after_call` so that it first updates a progress bar: rate, loss, learning rate and time left."""
+def _progress_of(progress: Progress, done: int, job: Job) -> Callable[[int, dict[str, float] | None], None]:
+    """Make the function that updates a progress bar after a step: rate, loss, learning rate and time left."""
     task = progress.add_task("compiling", total=job.until, completed=done)
     last, began, text = done, time.monotonic(), ""
 
-    def shown(state: State, record: dict[str, float] | None) -> None:
+    def show(step: int, record: dict[str, float] | None) -> None:
         nonlocal last, began, text
-        step = int(state.step)
-        speed = (step - last) * job.recipe.batch_size * job.recipe.frames / (time.monotonic() - began)
         if record is not None:
             text = f"loss {1000 * record['loss']:.1f} mm, lr {record['learning_rate']:.1e}, "
-        progress.update(task, completed=step, description=f"{text}{speed:,.0f} frames/s")
-        after_call(state, record)
-        last, began = step, time.monotonic()  # the rate is that of training, without evaluations
+        if step > last:
+            speed = (step - last) * job.recipe.batch_size * job.recipe.frames / (time.monotonic() - began)
+            progress.update(task, completed=step, description=f"{text}{speed:,.0f} frames/s")
+        last, began = step, time.monotonic()
 
-    return shown
+    return show

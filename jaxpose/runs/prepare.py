@@ -47,6 +47,7 @@ def read_splits(config: Config, console: Console) -> Splits:
     Raises:
       InputError: the data cannot be used, or the validation split shares a track with the test split.
     """
+    setup.check_names(config)  # before anything is read
     console.print(f"Training on {describe_devices()}.")
     description, train = load(config.data, config.train_split)
     names = {"train": config.train_split, "test": config.test_split, "validation": config.validation_split}

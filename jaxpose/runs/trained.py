@@ -4,15 +4,15 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-import flax.linen as nn
+import chex
 import numpy as np
-import optax
 from jax.sharding import Mesh
 
 from jaxpose.data.load import load
 from jaxpose.data.track import Description, Track
 from jaxpose.data.windows import PackedTracks
 from jaxpose.evaluation.predict_tracks import predict_tracks
+from jaxpose.models.lifter import Lifter
 from jaxpose.runs import Which, checkpoint
 from jaxpose.runs.folder import read_settings
 from jaxpose.runtime.devices import data_mesh, replicate
@@ -27,8 +27,8 @@ class TrainedModel(NamedTuple):
     run: Path
     config: Config
     description: Description  # of the data it was trained on
-    model: nn.Module
-    variables: dict[str, optax.Params]
+    model: Lifter
+    variables: dict[str, chex.ArrayTree]
     mesh: Mesh
 
     def lift(self, frames: PackedTracks, *, mirrored: bool = True) -> np.ndarray:

@@ -9,6 +9,7 @@ from jaxpose.data import store
 from jaxpose.data.load import SYNTHETIC
 from jaxpose.data.track import Description
 from jaxpose.models import videopose3d_weights
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs import checkpoint
 from jaxpose.runs.folder import read_settings, refuse_occupied, write_settings
 from jaxpose.runs.log import read_log
@@ -16,8 +17,8 @@ from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import H36M_17
 from jaxpose.training import setup
 from jaxpose.training.config import Config
-from jaxpose.training.optimizer import amsgrad, learning_rate_schedule
-from jaxpose.training.state import State
+from jaxpose.training.optimizer import amsgrad, staircase
+from jaxpose.training.state import State, to_checkpoint
 
 
 def import_run(
@@ -46,7 +47,8 @@ def import_run(
         (_, features, channels), outputs = kernels[0].shape, kernels[-1].shape[1]
         over_time = [kernel.shape[0] for kernel in kernels if kernel.ndim == 3]
         widths, dense = videopose3d_weights.filter_widths(over_time, dense)
-        config = Config(data=data, filter_widths=widths, channels=channels, causal=causal, dense=dense)
+        model = TemporalConfig(filter_widths=widths, channels=channels, causal=causal, dense=dense)
+        config = Config(data=data, model=model)
         description = _describe(file.name, features, outputs // 3, data)
         steps = int(weights.get("expand_bn.num_batches_tracked", 0))
         if not 0 <= steps < 2**31:
@@ -56,7 +58,7 @@ def import_run(
     state = _state(config, jax.tree.map(jnp.asarray, variables), jnp.int32(steps))
     write_settings(run, config, description)
     with checkpoint.open_checkpoints(run) as checkpoints:
-        checkpoint.save(checkpoints, steps, state)
+        checkpoint.save(checkpoints, steps, to_checkpoint(state))
     return config
 
 
@@ -111,7 +113,8 @@ def _describe(title: str, features: int, joints: int, data: str) -> Description:
 
 def _state(config: Config, variables: videopose3d_weights.Variables, step: jax.Array) -> State:
     """Make a state from which training continues: the learning rate as after `step` steps, no moments."""
-    any_schedule = learning_rate_schedule(config.learning_rate, config.learning_rate_decay, 1)  # they all begin alike
+    any_schedule = staircase(config.learning_rate, config.learning_rate_decay, 1, config.epochs)  # they all begin alike
     moments, schedule = amsgrad(any_schedule).init(variables["params"])
     opt_state = (moments, schedule._replace(count=step))
-    return State(step=step, **variables, opt_state=opt_state, key=jax.random.key(config.seed))
+    collections = {"batch_stats": variables["batch_stats"]}
+    return State(step, variables["params"], collections, opt_state, jax.random.key(config.seed))

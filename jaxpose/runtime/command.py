@@ -1,11 +1,13 @@
 """How every command runs: parse the arguments, report bad input in one line, keep compiled programs on disk."""
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import tyro
 
 from jaxpose.runtime.errors import cli_errors
+from jaxpose.runtime.plugins import HELP, import_plugins
 
 Settings = TypeVar("Settings")
 
@@ -28,7 +30,8 @@ def run_command(
       description: the help's first lines.
     """
     with cli_errors():
-        command = tyro.cli(settings, args=arguments, prog=prog, description=description)
+        arguments = import_plugins(sys.argv[1:] if arguments is None else arguments)
+        command = tyro.cli(settings, args=arguments, prog=prog, description=f"{description}\n\n{HELP}")
         from jaxpose.runtime.devices import keep_compiled
 
         keep_compiled()

@@ -1,26 +1,12 @@
 """The settings of a training run: one frozen dataclass that validates itself, and presets by name."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
-from typing import Literal, get_args, get_type_hints
+from typing import Any
 
-import typeguard
-
-from jaxpose.runtime.errors import InputError
+from jaxpose.models.configs import ModelConfig, TemporalConfig, model_from_dict
+from jaxpose.runtime.settings import check_types, require
 from jaxpose.skeleton import is_printable_line
-
-# Written out here, and compared by a test with `models.ops.Precision` and `losses.QUANTITIES`: those modules import
-# JAX, which takes seconds, and `jaxpose train --help` should answer at once.
-Precision = Literal["float32", "tf32", "bfloat16"]
-TERM_ORDERS: Mapping[str, int] = {
-    "angle": 0, "distance": 0, "symmetry": 0, "range_of_motion": 0, "velocity": 1, "acceleration": 2,
-    "angular_acceleration": 2, "consistency": 1, "ratio": 0,
-}  # fmt: skip
-"""The constraint terms, with the order of their difference in time."""
-
-_MOST_FRAMES = 2**20  # of a receptive field
-_MOST_CHANNELS = 2**16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,39 +21,45 @@ class Config:
     """Subjects to evaluate on, joined by +."""
     validation_split: str | None = None
     """Subjects whose error chooses the best checkpoint. None of their tracks may be in the test split."""
-    filter_widths: tuple[int, ...] = (3, 3, 3, 3, 3)
-    """Filter width of each layer, odd. Their product is the receptive field in frames."""
-    channels: int = 1024
-    """Channels of the temporal convolutions."""
-    dropout: float = 0.25
-    """Share of activations that dropout zeroes in training."""
-    causal: bool = False
-    """Predict a frame from past frames only."""
-    dense: bool = False
-    """Use wide filters instead of dilated ones (an ablation)."""
-    precision: Precision = "float32"
-    """Precision of matrix products. Parameters, statistics and the loss are always float32."""
+    model: ModelConfig = dataclasses.field(default_factory=TemporalConfig)
+    """The network and its settings."""
     frames: int = 1
     """Consecutive output frames of each training window, for the position loss."""
+    loss: str = "mpjpe"
+    """Loss of the position: mpjpe, mse, or z_mse (squared errors in the standard deviations of the training poses, for
+    networks that predict in these). A plugin adds others."""
     constraints: dict[str, float] = dataclasses.field(default_factory=dict)
     """Constraint terms to add to the loss, each with its weight, for example `angle 1 velocity 1`. The terms are angle,
-    distance, symmetry, range_of_motion, velocity, acceleration, angular_acceleration, consistency and ratio."""
+    distance, symmetry, range_of_motion, velocity, acceleration, angular_acceleration, consistency and ratio. A plugin
+    adds others."""
     ramp: tuple[float, float] = (1.0, 2.0)
     """Epochs between which the weights of the constraints grow from zero to their values."""
     clips: int = 128
     """Windows of each batch that the constraints act on; each is read again with its neighbouring frames."""
     clip_frames: int = 3
     """Consecutive frames of each window that the constraints act on."""
+    objectives: tuple[str, ...] = ()
+    """Further terms of the loss, by the names that a plugin gives them."""
+    augment: tuple[str, ...] = ("mirror",)
+    """Changes made to each batch, in this order: mirror (an epoch shows every window twice, once as its mirror image),
+    yaw (the camera moves round the person by a random angle). A plugin adds others."""
     batch_size: int = 1024
     """Windows per step."""
     epochs: int = 80
-    """Passes over the data, each also mirrored. The schedules of learning rate and BatchNorm end with the last one."""
+    """Passes over the data. The schedules of the learning rate and of the network end with the last one."""
     steps: int | None = None
     """Stop after this many steps, for a short run. The schedules stay those of `--epochs`."""
+    optimizer: str = "amsgrad"
+    """Optimiser: amsgrad (as PyTorch computes it) or adam. A plugin adds others."""
     learning_rate: float = 0.001
-    """Learning rate in the first epoch."""
+    """Learning rate at the start."""
     learning_rate_decay: float = 0.95
     """Factor of the learning rate after each epoch."""
+    schedule: str = "staircase"
+    """Schedule of the learning rate: staircase (the decay after each epoch at once), exponential (the same decay, a
+    little after each step), cosine (to zero at the last epoch, without the decay) or constant. A plugin adds others."""
+    init: str | None = None
+    """Folder of a run whose last weights to begin with, for fine-tuning: all that fit; those that do not are named."""
     seed: int = 0
     """Seed of the weights, the order of samples, and dropout."""
     log_every: int = 50
@@ -78,39 +70,26 @@ class Config:
     """Save a checkpoint within an epoch when the last one is this many minutes old. Each epoch ends with one."""
 
     def __post_init__(self) -> None:
-        """Raise `InputError` for a value that cannot be used."""
-
-        def require(truth: bool, field: str, expected: str) -> None:
-            if not truth:
-                raise InputError(f"--{field.replace('_', '-')} is {getattr(self, field)!r}; it must be {expected}")
-
-        require(self.precision in get_args(Precision), "precision", f"one of {', '.join(get_args(Precision))}")
-        for field, kind in get_type_hints(Config).items():
-            name = kind.__name__ if isinstance(kind, type) else kind
-            require(_is_of(kind, getattr(self, field)), field, f"of type {name}")
-        for field in ("data", "train_split", "test_split", "validation_split"):
-            if getattr(self, field) is None:
-                continue
-            require(is_printable_line(getattr(self, field)), field, "one line of text, of at most 500 characters")
-        widths = self.filter_widths
-        require(len(widths) > 0 and all(w > 0 and w % 2 for w in widths), "filter_widths", "odd numbers above zero")
-        require(math.prod(widths) <= _MOST_FRAMES, "filter_widths", f"at most {_MOST_FRAMES} frames together")
-        require(self.channels <= _MOST_CHANNELS, "channels", f"at most {_MOST_CHANNELS}")
-        for field in ("channels", "frames", "batch_size", "clip_frames", "epochs", "log_every", "keep"):
-            require(0 < getattr(self, field) < 2**31, field, "at least 1 and less than 2^31")
-        require(0 <= self.dropout < 1, "dropout", "at least 0 and less than 1")
-        require(self.steps is None or 0 < self.steps < 2**31, "steps", "at least 1 and less than 2^31")
-        require(0 < self.learning_rate < float("inf"), "learning_rate", "above 0")
-        require(0 < self.learning_rate_decay <= 1, "learning_rate_decay", "above 0 and at most 1")
-        require(self.save_minutes > 0, "save_minutes", "above 0")
-        require(0 <= self.seed < 2**32, "seed", "at least 0 and less than 2^32")
-        require(set(self.constraints) <= set(TERM_ORDERS), "constraints", f"weights of {', '.join(TERM_ORDERS)}")
-        require(all(0 <= w < float("inf") for w in self.constraints.values()), "constraints", "at least 0 each")
-        needed = 1 + max((TERM_ORDERS[name] for name in self.constraints), default=0)
-        require(self.clip_frames >= needed, "clip_frames", f"at least {needed}, for differences in time")
+        """Raise `InputError` for a value that cannot be used. Names are looked up where the recipe is built."""
+        check_types(self)
+        for field in ("data", "train_split", "test_split", "validation_split", "init"):
+            if getattr(self, field) is not None:
+                one_line = is_printable_line(getattr(self, field))
+                require(self, one_line, field, "one line of text, of at most 500 characters")
+        for field in ("frames", "batch_size", "clip_frames", "epochs", "log_every", "keep"):
+            require(self, 0 < getattr(self, field) < 2**31, field, "at least 1 and less than 2^31")
+        require(self, self.steps is None or 0 < self.steps < 2**31, "steps", "at least 1 and less than 2^31")
+        require(self, 0 < self.learning_rate < float("inf"), "learning_rate", "above 0")
+        require(self, 0 < self.learning_rate_decay <= 1, "learning_rate_decay", "above 0 and at most 1")
+        require(self, self.save_minutes > 0, "save_minutes", "above 0")
+        require(self, 0 <= self.seed < 2**32, "seed", "at least 0 and less than 2^32")
+        finite = all(0 <= weight < float("inf") for weight in self.constraints.values())
+        require(self, finite, "constraints", "at least 0 each")
         clips = not self.constraints or 0 < self.clips <= self.batch_size
-        require(clips, "clips", f"at least 1 and at most --batch-size, {self.batch_size}")
-        require(0 <= self.ramp[0] <= self.ramp[1] < float("inf"), "ramp", "two epochs, the first not after the second")
+        require(self, clips, "clips", f"at least 1 and at most --batch-size, {self.batch_size}")
+        in_order = 0 <= self.ramp[0] <= self.ramp[1] < float("inf")
+        require(self, in_order, "ramp", "two epochs, the first not after the second")
+        require(self, len({*self.augment}) == len(self.augment), "augment", "names that differ")
 
     def __hash__(self) -> int:
         """Hash all settings; Python hashes no dict, which `constraints` is."""
@@ -118,24 +97,41 @@ class Config:
         return hash((*values, *sorted(self.constraints.items())))
 
 
-def _is_of(kind: object, value: object) -> bool:
-    """True if a value and all that it holds is of a type; an int counts as a float."""
-    try:
-        typeguard.check_type(value, kind, collection_check_strategy=typeguard.CollectionCheckStrategy.ALL_ITEMS)
-    except typeguard.TypeCheckError:
-        return False
-    return True
+def to_dict(config: Config) -> dict[str, Any]:
+    """The settings as a JSON object, those of the network under `model`."""
+    return dataclasses.asdict(config) | {"model": config.model.to_dict()}
 
 
-PRESETS: Mapping[str, Config] = {
-    "quick": Config(filter_widths=(3, 3, 3), channels=256, batch_size=512, epochs=8),
+def from_dict(content: Mapping[str, Any]) -> Config:
+    """Read settings from the JSON object that `to_dict` makes; those of older runs too.
+
+    Raises:
+      InputError: a value cannot be used.
+      KeyError: the network is of an unknown kind.
+      TypeError: a setting is unknown.
+    """
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
+    if "model" not in settings:  # written before there were several networks
+        names = [field.name for field in dataclasses.fields(TemporalConfig) if field.name in settings]
+        settings["model"] = {"kind": "temporal"} | {name: settings.pop(name) for name in names}
+    return Config(**settings | {"model": model_from_dict(settings["model"])})
+
+
+def flat_settings(config: Config) -> dict[str, Any]:
+    """All settings by name, those of the network among them, whose name is `model`."""
+    settings = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    return settings | {"model": config.model.kind} | dataclasses.asdict(config.model)
+
+
+PRESETS: dict[str, Config] = {
+    "quick": Config(model=TemporalConfig(filter_widths=(3, 3, 3), channels=256), batch_size=512, epochs=8),
     "baseline": Config(),
-    "baseline-2048": Config(channels=2048),
-    "joint-aware": Config(channels=2048, epochs=85, constraints={"angle": 2.0, "velocity": 2.0}),
+    "baseline-2048": Config(model=TemporalConfig(channels=2048)),
+    "joint-aware": Config(model=TemporalConfig(channels=2048), epochs=85, constraints={"angle": 2.0, "velocity": 2.0}),
 }
-"""Settings by name."""
+"""Settings by name; a plugin adds its own, with a line in `PRESET_TEXTS`."""
 
-PRESET_TEXTS: Mapping[str, str] = {
+PRESET_TEXTS: dict[str, str] = {
     "quick": "a small network for a first look: 27 frames, 256 channels, 8 epochs",
     "baseline": "VideoPose3D as published: 243 frames, 1024 channels, 80 epochs",
     "baseline-2048": "VideoPose3D with 2048 channels, the baseline of the joint-aware paper's ablation",

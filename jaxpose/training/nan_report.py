@@ -14,9 +14,9 @@ import numpy as np
 import jaxpose
 from jaxpose.data.windows import PackedTracks
 from jaxpose.runtime.devices import addressable
-from jaxpose.training.loop import next_samples, order_of_epoch, take_batch
+from jaxpose.training.loop import order_of_epoch
 from jaxpose.training.state import State
-from jaxpose.training.step import Batch, Recipe, loss_of
+from jaxpose.training.step import Batch, Recipe, Samples, loss_of, take_batch
 
 
 class NamedBatch(NamedTuple):
@@ -45,8 +45,8 @@ def batch_of(
     """
     state, data, starts = addressable((state, data, starts))
     recipe = recipe._replace(mesh=jax.sharding.Mesh(np.asarray(jax.local_devices()[:1]), ("data",)))
-    sample, batch = _gather(state, data, starts, recipe)
-    sample = np.asarray(sample)
+    batch = _gather(state, data, starts, recipe)
+    sample = np.asarray(batch["windows"].sample)
     start = np.asarray(starts)[sample % recipe.windows]
     track = np.asarray(data.track)[start]
     frame = start - np.asarray(data.first)[track]
@@ -54,10 +54,9 @@ def batch_of(
 
 
 @functools.partial(jax.jit, static_argnames="recipe")
-def _gather(state: State, data: PackedTracks, starts: jax.Array, recipe: Recipe) -> tuple[jax.Array, Batch]:
-    """The samples (B,) and the batch of the step that follows a state."""
-    sample = next_samples(state, order_of_epoch(state, recipe), recipe)
-    return sample, take_batch(data, starts, sample, recipe)
+def _gather(state: State, data: PackedTracks, starts: jax.Array, recipe: Recipe) -> Batch:
+    """The batch of the step that follows a state."""
+    return take_batch(Samples(data, starts, order_of_epoch(state, recipe)), state, recipe)
 
 
 def explain(state: State, recipe: Recipe, named: NamedBatch) -> str:
@@ -68,18 +67,19 @@ def explain(state: State, recipe: Recipe, named: NamedBatch) -> str:
     def observed(state: State, batch: Batch) -> tuple[dict[str, jax.Array], Any, list[jax.Array]]:
         outputs: list[tuple[str, jax.Array]] = []
         with nn.intercept_methods(functools.partial(_record_output, outputs)):
-            _, (terms, batch_stats) = loss_of(state.params, state, batch, recipe)
+            _, (terms, collections) = loss_of(state.params, state, batch, recipe)
         layers.extend(layer for layer, _ in outputs)
-        return terms, batch_stats, [finite for _, finite in outputs]
+        return terms, collections, [finite for _, finite in outputs]
 
-    terms, batch_stats, finite = jax.device_get(observed(state, named.batch))
+    terms, collections, finite = jax.device_get(observed(state, named.batch))
     outputs = list(zip(layers, finite, strict=True))
     values = {name: float(value) for name, value in terms.items() if name != "loss"}
     findings = [f"{name} is {value}" for name, value in values.items() if not np.isfinite(value)]
+    variables = [leaf for collection in collections.values() for leaf in _leaves(collection)]
     broken = [layer for layer, finite in outputs if not finite]
     if broken:
         findings.append(f"the first layer whose output is not finite is {broken[0]}")
-    elif statistics := [name for name, leaf in _leaves(batch_stats) if not np.isfinite(leaf).all()]:
+    elif statistics := [name for name, leaf in variables if not np.isfinite(leaf).all()]:
         findings.append(f"the first statistics that are not finite are {_in_order(statistics, outputs)[0]}")
     for term, layers in () if broken else _not_finite_gradients(state, recipe, named.batch, values).items():
         if layers:
@@ -107,11 +107,11 @@ def operation(state: State, recipe: Recipe, named: NamedBatch) -> str:
 
 def arrays(state: State, named: NamedBatch) -> dict[str, np.ndarray]:
     """The batch as arrays by name, to be saved: keypoints, poses, their tracks and frames, and the step."""
-    batch, consecutive = named.batch, named.batch.consecutive
-    fields = {"keypoints": batch.keypoints, "poses": batch.poses, "tracks": named.tracks, "frame": named.frame}
-    fields |= {"mirrored": named.mirrored, "step": state.step}
-    if consecutive is not None:
-        fields |= {f"clip_{name}": value for name, value in consecutive._asdict().items()}
+    fields = {"tracks": named.tracks, "frame": named.frame, "mirrored": named.mirrored, "step": state.step}
+    for stream, windows in named.batch.items():
+        prefix = "" if stream == "windows" else f"{stream}_"
+        known = {name: getattr(windows, name) for name in ("keypoints", "poses", "visible")}
+        fields |= {f"{prefix}{name}": value for name, value in known.items() if value is not None}
     return {name: np.asarray(value) for name, value in fields.items()}
 
 
@@ -162,7 +162,7 @@ def _largest_values(state: State, named: NamedBatch) -> str:
     weight, layer = max((float(np.abs(leaf).max()), name) for name, leaf in _leaves(state.params))
     parts = [f"the largest weight is {weight:.3g} in {layer}"]
     for field in ("keypoints", "poses"):
-        values = np.abs(np.asarray(getattr(named.batch, field))).reshape(len(named.tracks), -1)
+        values = np.abs(np.asarray(getattr(named.batch["windows"], field))).reshape(len(named.tracks), -1)
         values = np.where(np.isnan(values), np.inf, values).max(axis=1)
         worst = int(np.argmax(values))
         source = f"{named.tracks[worst]} about frame {named.frame[worst]}"

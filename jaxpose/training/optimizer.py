@@ -1,9 +1,9 @@
-"""The published optimiser and schedules: AMSGrad by PyTorch's rule, learning rate and BatchNorm momentum by epoch."""
+"""The published optimiser and schedules: AMSGrad by PyTorch's rule, the learning rate by epoch; and others by name."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -57,27 +57,46 @@ def amsgrad(learning_rate: optax.ScalarOrSchedule) -> optax.GradientTransformati
     return optax.chain(scale_by_amsgrad(), optax.scale_by_learning_rate(learning_rate))
 
 
-def learning_rate_schedule(initial: float, decay: float, steps_per_epoch: int) -> optax.Schedule:
-    """`initial` · `decay` ** epoch, constant within an epoch; a function of the step."""
+def adam(learning_rate: optax.ScalarOrSchedule) -> optax.GradientTransformation:
+    """Adam with β 0.9 and 0.999, ε 1e-8, no weight decay."""
+    return optax.adam(learning_rate)
+
+
+Optimizer = Callable[[optax.ScalarOrSchedule], optax.GradientTransformation]
+OPTIMIZERS: dict[str, Optimizer] = {"amsgrad": amsgrad, "adam": adam}
+"""Optimisers by name, as functions of the learning rate; a plugin adds its own."""
+
+
+def staircase(initial: float, decay: float, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+    """`initial` · `decay` ** epoch, constant within an epoch: the published schedule of the baseline."""
+    del epochs
     return optax.exponential_decay(initial, steps_per_epoch, decay, staircase=True)
 
 
-def momentum_schedule(
-    epochs: int, steps_per_epoch: int, *, initial: float = 0.1, final: float = 0.001
-) -> optax.Schedule:
-    """BatchNorm momentum (weight of the new batch): exponentially from `initial` towards `final`, by epoch.
+def exponential(initial: float, decay: float, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+    """`initial` · `decay` ** epoch, where the epoch is a fraction."""
+    del epochs
+    return optax.exponential_decay(initial, steps_per_epoch, decay)
 
-    Args:
-      epochs: planned length of the training; `final` would be reached in the epoch after the last.
-      steps_per_epoch: the value is constant within an epoch.
-      initial: in the first epoch.
-      final: see `epochs`.
 
-    Returns:
-      A function of the step.
-    """
+def cosine(initial: float, decay: float, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+    """Half a period of the cosine from `initial` to zero at the end of the last epoch."""
+    del decay
+    return optax.cosine_decay_schedule(initial, steps_per_epoch * epochs)
 
-    def momentum(step: chex.Numeric) -> jax.Array:
-        return initial * jnp.exp(-(step // steps_per_epoch) / epochs * math.log(initial / final))
 
-    return momentum
+def constant(initial: float, decay: float, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+    """`initial` at every step."""
+    del decay, steps_per_epoch, epochs
+    return optax.constant_schedule(initial)
+
+
+Schedule = Callable[[float, float, int, int], optax.Schedule]
+SCHEDULES: dict[str, Schedule] = {
+    "staircase": staircase,
+    "exponential": exponential,
+    "cosine": cosine,
+    "constant": constant,
+}
+"""Schedules of the learning rate by name: functions of its first value, its decay an epoch, the steps of an epoch and
+the number of epochs. A plugin adds its own."""

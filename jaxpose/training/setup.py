@@ -1,42 +1,71 @@
-"""Build what a training run needs from its settings: the model, the recipe, the constraint losses, the first state."""
+"""Build what a training run needs from its settings: the model, the recipe, the first state."""
 
+import difflib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-import flax.linen as nn
+import chex
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxpose import losses
 from jaxpose.data.track import Description
-from jaxpose.metrics import mpjpe
-from jaxpose.models.temporal import TemporalModel
+from jaxpose.data.transforms import TRANSFORMS
+from jaxpose.data.windows import PackedTracks
+from jaxpose.models.lifter import Lifter
 from jaxpose.runtime.devices import cpu_compiler_options, data_mesh, replicate_in_jit
 from jaxpose.runtime.errors import InputError
-from jaxpose.skeleton import Skeleton
+from jaxpose.training import objectives
 from jaxpose.training.config import Config
 from jaxpose.training.loop import zero_sums
-from jaxpose.training.optimizer import amsgrad, learning_rate_schedule, momentum_schedule
+from jaxpose.training.optimizer import OPTIMIZERS, SCHEDULES
 from jaxpose.training.state import State
-from jaxpose.training.step import ConsecutiveWindows, ConstraintLoss, Constraints, Recipe
+from jaxpose.training.step import Objective, Recipe, Stream
+from jaxpose.training.streams import STREAMS
+
+T = TypeVar("T")
 
 
-def build_model(config: Config, description: Description) -> TemporalModel:
-    """Build the network that the settings describe, for the skeleton of the data."""
-    return TemporalModel(
-        num_joints=description.skeleton.num_joints,
-        filter_widths=config.filter_widths,
-        channels=config.channels,
-        dropout=config.dropout,
-        causal=config.causal,
-        dense=config.dense,
-        precision=config.precision,
+def build_model(config: Config, description: Description) -> Lifter:
+    """Build the network that the settings describe, for the skeleton and the keypoints of the data."""
+    return config.model.build(description.skeleton, description.layout, description.channels)
+
+
+def find(choices: Mapping[str, T], name: str, option: str) -> T:
+    """Look up what a setting names.
+
+    Raises:
+      InputError: there is nothing of that name; names the choices.
+    """
+    if name in choices:
+        return choices[name]
+    near = difflib.get_close_matches(name, choices, n=1)
+    perhaps = f"; perhaps you meant {near[0]}" if near else ""
+    raise InputError(
+        f"--{option} is {name!r:.50}{perhaps}; the choices are {', '.join(choices) or 'none'}, and --plugin FILE adds "
+        "what that file defines"
     )
 
 
+def check_names(config: Config) -> None:
+    """Raise `InputError` for a setting that names something unknown, or clips too short for a constraint."""
+    find(objectives.LOSSES, config.loss, "loss")
+    find(OPTIMIZERS, config.optimizer, "optimizer")
+    find(SCHEDULES, config.schedule, "schedule")
+    for name in config.augment:
+        find(TRANSFORMS, name, "augment")
+    for name in config.objectives:
+        find(objectives.OBJECTIVES, name, "objectives")
+    orders = [find(losses.QUANTITIES, name, "constraints").order for name in config.constraints]
+    if config.clip_frames < (needed := 1 + max(orders, default=0)):
+        raise InputError(
+            f"--clip-frames is {config.clip_frames}; it must be at least {needed}, for differences in time"
+        )
+
+
 def build_recipe(config: Config, description: Description, windows: int) -> Recipe:
-    """Build the published recipe with the settings' values, on all devices.
+    """Build the recipe that the settings describe, on all devices.
 
     Recipes are static arguments of compiled programs. Settings that do not change the program (the seed, the name of
     the data, the length of the run) do not change the recipe either, so that runs share one compilation.
@@ -47,78 +76,72 @@ def build_recipe(config: Config, description: Description, windows: int) -> Reci
       windows: in the training data.
 
     Raises:
-      InputError: the windows of a batch cannot be divided equally among the devices.
+      InputError: a setting names something unknown, the windows of a batch cannot be divided equally among the devices,
+        or the network needs another number of frames.
     """
-    mesh = data_mesh()
+    check_names(config)
+    mesh, model = data_mesh(), build_model(config, description)
     for name, size in (("batch-size", config.batch_size), ("clips", config.clips if config.constraints else 0)):
         if size % mesh.size:
             raise InputError(f"--{name} is {size}; it must be a multiple of the {mesh.size} devices")
-    steps_per_epoch = -(-2 * windows // config.batch_size)
-    constraints = None
-    if config.constraints:
-        weights = tuple(sorted(config.constraints.items()))
-        loss = constraint_loss(weights, config.ramp, description.skeleton)
-        constraints = Constraints(loss, tuple(sorted(config.constraints)), config.clips, config.clip_frames)
-    learning_rate = _learning_rate(config.learning_rate, config.learning_rate_decay, steps_per_epoch)
+    chosen = _objectives(config, description)
+    sizes = {"windows": (config.batch_size, config.frames), "clips": (config.clips, config.clip_frames)}
+    names = dict.fromkeys(["windows", *(objective.stream for objective in chosen)])
+    streams = tuple(
+        Stream(name, find(STREAMS, name, "objectives"), *sizes.get(name, sizes["windows"])) for name in names
+    )
+    for stream, option in zip(streams, ("frames", "clip-frames"), strict=False):
+        if model.frames not in (None, stream.frames):
+            raise InputError(f"--{option} is {stream.frames}; this network takes windows of {model.frames} frames")
+    samples = 2 * windows if "mirror" in config.augment else windows
+    steps_per_epoch = -(-samples // config.batch_size)
+    learning_rate = _schedule(
+        config.schedule, config.learning_rate, config.learning_rate_decay, steps_per_epoch, config.epochs
+    )
     return Recipe(
-        model=build_model(config, description),
-        optimizer=_optimizer(learning_rate),
+        model=model,
+        optimizer=_optimizer(config.optimizer, learning_rate),
         learning_rate=learning_rate,
-        momentum=_momentum(config.epochs, steps_per_epoch),
-        loss=position_loss,
-        constraints=constraints,
+        streams=streams,
+        objectives=chosen,
+        transforms=tuple(TRANSFORMS[name](description) for name in config.augment),
         description=description,
-        frames=config.frames,
-        batch_size=config.batch_size,
         windows=windows,
+        samples=samples,
+        epochs=config.epochs,
         mesh=mesh,
     )
 
 
+def _objectives(config: Config, description: Description) -> tuple[Objective, ...]:
+    """The objectives that the settings name; equal settings give the same ones."""
+    chosen = [objectives.position(objectives.LOSSES[config.loss])]
+    if config.constraints:
+        weights = tuple(sorted(config.constraints.items()))
+        chosen.append(objectives.constraints(weights, description.skeleton, *config.ramp))
+    return (*chosen, *(objectives.OBJECTIVES[name](config, description) for name in config.objectives))
+
+
 # The same arguments give the same function: functions are equal only if they are one, and JAX compiles anew for others.
-_learning_rate = functools.lru_cache(learning_rate_schedule)
-_momentum = functools.lru_cache(momentum_schedule)
-_optimizer = functools.lru_cache(amsgrad)
-
-
-def position_loss(predictions: jax.Array, targets: jax.Array) -> jax.Array:
-    """The baseline's loss: MPJPE, averaged over the batch, in metres; poses are (B, K, J, 3)."""
-    return jnp.mean(mpjpe(predictions, targets))
 
 
 @functools.lru_cache
-def constraint_loss(
-    weights: tuple[tuple[str, float], ...], ramp: tuple[float, float], skeleton: Skeleton
-) -> ConstraintLoss:
-    """Build the weighted constraint loss, whose weights grow from zero over the epochs of the ramp.
-
-    The limbs of an untrained network have almost no length, so that their angles have huge gradients, and AMSGrad
-    would remember these for ever: the constraints wait until the poses are roughly right.
-
-    Args:
-      weights: names of constraint terms and their weights at the end of the ramp.
-      ramp: the epochs between which the weights grow.
-      skeleton: of the poses.
-    """
-    begin, end = ramp
-
-    def loss(
-        predictions: jax.Array, windows: ConsecutiveWindows, epoch: jax.Array
-    ) -> tuple[jax.Array, dict[str, jax.Array]]:
-        share = jnp.clip((epoch - begin) / max(end - begin, 1e-6), 0, 1)
-        current = {name: weight * share for name, weight in weights}
-        return losses.constraints(predictions, windows.poses, current, skeleton, windows.visible[..., None])
-
-    return loss
+def _schedule(name: str, initial: float, decay: float, steps_per_epoch: int, epochs: int) -> Any:
+    return SCHEDULES[name](initial, decay, steps_per_epoch, epochs)
 
 
-def initial_variables(model: nn.Module, description: Description, key: jax.Array) -> dict[str, optax.Params]:
-    """Initialise what `model.apply` takes, `params` and `batch_stats`, for keypoints of such data."""
-    window = (1, sum(model.context) + 1, description.layout.num_joints, description.channels)
-    return model.init(key, jnp.zeros(window))
+@functools.lru_cache
+def _optimizer(name: str, learning_rate: Any) -> Any:
+    return OPTIMIZERS[name](learning_rate)
 
 
-def variable_shapes(model: nn.Module, description: Description) -> dict[str, optax.Params]:
+def initial_variables(model: Lifter, description: Description, key: jax.Array) -> dict[str, chex.ArrayTree]:
+    """Initialise what `model.apply` takes, `params` and the collections, for keypoints of such data."""
+    frames = sum(model.context) + (model.frames or 1)
+    return model.init(key, jnp.zeros((1, frames, description.layout.num_joints, description.channels)))
+
+
+def variable_shapes(model: Lifter, description: Description) -> dict[str, chex.ArrayTree]:
     """Shapes and types of `initial_variables`, without computing any."""
     return jax.eval_shape(lambda: initial_variables(model, description, jax.random.key(0)))
 
@@ -138,10 +161,22 @@ def init_program(recipe: Recipe) -> Callable[[jax.Array], State]:
     """The compiled function from a random key to the state before the first step."""
 
     def init(key: jax.Array) -> State:
-        variables = initial_variables(recipe.model, recipe.description, key)
-        opt_state = recipe.optimizer.init(variables["params"])
-        state = State(jnp.zeros((), jnp.int32), **variables, opt_state=opt_state, key=key, sums=zero_sums(recipe))
+        collections = dict(initial_variables(recipe.model, recipe.description, key))
+        params = collections.pop("params")
+        opt_state = recipe.optimizer.init(params)
+        state = State(jnp.zeros((), jnp.int32), params, collections, opt_state, key, zero_sums(recipe))
         return jax.tree.map(lambda array: replicate_in_jit(array, recipe.mesh), state)
 
     # It runs once: on a CPU, LLVM's last optimisations would take longer than they save.
     return jax.jit(init, compiler_options=cpu_compiler_options(1) if recipe.on_cpu else {})
+
+
+def fit_collections(state: State, recipe: Recipe, data: PackedTracks) -> State:
+    """Let the network compute collections that depend on the training data; see `Lifter.fit`."""
+
+    @jax.jit
+    def fit(state: State, data: PackedTracks) -> State:
+        collections = recipe.model.fit(state.collections, data.keypoints, data.poses)
+        return state.replace(collections=jax.tree.map(lambda array: replicate_in_jit(array, recipe.mesh), collections))
+
+    return fit(state, data)

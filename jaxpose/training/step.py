@@ -1,70 +1,80 @@
-"""One step of training as a pure function: the recipe, a batch, the loss, and the step itself."""
+"""One step of training as a pure function: the recipe, its streams and objectives, the loss, and the step itself."""
 
 import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
-import flax.linen as nn
+import chex
 import jax
 import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
 from jaxpose.data.track import Description
+from jaxpose.data.transforms import Transform
+from jaxpose.data.windows import PackedTracks, Windows
+from jaxpose.models.lifter import Collections, Lifter, Prediction, Progress
 from jaxpose.training.state import State
 
-Loss = Callable[[jax.Array, jax.Array], jax.Array]
-"""Predicted and true poses (B, K, J, 3) to the scalar to minimise."""
+
+class Samples(NamedTuple):
+    """The training data on the device, and the order in which this epoch shows it."""
+
+    tracks: PackedTracks
+    starts: jax.Array  # (W,) int32, first output frame of each window
+    order: jax.Array  # (S,) int32, samples of this epoch: i < W is window i, W + i its mirror image
 
 
-class ConsecutiveWindows(NamedTuple):
-    """Windows of a few consecutive frames each, on which the constraints act."""
+class Stream(NamedTuple):
+    """A stream of batches, one for each step: what a training shows to the network."""
 
-    keypoints: jax.Array  # (B, before + K + after, K_2d, D) screen coordinates
-    poses: jax.Array  # (B, K, J, 3) metres, root-relative
-    visible: jax.Array  # (B, K) bool: false beyond the end of a track shorter than K frames
-
-
-ConstraintLoss = Callable[[jax.Array, ConsecutiveWindows, jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
-"""Predicted poses (B, K, J, 3), their windows and the epoch (a fraction) to the loss and its unweighted terms."""
+    name: str
+    take: "Callable[[Recipe, Stream, Samples, jax.Array, Progress], Windows]"  # the jax.Array is a random key
+    windows: int  # of a batch, B
+    frames: int  # consecutive output frames of a window, K
 
 
-class Constraints(NamedTuple):
-    """The constraint losses of a recipe, and the windows that they act on."""
+class Objective(NamedTuple):
+    """A part of the training loss: what one value of it is computed from."""
 
-    loss: ConstraintLoss
-    terms: tuple[str, ...]  # the names that `loss` returns
-    windows: int  # per step, the first ones of the batch
-    frames: int  # consecutive frames of a window
-
-
-class Batch(NamedTuple):
-    """Windows that one step trains on."""
-
-    keypoints: jax.Array  # (B, before + K + after, K_2d, D) screen coordinates
-    poses: jax.Array  # (B, K, J, 3) metres, root-relative
-    consecutive: ConsecutiveWindows | None = None  # for the constraints, if the recipe has any
+    name: str
+    stream: str  # the name of the stream whose batch it reads
+    train: bool  # the network's mode: dropout and the batch's statistics, or as in evaluation
+    weight: Callable[[Progress], chex.Numeric]  # a schedule
+    # Prediction, windows and weight to the weighted loss, a scalar to add to the others, and terms to log, unweighted.
+    value: Callable[[Prediction, Windows, chex.Numeric], tuple[jax.Array, dict[str, jax.Array]]]
+    terms: tuple[str, ...]  # names of the terms
 
 
 class Recipe(NamedTuple):
     """The static part of training. Recipes of equal settings are equal, so that they share compiled programs."""
 
-    model: nn.Module
+    model: Lifter
     optimizer: optax.GradientTransformation
     learning_rate: optax.Schedule  # by step; the optimizer follows it
-    momentum: optax.Schedule  # of BatchNorm, by step
-    loss: Loss  # of the position
-    constraints: Constraints | None
+    streams: tuple[Stream, ...]  # the first one has all windows in turn, and so says how long an epoch is
+    objectives: tuple[Objective, ...]  # at least one
+    transforms: tuple[Transform, ...]  # of every batch, in this order
     description: Description  # of the data: its skeleton, keypoint layout and channels
-    frames: int  # consecutive output frames of a window, K
-    batch_size: int  # windows per step
-    windows: int  # W, in the data; an epoch visits each twice, once mirrored
+    windows: int  # W, in the data
+    samples: int  # of an epoch: W, or 2 W if it shows each window a second time as its mirror image
+    epochs: int  # planned
     mesh: Mesh  # the devices among which a batch is divided
+
+    @property
+    def batch_size(self) -> int:
+        """Windows per step, of the first stream."""
+        return self.streams[0].windows
+
+    @property
+    def frames(self) -> int:
+        """Consecutive output frames of a window of the first stream, K."""
+        return self.streams[0].frames
 
     @property
     def steps_per_epoch(self) -> int:
         """Steps that visit every sample once; the last batch is filled up with the epoch's first samples."""
-        return -(-2 * self.windows // self.batch_size)
+        return -(-self.samples // self.batch_size)
 
     @property
     def on_cpu(self) -> bool:
@@ -74,18 +84,40 @@ class Recipe(NamedTuple):
     @property
     def logged(self) -> tuple[str, ...]:
         """Names of the values that `train_step` returns beside the state."""
-        terms = self.constraints.terms if self.constraints else ()
-        return ("loss", "position", *terms, "gradient_norm")
+        return ("loss", *(term for objective in self.objectives for term in objective.terms), *NORMS)
+
+    def progress(self, step: chex.Numeric) -> Progress:
+        """How far the training is after a step."""
+        return Progress(step, self.steps_per_epoch, self.epochs)
+
+
+NORMS = ("gradient_norm", "update_norm", "parameter_norm")
+"""Euclidean norms that are logged: of the gradient, of the change of the parameters, and of the parameters after it."""
+
+Batch = dict[str, Windows]
+"""The windows that one step trains on, by stream."""
+
+_DROPOUT, _STREAMS = 1, 2  # what random keys are for; 0 is the order of an epoch
+
+
+def take_batch(samples: Samples, state: State, recipe: Recipe) -> Batch:
+    """Gather the batch of the next step from every stream, and change it by the transforms of the recipe."""
+    key, batch = jax.random.fold_in(jax.random.fold_in(state.key, _STREAMS), state.step), {}
+    for index, stream in enumerate(recipe.streams):
+        taken, *transformed = jax.random.split(jax.random.fold_in(key, index), 1 + len(recipe.transforms))
+        windows = stream.take(recipe, stream, samples, taken, recipe.progress(state.step))
+        for transform, its_key in zip(recipe.transforms, transformed, strict=True):
+            windows = transform(its_key, windows)
+        batch[stream.name] = windows
+    return batch
 
 
 def loss_of(
     params: optax.Params, state: State, batch: Batch, recipe: Recipe
-) -> tuple[jax.Array, tuple[dict[str, jax.Array], optax.Params]]:
-    """Compute the training loss of a batch: the position loss and the constraint loss.
+) -> tuple[jax.Array, tuple[dict[str, jax.Array], Collections]]:
+    """Compute the training loss of a batch: the sum of the recipe's objectives.
 
-    The position loss compares predictions in training mode. The constraints act on predictions in evaluation mode,
-    without dropout and with the running statistics: dropout changes a prediction from frame to frame more than people
-    move, and the constraints would fit its noise at the cost of position.
+    The network is applied once for each stream and mode that an objective asks for.
 
     Args:
       params: of the network.
@@ -94,28 +126,28 @@ def loss_of(
       recipe: static.
 
     Returns:
-      The loss in metres; the loss with its terms by name, and the updated batch statistics.
+      The loss in metres; the loss with its terms by name, and the updated collections.
     """
-    dropout = jax.random.fold_in(jax.random.fold_in(state.key, 1), state.step)
-    predictions, updated = recipe.model.apply(
-        {"params": params, "batch_stats": state.batch_stats},
-        batch.keypoints,
-        train=True,
-        momentum=recipe.momentum(state.step),
-        mutable=["batch_stats"],
-        rngs={"dropout": dropout},
-    )
-    loss = position = recipe.loss(predictions, batch.poses)
-    terms = {}
-    if batch.consecutive is not None:
-        evaluated = recipe.model.apply(
-            {"params": params, "batch_stats": state.batch_stats}, batch.consecutive.keypoints
-        )
-        constraint_loss, terms = recipe.constraints.loss(
-            evaluated, batch.consecutive, state.step / recipe.steps_per_epoch
-        )
-        loss = position + constraint_loss
-    return loss, ({"loss": loss, "position": position, **terms}, updated["batch_stats"])
+    progress = recipe.progress(state.step)
+    loss, terms, predictions, updated = None, {}, {}, state.collections
+    for objective in recipe.objectives:
+        windows, mode = batch[objective.stream], (objective.stream, objective.train)
+        if mode not in predictions and objective.train:
+            dropout = jax.random.fold_in(jax.random.fold_in(state.key, _DROPOUT), state.step)
+            trained_before = sum(train for _, train in predictions)
+            predictions[mode], updated = recipe.model.apply(
+                {"params": params, **updated},
+                windows.keypoints,
+                train=True,
+                progress=progress,
+                mutable=list(state.collections),
+                rngs={"dropout": jax.random.fold_in(dropout, trained_before) if trained_before else dropout},
+            )
+        elif mode not in predictions:
+            predictions[mode] = recipe.model.apply({"params": params, **state.collections}, windows.keypoints)
+        value, parts = objective.value(predictions[mode], windows, objective.weight(progress))
+        loss, terms = value if loss is None else loss + value, terms | parts
+    return loss, ({"loss": loss, **terms}, updated)
 
 
 def train_step(state: State, batch: Batch, recipe: Recipe) -> tuple[State, dict[str, jax.Array]]:
@@ -127,26 +159,38 @@ def train_step(state: State, batch: Batch, recipe: Recipe) -> tuple[State, dict[
       recipe: static.
 
     Returns:
-      The state after the step, and by name (`Recipe.logged`) the loss, its terms and the Euclidean norm of the
-      gradient. If the loss, the gradient or a batch statistic is not finite, the state is returned as it was, with
-      the same `step`.
+      The state after the step, and by name (`Recipe.logged`) the loss, its terms and the norms. If the loss, the
+      gradient or a collection is not finite, the state is returned as it was, with the same `step`.
     """
-    gradient, (terms, batch_stats) = jax.grad(loss_of, has_aux=True)(state.params, state, batch, recipe)
+    gradient, (terms, collections) = jax.grad(loss_of, has_aux=True)(state.params, state, batch, recipe)
     # AMSGrad keeps the largest square of a gradient: one that overflows would freeze its weight.
-    squares = sum(jnp.sum(leaf * leaf) for leaf in jax.tree.leaves(gradient))
-    statistics = jnp.concatenate(jax.tree.leaves(batch_stats))
-    finite = jnp.isfinite(terms["loss"]) & jnp.isfinite(squares) & jnp.all(jnp.isfinite(statistics))
+    squares = _sum_of_squares(gradient)
+    finite = jnp.isfinite(terms["loss"]) & jnp.isfinite(squares) & _all_finite(collections)
 
-    before = (state.step, state.params, state.batch_stats, state.opt_state)
+    before = (state.step, state.params, state.collections, state.opt_state, jnp.zeros(()))
 
     def update() -> tuple:
         updates, opt_state = recipe.optimizer.update(gradient, state.opt_state, state.params)
-        return (state.step + 1, optax.apply_updates(state.params, updates), batch_stats, opt_state)
+        params = optax.apply_updates(state.params, updates)
+        return state.step + 1, params, collections, opt_state, _sum_of_squares(updates)
 
     # Before a branch, a GPU makes the host wait for `finite`; a choice between values does not. A CPU keeps the branch,
     # which costs nothing there: XLA rounds the moments in the other form differently, and trained bits must not change.
-    chosen = jax.lax.platform_dependent(
+    *chosen, changes = jax.lax.platform_dependent(
         cpu=lambda: jax.lax.cond(finite, update, lambda: before),
         default=lambda: jax.tree.map(functools.partial(jnp.where, finite), update(), before),
     )
-    return State(*chosen, key=state.key, sums=state.sums), terms | {"gradient_norm": jnp.sqrt(squares)}
+    after = State(*chosen, key=state.key, sums=state.sums)
+    norms = (jnp.sqrt(total) for total in (squares, changes, _sum_of_squares(after.params)))
+    return after, terms | dict(zip(NORMS, norms, strict=True))
+
+
+def _sum_of_squares(tree: optax.Params) -> jax.Array:
+    """Sum of the squares of all numbers of a tree."""
+    return sum((jnp.sum(leaf * leaf) for leaf in jax.tree.leaves(tree)), start=jnp.zeros(()))
+
+
+def _all_finite(tree: Collections) -> jax.Array:
+    """True if all numbers of a tree are finite; one reduction, for small arrays."""
+    leaves = [jnp.ravel(leaf) for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return jnp.all(jnp.isfinite(jnp.concatenate(leaves))) if leaves else jnp.asarray(True)

@@ -1,0 +1,45 @@
+"""Streams of batches: all windows of the training data in turn, and clips of consecutive frames around them."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxpose.data.windows import Windows, gather_windows, recentre
+from jaxpose.models.lifter import Progress
+from jaxpose.runtime.devices import shard_in_jit
+from jaxpose.training.step import Recipe, Samples, Stream
+
+
+def next_samples(recipe: Recipe, order: jax.Array, step: jax.Array) -> jax.Array:
+    """(B,) the samples of the step that follows `step` others: i < W is window i, W + i its mirror image."""
+    position = step % recipe.steps_per_epoch * recipe.batch_size
+    return order[(position + jnp.arange(recipe.batch_size)) % order.shape[0]]
+
+
+def take_windows(recipe: Recipe, stream: Stream, samples: Samples, key: jax.Array, progress: Progress) -> Windows:
+    """Take the next windows of the epoch, divided among the devices; on these the position loss acts."""
+    del key
+    sample = shard_in_jit(next_samples(recipe, samples.order, progress.step), recipe.mesh)
+    return _gather(recipe, stream, samples, sample, samples.starts[sample % recipe.windows])
+
+
+def take_clips(recipe: Recipe, stream: Stream, samples: Samples, key: jax.Array, progress: Progress) -> Windows:
+    """Take the first windows of the same batch once more, with consecutive frames around them.
+
+    The constraints act on these: velocities need consecutive frames, of which the position loss needs no more than one.
+    """
+    del key
+    sample = shard_in_jit(next_samples(recipe, samples.order, progress.step), recipe.mesh)
+    start = samples.starts[sample % recipe.windows]
+    sample, start = (shard_in_jit(array[: stream.windows], recipe.mesh) for array in (sample, start))
+    start, _ = recentre(samples.tracks, start, recipe.frames, stream.frames)
+    return _gather(recipe, stream, samples, sample, start)
+
+
+def _gather(recipe: Recipe, stream: Stream, samples: Samples, sample: jax.Array, start: jax.Array) -> Windows:
+    """Gather windows by their first frames; samples from W on are to be mirrored."""
+    context, mirrored = recipe.model.context, sample >= recipe.windows
+    return gather_windows(samples.tracks, start, stream.frames, context, sample=sample, mirrored=mirrored)
+
+
+STREAMS = {"windows": take_windows, "clips": take_clips}
+"""How streams take their batches, by the name that objectives give."""
