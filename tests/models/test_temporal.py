@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxpose.models import temporal
+from jaxpose.models.lifter import Progress
 from jaxpose.models.temporal import TemporalModel
 from jaxpose.runtime import compiled_cost
 
@@ -232,3 +233,33 @@ def test_work_and_memory_are_near_the_minimum(frames, batch, training):
     live = 4 * batch * temporal.live_activations(model, frames, training=training)
     # For the backward pass XLA also stores arrays that follow element by element: experiments/benchmarks/README.md.
     assert 1 <= compiled_cost.temporary_bytes(program) / live < (5 if training else 2.1)
+
+
+def test_momentum_falls_from_a_tenth_to_a_thousandth():
+    model = model_of()
+    for step in (0, 6, 7, 13, 14, 7 * 79):
+        expected = 0.1 * math.exp(-(step // 7) / 80 * math.log(100))
+        assert float(model.schedules(Progress(step, 7, 80))["momentum"]) == pytest.approx(expected, rel=1e-5)
+    assert float(temporal.batch_norm_momentum(Progress(80 * 7, 7, 80))) == pytest.approx(0.001, rel=1e-5)
+    assert float(temporal.batch_norm_momentum(Progress(0, 7, 80))) == pytest.approx(0.1)
+
+
+def test_training_without_a_progress_is_that_of_the_first_epoch():
+    model = model_of(filter_widths=(3,), dropout=0.0)
+    variables, keypoints = random_variables(model), tracks_of(model, 1, seed=6, batch=4)
+
+    @jax.jit
+    def statistics(progress):
+        out, updated = model.apply(variables, keypoints, train=True, progress=progress, mutable=["batch_stats"])
+        return out.poses, updated
+
+    chex.assert_trees_all_close(statistics(None), statistics(Progress(6, 7, 80)), rtol=1e-6)
+    with pytest.raises(AssertionError):
+        chex.assert_trees_all_close(statistics(None), statistics(Progress(7, 7, 80)), rtol=1e-6)
+
+
+def test_what_it_predicts_is_poses_alone():
+    model = model_of(filter_widths=(3,))
+    prediction = model.apply(random_variables(model), tracks_of(model, 4, seed=7))
+    assert prediction.poses.shape == (1, 4, 5, 3)
+    assert prediction.root is prediction.hypotheses is prediction.spread is prediction.unit is None
