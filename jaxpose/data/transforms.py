@@ -130,7 +130,7 @@ def turn_cameras(windows: Windows, angle: jax.Array, joints: Sequence[int]) -> W
 
     def about(points: jax.Array, centre: jax.Array) -> jax.Array:
         """Turn points (B, ..., 3) about the axis through centre (B, 3)."""
-        q, centre = (array.reshape(len(array), *[1] * (points.ndim - 2), -1) for array in (turn, centre))
+        q, centre = (array.reshape(len(array), *[1] * (points.ndim - 2), array.shape[-1]) for array in (turn, centre))
         return centre + rotate(q, points - centre)
 
     turned_positions = about(positions, centre)

@@ -39,6 +39,7 @@ from jaxpose.data.synthetic import body
 from jaxpose.data.track import Description, Track
 from jaxpose.export.motion import Motion
 from jaxpose.models import temporal_streaming
+from jaxpose.models.lifter import Prediction
 from jaxpose.models.temporal import TemporalModel, receptive_plan
 from jaxpose.runtime import devices
 from jaxpose.runtime.errors import InputError
@@ -151,6 +152,29 @@ def frames_of(case: Case) -> windows.PackedTracks:
     return windows.PackedTracks(
         keypoints, poses, np.repeat(np.int32([0, 1]), case.frames), first, first + case.frames - 1
     )
+
+
+def windows_of(case: Case) -> windows.Windows:
+    """A batch of windows of the case without context, every second one to be mirrored."""
+    positions = case.batches() + np.asarray([0, 0, 4], case.dtype)
+    camera = Camera(*(np.repeat(np.asarray(field, np.float32)[None], case.batch, axis=0) for field in CAMERA))
+    return windows.Windows(
+        keypoints=positions[..., :2],
+        poses=positions - positions[:, :, :1],
+        visible=np.ones((case.batch, case.frames), bool),
+        sample=np.arange(case.batch, dtype=np.int32),
+        mirrored=np.arange(case.batch) % 2 == 0,
+        root=positions[:, :, 0],
+        positions=positions,
+        camera=camera,
+    )
+
+
+def prediction_of(case: Case) -> Prediction:
+    """Predicted poses, in deviations of half a metre; the root has none."""
+    unit = np.full((case.skeleton.num_joints, 3), 0.5, np.float32)
+    unit[0] = 0
+    return Prediction(case.batches(), unit=unit)
 
 
 def model_of(case: Case) -> TemporalModel:
@@ -324,19 +348,21 @@ ROWS: dict[str, Row] = {
         no_frames="is of one frame",
     ),
     "data.windows.pack": row(use="", arguments=TRACKS, no_frames=InputError, **TRACK),
-    "data.windows.take_windows": row(
+    "data.windows.gather_windows": row(
         use="jit", arguments=WINDOW | {"context": (1, 1)}, no_frames="pack refuses it", **TRACK
     ),
     "data.windows.recentre": row(
         use="jit", arguments=WINDOW | {"longer": 3}, no_frames="pack refuses it", **TRACK, **FINITE
     ),
-    "data.windows.mirror_where": row(
+    "data.transforms.mirror_marked": row(arguments={"windows": windows_of}, use="jit"),
+    "data.transforms.turn_cameras": row(
         arguments={
-            "mirrored": lambda c: np.arange(c.batch) % 2 == 0,
-            "keypoints": lambda c: c.array(c.batch, c.frames, c.skeleton.num_joints, 2),
-            "poses": lambda c: c.batches(),
+            "windows": windows_of,
+            "angle": lambda c: np.linspace(0, 6, c.batch, dtype=np.float32),
+            "joints": lambda c: tuple(range(c.skeleton.num_joints)),
         },
         use="jit",
+        no_frames="a window has frames",
     ),
     "data.track.track_lengths": row(use="", arguments=TRACKS, **TRACK, **FINITE),
     "data.track.person_extent": row("", **TRACK, inf="finite", no_frames="no median without a frame"),
@@ -405,9 +431,14 @@ ROWS: dict[str, Row] = {
         **TRACK,
     ),
     "training.attribution.descend": row(use="jit", arguments={"steps": 2, "weights": {"position": 1.0}}, **TRACK),
-    "training.setup.position_loss": row(
-        arguments=BATCHES, no_batch="a batch has windows", no_frames="a batch has windows"
-    ),
+    **{
+        f"training.objectives.{name}": row(
+            arguments={"prediction": prediction_of, "targets": BATCHES["targets"]},
+            no_batch="a batch has windows",
+            no_frames="a batch has windows",
+        )
+        for name in ("mpjpe_loss", "mse_loss", "z_mse_loss")
+    },
     "evaluation.predict_tracks.predict_tracks": row(
         use="",
         arguments={
@@ -467,6 +498,10 @@ STATIC = {  # they take settings, shapes and names, and give what is static; a t
     "models.temporal.multiply_adds",
     "models.temporal.live_activations",
     "models.temporal_streaming.multiply_adds",
+    "models.temporal.batch_norm_momentum",
+    # Settings, and the base class of networks:
+    "models.configs.model_from_dict",
+    "models.lifter.Lifter",
     # Layers of temporal.TemporalModel:
     "models.layers.Convolution",
     "models.layers.Pointwise",
@@ -485,7 +520,7 @@ def public_functions(path: Path) -> set[str]:
     module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
     found = set()
     for node in ast.parse(path.read_text("utf-8")).body:
-        flax_module = isinstance(node, ast.ClassDef) and "nn.Module" in map(ast.unparse, node.bases)
+        flax_module = isinstance(node, ast.ClassDef) and {*map(ast.unparse, node.bases)} & {"nn.Module", "Lifter"}
         if (flax_module or isinstance(node, ast.FunctionDef)) and not node.name.startswith("_"):
             found.add(f"{module}.{node.name}")
     return found

@@ -112,7 +112,7 @@ def test_the_preset_table_is_true(readme):
     for name, config in PRESETS.items():
         row = next(line for line in text_of(readme).splitlines() if line.startswith(f"| `{name}`"))
         numbers = [int(cell) for cell in re.findall(r"\| (\d+)", row)]
-        assert numbers[:3] == [math.prod(config.filter_widths), config.channels, config.epochs]
+        assert numbers[:3] == [math.prod(config.model.filter_widths), config.model.channels, config.epochs]
 
 
 @pytest.mark.skipif(not (ROOT / ".ci" / "run").exists(), reason="an installed copy has no .ci")
