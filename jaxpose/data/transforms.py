@@ -49,7 +49,7 @@ def yaw(description: Description) -> Transform:
     joints = _joints_of_keypoints(description.skeleton, description.layout)
 
     def transform(key: jax.Array, windows: Windows) -> Windows:
-        angle = jax.random.uniform(key, windows.mirrored.shape, minval=-jnp.pi, maxval=jnp.pi)
+        angle = jax.random.uniform(key, windows.keypoints.shape[:1], minval=-jnp.pi, maxval=jnp.pi)
         return turn_cameras(windows, angle, joints)
 
     return transform
@@ -131,7 +131,7 @@ def turn_cameras(windows: Windows, angle: jax.Array, joints: Sequence[int]) -> W
 
     def about(points: jax.Array, centre: jax.Array) -> jax.Array:
         """Turn points (B, ..., 3) about the axis through centre (B, 3)."""
-        q, centre = (array.reshape(len(array), *[1] * (points.ndim - 2), -1) for array in (turn, centre))
+        q, centre = (jnp.expand_dims(array, tuple(range(1, points.ndim - 1))) for array in (turn, centre))
         return centre + rotate(q, points - centre)
 
     turned_positions = about(positions, centre)
