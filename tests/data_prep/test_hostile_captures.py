@@ -13,9 +13,9 @@ from helpers import h36m_files
 from helpers.captures import ARM, CALIBRATION, LEG
 from helpers.corpus import assert_refuses
 
+from data_prep import bvh
 from data_prep.formats import archives, asf, matlab, skeletool
 from data_prep.human36m import mocap_files, npz
-from data_prep.sources import bvh
 from jaxpose.skeleton import H36M_17
 
 
