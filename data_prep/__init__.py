@@ -9,12 +9,12 @@ def commands() -> dict[str, str]:
     """The commands, which are the files of this folder, by name: `jaxpose prepare NAME` is `python -m data_prep.NAME`.
 
     Returns:
-      For each what it prepares: the first sentence of its docstring, read without importing it.
+      For each what it prepares: the first line of its docstring, read without importing it.
     """
-    names = [module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg]
-    return {name: _first_sentence(Path(__file__).with_name(f"{name}.py")) for name in names}
+    files = [Path(found.path) / f"{name}.py" for found, name, is_room in pkgutil.iter_modules(__path__) if not is_room]
+    return {file.stem: _title(file) for file in files}
 
 
-def _first_sentence(module: Path) -> str:
+def _title(module: Path) -> str:
     docstring = ast.get_docstring(ast.parse(module.read_text("utf-8"))) or ""
     return docstring.partition("\n")[0].removeprefix("Prepare ").removesuffix(".")

@@ -6,7 +6,6 @@ jaxpose train --data humaneva --train-split Train_S1+Train_S2+Train_S3 --test-sp
 
 import dataclasses
 import functools
-import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import tyro
 
 from data_prep.formats.archives import members
+from data_prep.formats.whole_frames import chunks
 from data_prep.writer.command import Output, prepare
 from data_prep.writer.source import Source
 from jaxpose.data.track import Description, Track
@@ -159,14 +159,6 @@ def fit_cameras(path: Path, recordings: Sequence[Recording]) -> Mapping[str, "Ca
 def valid_frames(recording: Recording) -> np.ndarray:
     """Mask (T,) of the frames that are finite in all coordinates."""
     return np.isfinite(recording.poses).all(axis=(1, 2)) & np.isfinite(recording.views).all(axis=(0, 2, 3))
-
-
-def chunks(valid: np.ndarray) -> Iterator[tuple[int, slice]]:
-    """Yield the runs of true values in (T,), each with its number among all runs, true or false."""
-    edges = [0, *(np.flatnonzero(valid[1:] != valid[:-1]) + 1), len(valid)]
-    for number, (first, end) in enumerate(itertools.pairwise(edges)):
-        if valid[first]:
-            yield number, slice(int(first), int(end))
 
 
 def tracks(path: Path, split: str) -> Iterator[Track]:

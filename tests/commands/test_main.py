@@ -1,12 +1,14 @@
 """The console script: it dispatches to the commands, and no help imports JAX."""
 
 import importlib
+import json
 import subprocess
 import sys
 
 import pytest
 from helpers.places import ROOT
 
+import data_prep
 from jaxpose import __main__ as script
 from jaxpose.__main__ import COMMANDS, preparations
 
@@ -31,6 +33,44 @@ def test_every_command_is_listed_and_there(capsys):
         assert capsys.readouterr().out == printed
     assert "  prepare humaneva      HumanEva-I from the MAT-files" in printed
     assert max(map(len, printed.splitlines())) <= 120
+
+
+JUGGLING = '''"""Prepare people who juggle.
+
+The help.
+"""
+
+import dataclasses
+import functools
+
+from data_prep.writer.command import Output, prepare
+from data_prep.writer.source import Source
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(Output):
+    balls: int = 3
+
+
+def make_source(options: Options) -> Source:
+    from helpers.legs import DESCRIPTION, tracks
+
+    return Source(DESCRIPTION, tracks, f"{options.balls} balls")
+
+
+main = functools.partial(prepare, "juggling")
+'''
+
+
+def test_a_data_set_is_one_file(tmp_path, monkeypatch, capsys):
+    (tmp_path / "juggling.py").write_text(JUGGLING)
+    monkeypatch.setattr(data_prep, "__path__", [*data_prep.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "data_prep.juggling", raising=False)
+    script.main(["--help"])
+    assert "  prepare juggling      people who juggle\n" in capsys.readouterr().out
+    script.main(["prepare", "juggling", "--balls", "5", "--jobs", "1", "--out", str(tmp_path / "out")])
+    assert json.loads((tmp_path / "out/dataset_info.json").read_text())["description"] == "5 balls"
+    del sys.modules["data_prep.juggling"], data_prep.juggling
 
 
 def test_an_unknown_command_is_one_line(refusal):

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import scipy.io
 from helpers.humaneva_files import LENS, POSES, body, projected, save, to_camera, variables
-from hypothesis import given
-from hypothesis import strategies as st
 
 from data_prep import humaneva
 from jaxpose.data import store
@@ -112,14 +110,3 @@ def test_an_archive_is_read_as_it_is(tmp_path):
         assert one[:2] == other[:2]
         np.testing.assert_array_equal(one.poses, other.poses)
         np.testing.assert_array_equal(one.views, other.views)
-
-
-@given(st.lists(st.booleans(), min_size=1, max_size=30))
-def test_chunks_are_the_whole_runs(valid):
-    expected, number, at = [], 0, 0
-    for whole, run_ in itertools.groupby(valid):
-        length = len(list(run_))
-        if whole:
-            expected.append((number, slice(at, at + length)))
-        number, at = number + 1, at + length
-    assert list(humaneva.chunks(np.array(valid))) == expected
