@@ -1,6 +1,5 @@
 """Write prepared data sets, the data contract, from published archives."""
 
-import ast
 import pkgutil
 from pathlib import Path
 
@@ -16,5 +15,5 @@ def commands() -> dict[str, str]:
 
 
 def _title(module: Path) -> str:
-    docstring = ast.get_docstring(ast.parse(module.read_text("utf-8"))) or ""
-    return docstring.partition("\n")[0].removeprefix("Prepare ").removesuffix(".")
+    with module.open(encoding="utf-8") as file:
+        return file.readline().strip().strip('"').removeprefix("Prepare ").removesuffix(".")

@@ -112,12 +112,12 @@ def make_source(options: Options) -> Source:
     if not options.cameras:
         raise InputError(f"--cameras names no camera; name some of {', '.join(CAMERAS)}")
     files, texts = find_files(path)
-    names = [{name[12:-4] for name in files if name.startswith(kind)} for kind in ("keypoints2d", "keypoints3d")]
+    pixels, poses = ({Path(name).stem for name in files if name.startswith(f"keypoints{n}d/")} for n in (2, 3))
     for name in ("ignore_list.txt", "cameras/mapping.txt"):
         if name not in texts:
             raise InputError(f"{path}: there is no {name} in it; name the folder that has {_HAS} in it")
     ignored = set(texts["ignore_list.txt"].split())
-    sequences = sorted(names[0] & names[1] - ignored)
+    sequences = sorted((pixels & poses) - ignored)
     if not sequences:
         raise InputError(
             f"{path}: no sequence has a file in both keypoints2d and keypoints3d; name the folder that has {_HAS} in it"
@@ -125,8 +125,8 @@ def make_source(options: Options) -> Source:
     cameras = sequence_cameras(path, sequences, texts, options.cameras)
     unusable = [f"{camera} of {name}" for name, camera in sorted(UNUSABLE_VIEWS) if camera in cameras.get(name, ())]
     remarks = {
-        "left out, sequences in ignore_list.txt": sorted((names[0] | names[1]) & ignored),
-        "left out, sequences with a file in only one of keypoints2d and keypoints3d": sorted(names[0] ^ names[1]),
+        "left out, sequences in ignore_list.txt": sorted((pixels | poses) & ignored),
+        "left out, sequences in only one of keypoints2d and keypoints3d": sorted((pixels ^ poses) - ignored),
         "left out, views that are not synchronous or of another size": unusable,
     }
     lines = [f"{text}: {_listed(words)}" for text, words in remarks.items() if words]

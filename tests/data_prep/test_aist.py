@@ -100,7 +100,7 @@ def test_what_is_left_out_is_said_and_stored(tmp_path, capsys):
     out = run(folder, tmp_path / "out", "--cameras", "c01", "c05")
     lines = [
         "left out, sequences in ignore_list.txt: gLH_sBM_cAll_d16_mLH4_ch06",
-        f"left out, sequences with a file in only one of keypoints2d and keypoints3d: {FREE}",
+        f"left out, sequences in only one of keypoints2d and keypoints3d: {FREE}",
         f"left out, views that are not synchronous or of another size: c05 of {BREAK}",
         "left out, frames that are not finite: each run of frames between them is a track",
     ]
