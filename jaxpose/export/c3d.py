@@ -43,8 +43,8 @@ def encode_c3d(motion: Motion) -> bytes:
     first = motion.start + 1
     if first + len(positions) - 1 > _MAX_FRAME:
         raise InputError(
-            f"a C3D file numbers frames up to {_MAX_FRAME}, and {motion.name} begins at {first}; number the frames of the "
-            "keypoint file from the start of the video, or choose another format"
+            f"a C3D file numbers frames up to {_MAX_FRAME}, and {motion.name} begins at {first}; number the frames of "
+            "the keypoint file from the start of the video, or choose another format"
         )
 
     class Writer(package.Writer):
