@@ -129,6 +129,36 @@ def test_help_names_presets_settings_and_terms_and_needs_no_jax(command, tmp_pat
     assert "Seed of the weights, the order of samples, and dropout." in words
 
 
+PLUGIN = """
+from jaxpose.models.configs import TemporalConfig
+from jaxpose.training.config import PRESETS, PRESET_TEXTS, Config
+PRESETS["tiny"] = Config(model=TemporalConfig(filter_widths=(3, 3), channels=16), batch_size=16, epochs=3, log_every=4)
+PRESET_TEXTS["tiny"] = "the smallest network of the test"
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    """A file that adds a preset, for the time of a test."""
+    file = tmp_path / "tiny_preset.py"
+    file.write_text(PLUGIN)
+    yield str(file)
+    sys.modules.pop("jaxpose_plugin_tiny_preset", None)
+    for table in (PRESETS, PRESET_TEXTS):
+        table.pop("tiny", None)
+
+
+@pytest.mark.parametrize("words", [["--plugin", "FILE", "tiny"], ["tiny", "--plugin=FILE"]])
+def test_a_plugin_adds_a_preset_before_and_after_its_name(plugin, prepared, tmp_path, words, capsys):
+    words = [word.replace("FILE", plugin) for word in words]
+    with pytest.raises(SystemExit):
+        train.main([*words, "--help"])
+    assert "tiny: the smallest network of the test." in capsys.readouterr().out
+    data = ["--data", str(prepared), "--train-split", "S1", "--test-split", "S9", "--out", str(tmp_path / "run")]
+    train.main([*words, *data, "--steps", "1"])
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["model"]["channels"] == 16
+
+
 def test_settings_beside_resume_are_the_run_s_or_named(run, refusal):
     line = refusal(train.main, ["--resume", str(run), "--channels", "32", "--seed", "3"])
     assert f"these settings differ from those of {run}: channels is 16 in the run, 32 on the command line; " in line
@@ -147,6 +177,8 @@ def test_settings_beside_resume_are_the_run_s_or_named(run, refusal):
         (["--train-split", "S2"], "the built-in data has no split 'S2'"),
         (["--resume", "/nowhere"], "/nowhere is not a run: it has no config.json"),
         (["--resume", "/nowhere", "--out", "/elsewhere"], "--resume continues in the run's own folder; remove --out"),
+        (["--plugin", "/nowhere.py"], "--plugin /nowhere.py is not a file; name a Python file"),
+        (["quick", "--plugin"], "--plugin names no file; name a Python file"),
         (["--save-minutes", "0"], "--save-minutes is 0.0; it must be above 0"),
     ],
 )
