@@ -18,6 +18,7 @@ pytestmark = [
 ]
 TINY = Config(model=TemporalConfig(filter_widths=(3, 3), channels=32), batch_size=16)
 CONSTRAINED = dataclasses.replace(TINY, constraints={"angle": 1.0, "velocity": 1.0}, clips=8)
+AUGMENTED = dataclasses.replace(TINY, augment=("mirror", "yaw"))
 
 
 @functools.cache
@@ -25,7 +26,7 @@ def card():
     return cuda_compiler.card_mesh(cuda_compiler.CARDS["h100"])
 
 
-@pytest.mark.parametrize("config", [TINY, CONSTRAINED])
+@pytest.mark.parametrize("config", [TINY, CONSTRAINED, AUGMENTED], ids=["plain", "constrained", "augmented"])
 def test_no_step_makes_the_host_wait(config):
     """For a loop or a branch on computed values a GPU copies the value to the host and waits, before every step."""
     text = gpu_plan.training_call(config, card()).lower().compile().as_text()

@@ -41,7 +41,7 @@ def train(dtype):
     data, state = cast(pack(tracks)), cast(setup.init(recipe, jax.random.key(0)))
     state = loop.run(state, recipe, data, replicate(starts, recipe.mesh), until=20, log_every=5)
     predictions = predict_tracks(recipe.model, state.variables, jax.device_get(data), DESCRIPTION, recipe.mesh)
-    leaves = jax.tree.leaves((state.params, state.batch_stats, state.opt_state))
+    leaves = jax.tree.leaves((state.params, state.collections, state.opt_state))
     arrays = {f"leaf{number}": np.asarray(leaf) for number, leaf in enumerate(leaves)}
     return arrays | {"devices": np.asarray(jax.device_count()), "predictions": np.asarray(predictions)}
 
