@@ -24,6 +24,7 @@ from jaxpose.runs.trained import open_run
 from jaxpose.skeleton import H36M_17
 from jaxpose.training import setup
 from jaxpose.training.config import Config
+from jaxpose.training.state import to_checkpoint
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -36,7 +37,7 @@ def run(tmp_path_factory):
     write_settings(run, config, DESCRIPTION._replace(fps=50.0, extent=0.5))
     with checkpoint.open_checkpoints(run) as checkpoints:
         recipe = setup.build_recipe(config, DESCRIPTION, 65)
-        checkpoint.save(checkpoints, 7, setup.init(recipe, jax.random.key(3)))
+        checkpoint.save(checkpoints, 7, to_checkpoint(setup.init(recipe, jax.random.key(3))))
     return run
 
 

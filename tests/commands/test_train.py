@@ -161,9 +161,10 @@ def test_a_plugin_adds_a_preset_before_and_after_its_name(plugin, prepared, tmp_
 
 def test_settings_beside_resume_are_the_run_s_or_named(run, refusal):
     line = refusal(train.main, ["--resume", str(run), "--channels", "32", "--seed", "3"])
-    assert f"these settings differ from those of {run}: channels is 16 in the run, 32 on the command line; " in line
+    assert f"these settings differ from those of {run}: seed is 0 in the run, 3 on the command line; " in line
     assert (
-        "seed is 0 in the run, 3 on the command line; remove them to keep the run's settings, or add --change" in line
+        "channels is 16 in the run, 32 on the command line; remove them to keep the run's settings, or add --change"
+        in line
     )
 
 
