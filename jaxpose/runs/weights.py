@@ -75,8 +75,8 @@ def export_run(run: Path, file: Path) -> None:
     config, description = read_settings(run)
     if not isinstance(config.model, TemporalConfig):
         raise InputError(
-            f"{run} is of a {config.model.kind} network, and the published code has the {TemporalConfig.kind} one only; "
-            "name a run of that"
+            f"{run} is of a {config.model.kind} network, and the published code has the {TemporalConfig.kind} one only"
+            "; name a run of that"
         )
     shapes = setup.variable_shapes(setup.build_model(config, description), description)
     state = checkpoint.load(run, {"step": jax.ShapeDtypeStruct((), jnp.int32), **shapes})

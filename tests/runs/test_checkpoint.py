@@ -236,8 +236,9 @@ def test_another_architecture_is_refused(tmp_path, settings, named):
             checkpoint.load(tmp_path, like, optional=("sums",) if like is other else ())
 
 
-def test_sums_of_other_terms_stay_as_they_are(tmp_path):
-    write(tmp_path, {1: [state_of() | {"sums": {}}]})
+@pytest.mark.parametrize("saved", [{}, {"sums": {}}], ids=["other terms", "none"])
+def test_sums_of_other_terms_stay_as_they_are(tmp_path, saved):
+    write(tmp_path, {1: [state_of() | saved]})
     state = state_of(seed=1, constrained=True)
     loaded = checkpoint.load(tmp_path, state, optional=("sums",))
     chex.assert_trees_all_equal(loaded["sums"], state["sums"])
