@@ -125,7 +125,7 @@ def _train(job: Job, state: State, *, debug_nans: bool, profile: int) -> tuple[S
             nonlocal predictions, saved
             show(step, record)
             trace(step)
-            (stop,) = (0,) if state is None else max_over_processes(signalled())
+            stop = 0 if state is None else max_over_processes(signalled())[0]
             error, predictions = None, None
             if step % recipe.steps_per_epoch == 0:
                 if stop:  # a signal does not wait for an evaluation; the record is made again when the run goes on
@@ -191,7 +191,7 @@ def _evaluate(job: Job, state: State, record: dict[str, float]) -> tuple[np.ndar
     """
     predictions = {purpose: _predict(job, state, purpose) for purpose in job.held_out}
     for evaluate in EVALUATIONS.values():
-        record |= evaluate(job, predictions)
+        record |= {name: float(value) for name, value in evaluate(job, predictions).items()}
     errors = ", ".join(f"{purpose} MPJPE {1000 * record[f'{purpose}_mpjpe']:.1f} mm" for purpose in job.held_out)
     job.console.print(f"epoch {record['epoch']:.0f}: {loss_text(record['loss'], job.config)}, {errors}")
     return predictions["test"], record.get("validation_mpjpe")

@@ -178,6 +178,7 @@ def test_settings_beside_resume_are_the_run_s_or_named(run, refusal):
         (["--train-split", "S2"], "the built-in data has no split 'S2'"),
         (["--resume", "/nowhere"], "/nowhere is not a run: it has no config.json"),
         (["--resume", "/nowhere", "--out", "/elsewhere"], "--resume continues in the run's own folder; remove --out"),
+        (["--profile", "-1"], "--profile is -1; it must be a number of steps, or 0 for no trace"),
         (["--plugin", "/nowhere.py"], "--plugin /nowhere.py is not a file; name a Python file"),
         (["quick", "--plugin"], "--plugin names no file; name a Python file"),
         (["--save-minutes", "0"], "--save-minutes is 0.0; it must be above 0"),

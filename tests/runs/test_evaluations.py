@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("compiled_soon")
 
 def test_an_evaluation_adds_its_values_to_the_record_of_every_epoch(config, tmp_path, monkeypatch):
     def spread(job, predictions):
-        return {f"{purpose}_spread": float(np.std(poses)) for purpose, poses in predictions.items()}
+        return {f"{purpose}_spread": np.std(poses) for purpose, poses in predictions.items()}
 
     monkeypatch.setitem(evaluations.EVALUATIONS, "spread", spread)
     job.train(config, tmp_path / "run")
