@@ -70,9 +70,14 @@ def export_run(run: Path, file: Path) -> None:
       file: to create; it must not exist.
 
     Raises:
-      InputError: the folder is not a run, or the file exists or cannot be written.
+      InputError: the folder is not a run of VideoPose3D's network, or the file exists or cannot be written.
     """
     config, description = read_settings(run)
+    if not isinstance(config.model, TemporalConfig):
+        raise InputError(
+            f"{run} is of a {config.model.kind} network, and the published code has the {TemporalConfig.kind} one only"
+            "; name a run of that"
+        )
     shapes = setup.variable_shapes(setup.build_model(config, description), description)
     state = checkpoint.load(run, {"step": jax.ShapeDtypeStruct((), jnp.int32), **shapes})
     weights, log = videopose3d_weights.torch_from_params(state, steps=int(state["step"])), read_log(run)

@@ -1,18 +1,21 @@
 """A file of the published code becomes a run that training can continue."""
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import jax
 import pytest
 from helpers.samples import DESCRIPTION, published_weights
 
-from jaxpose.models import videopose3d_weights
+from jaxpose.models import configs, videopose3d_weights
 from jaxpose.runs import checkpoint, weights
-from jaxpose.runs.folder import read_settings
+from jaxpose.runs.folder import read_settings, write_settings
 from jaxpose.runtime.errors import InputError
 from jaxpose.training import setup
 from jaxpose.training.config import Config
+from jaxpose.training.state import from_checkpoint, to_checkpoint
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -27,10 +30,21 @@ def file(monkeypatch):
 def test_the_schedules_go_on_where_they_stopped(file, tmp_path):
     weights.import_run(Path(file), tmp_path / "run")
     fresh = setup.init(setup.build_recipe(*read_settings(tmp_path / "run"), 1), jax.random.key(0))
-    state = checkpoint.load(tmp_path / "run", fresh, optional=("sums",))
+    state = from_checkpoint(checkpoint.load(tmp_path / "run", to_checkpoint(fresh), optional=("sums",)))
     assert int(state.step) == 7
     moments, schedule = state.opt_state
     assert (int(moments.count), int(schedule.count)) == (0, 7)
+
+
+def test_a_run_of_another_network_is_not_exported(tmp_path, monkeypatch):
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class MixerConfig(configs.ModelConfig):
+        kind: ClassVar[str] = "mixer"
+
+    monkeypatch.setitem(configs.MODELS, "mixer", MixerConfig)
+    write_settings(tmp_path / "run", Config(model=MixerConfig()), DESCRIPTION)
+    with pytest.raises(InputError, match="run is of a mixer network, and the published code has the temporal one only"):
+        weights.export_run(tmp_path / "run", tmp_path / "out.bin")
 
 
 def test_any_number_of_devices_imports(file, tmp_path, monkeypatch):
