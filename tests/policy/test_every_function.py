@@ -100,6 +100,7 @@ EXPECTED: Mapping[str, Any] = {kind: "nan" if kind in ("nan", "inf") else "finit
 CAMERA = Camera(
     np.float32([1, 0, 0, 0]), np.float32([0, 0, 0]), np.float32([1000, 1000, 500, 500, 0.1, 0, 0, 0, 0]), 9, 8
 )
+SCREEN_CAMERA = CAMERA._replace(intrinsics=np.float32([2, 2, 0, 0, 0.1, 0, 0, 0, 0]), width=2, height=2)
 MAKERS: Mapping[str, Callable[[Case], Any]] = {
     **dict.fromkeys(("predictions", "positions", "points", "pose", "poses"), lambda c: c.poses()),
     "targets": lambda c: c.poses(seed=1),
@@ -148,8 +149,27 @@ def frames_of(case: Case) -> windows.PackedTracks:
     first = np.int32([0, case.frames])
     keypoints = case.array(n, case.skeleton.num_joints, 2)
     poses = case.array(n, case.skeleton.num_joints, 3)
-    return windows.PackedTracks(
-        keypoints, poses, np.repeat(np.int32([0, 1]), case.frames), first, first + case.frames - 1
+    track = np.repeat(np.int32([0, 1]), case.frames)
+    last = first + case.frames - 1
+    return windows.PackedTracks(keypoints, poses, track, first, last, case.array(n, 3), cameras(2))
+
+
+def cameras(count: int) -> Camera:
+    return jax.tree.map(lambda field: np.broadcast_to(np.float32(field), (count, *np.shape(field))), SCREEN_CAMERA)
+
+
+def windows_of(case: Case) -> windows.Windows:
+    """A batch of windows, far from their cameras: the poses, moved."""
+    poses, rows = case.batches(), np.arange(case.batch)
+    return windows.Windows(
+        keypoints=case.array(case.batch, case.frames, case.skeleton.num_joints, 2),
+        poses=poses,
+        visible=np.ones((case.batch, case.frames), bool),
+        sample=np.int32(rows),
+        mirrored=rows % 2 == 0,
+        root=case.array(case.batch, case.frames, 3),
+        positions=poses + np.asarray([0, 0, 9], poses.dtype),
+        camera=cameras(case.batch),
     )
 
 
@@ -327,6 +347,10 @@ ROWS: dict[str, Row] = {
     "data.windows.take_windows": row(
         use="jit", arguments=WINDOW | {"context": (1, 1)}, no_frames="pack refuses it", **TRACK
     ),
+    "data.windows.gather_windows": row(
+        use="jit", arguments=WINDOW | {"context": (1, 1)}, no_frames="pack refuses it", **TRACK
+    ),
+    "data.windows.screen_camera": row("", {"track": lambda c: track_of(c, "Walking")}, **TRACK, **FINITE),
     "data.windows.recentre": row(
         use="jit", arguments=WINDOW | {"longer": 3}, no_frames="pack refuses it", **TRACK, **FINITE
     ),
@@ -337,6 +361,16 @@ ROWS: dict[str, Row] = {
             "poses": lambda c: c.batches(),
         },
         use="jit",
+    ),
+    "data.transforms.mirror_marked": row(use="jit", arguments={"windows": windows_of}),
+    "data.transforms.turn_cameras": row(
+        arguments={
+            "windows": windows_of,
+            "angle": lambda c: c.array(c.batch),
+            "joints": lambda c: range(c.skeleton.num_joints),
+        },
+        use="jit",
+        no_frames="pack refuses it",
     ),
     "data.track.track_lengths": row(use="", arguments=TRACKS, **TRACK, **FINITE),
     "data.track.person_extent": row("", **TRACK, inf="finite", no_frames="no median without a frame"),
