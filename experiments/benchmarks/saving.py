@@ -22,6 +22,7 @@ from rich.table import Table
 
 from jaxpose.data.windows import window_starts
 from jaxpose.files.atomic import atomic_write_text
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs import checkpoint
 from jaxpose.runs.gpu_plan import HUMAN36M, motion
 from jaxpose.runtime.devices import replicate
@@ -94,7 +95,9 @@ def main(preset: str = "baseline-2048", batch_size: int = 64, turns: int = 3, ou
       out: File to write the seconds to, as JSON.
     """
     config = PRESETS[preset]
-    small = Config(filter_widths=config.filter_widths, channels=config.channels, batch_size=batch_size)
+    small = Config(
+        model=TemporalConfig(filter_widths=config.filter_widths, channels=config.channels), batch_size=batch_size
+    )
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # /tmp may be memory
         measured = measure(small, turns, Path(folder))
     Console().print(table(measured, config.save_minutes))

@@ -29,6 +29,7 @@ from jaxpose.data.track import Description
 from jaxpose.data.windows import PackedTracks, take_windows, window_starts
 from jaxpose.evaluation import predict_tracks
 from jaxpose.files.atomic import atomic_write, atomic_write_text
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.models.temporal import multiply_adds
 from jaxpose.runtime.devices import replicate
 from jaxpose.skeleton import H36M_17
@@ -168,8 +169,8 @@ def products(size: int = 4096) -> tuple[int, Thunk, Thunk]:
 
 def measure(turns: int, console: Console) -> list[Row]:
     """All rows; what is compared with each other takes turns with each other."""
-    big = Config(filter_widths=(3, 3, 3, 3, 3), channels=1024, batch_size=256)
-    small = Config(filter_widths=(3, 3, 3), channels=256, batch_size=512)
+    big = Config(model=TemporalConfig(filter_widths=(3, 3, 3, 3, 3), channels=1024), batch_size=256)
+    small = Config(model=TemporalConfig(filter_widths=(3, 3, 3), channels=256), batch_size=512)
 
     def training(config: Config, steps: int, *, whole: bool = False) -> tuple[int, Thunk, Thunk]:
         model = setup.build_model(config, DESCRIPTION)

@@ -132,13 +132,15 @@ MODELS: dict[str, type[ModelConfig]] = {config.kind: config for config in (Tempo
 """Settings of networks by kind; a plugin adds its own."""
 
 
-def model_from_dict(content: dict[str, Any]) -> ModelConfig:
+def model_from_dict(content: Any) -> ModelConfig:
     """Read the settings of a network from the JSON object that `ModelConfig.to_dict` makes.
 
     Raises:
       InputError: a value cannot be used.
       KeyError: there is no network of this kind.
-      TypeError: a setting is unknown.
+      TypeError: a setting is unknown, or the network's kind is missing.
     """
+    if not isinstance(content, dict) or not isinstance(content.get("kind"), str):
+        raise TypeError("it does not say of what kind the network is")
     content = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
     return MODELS[content.pop("kind")](**content)

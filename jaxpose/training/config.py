@@ -97,6 +97,11 @@ class Config:
         return hash((*values, *sorted(self.constraints.items())))
 
 
+def loss_in_metres(config: Config) -> bool:
+    """True if the training loss is a length, so that it can be shown in millimetres beside errors."""
+    return config.loss == "mpjpe"
+
+
 def to_dict(config: Config) -> dict[str, Any]:
     """The settings as a JSON object, those of the network under `model`."""
     return dataclasses.asdict(config) | {"model": config.model.to_dict()}
@@ -108,13 +113,13 @@ def from_dict(content: Mapping[str, Any]) -> Config:
     Raises:
       InputError: a value cannot be used.
       KeyError: the network is of an unknown kind.
-      TypeError: a setting is unknown.
+      TypeError: a setting is unknown, or there is no network.
     """
     settings = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
-    if "model" not in settings:  # written before there were several networks
+    if "model" not in settings and "filter_widths" in settings:  # written before there were several networks
         names = [field.name for field in dataclasses.fields(TemporalConfig) if field.name in settings]
         settings["model"] = {"kind": "temporal"} | {name: settings.pop(name) for name in names}
-    return Config(**settings | {"model": model_from_dict(settings["model"])})
+    return Config(**settings | {"model": model_from_dict(settings.get("model"))})
 
 
 def flat_settings(config: Config) -> dict[str, Any]:

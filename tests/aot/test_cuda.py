@@ -16,6 +16,7 @@ import pytest
 from helpers.places import ROOT
 
 from jaxpose.evaluation import predict_tracks
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.models.temporal import multiply_adds
 from jaxpose.runs import gpu_plan
 from jaxpose.runtime import cuda_compiler
@@ -24,7 +25,7 @@ from jaxpose.training.config import PRESETS, Config
 
 pytestmark = pytest.mark.aot
 PAPER = PRESETS["baseline-2048"]  # 2048 channels, 243 frames, batch 1024
-TINY = Config(filter_widths=(3, 3), channels=32, batch_size=16)
+TINY = Config(model=TemporalConfig(filter_widths=(3, 3), channels=32), batch_size=16)
 CARDS = tuple(cuda_compiler.CARDS)
 # What tensor cores multiply, by card and precision; Turing's know neither TF32 nor bfloat16.
 TENSOR_CORES = {

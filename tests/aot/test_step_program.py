@@ -6,6 +6,7 @@ import functools
 import jax
 import pytest
 
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs import gpu_plan
 from jaxpose.runtime import cuda_compiler
 from jaxpose.training import setup
@@ -15,7 +16,7 @@ pytestmark = [
     pytest.mark.aot,
     pytest.mark.skipif(not cuda_compiler.available(), reason="needs the GPU compiler: pip install '.[cuda-aot]'"),
 ]
-TINY = Config(filter_widths=(3, 3), channels=32, batch_size=16)
+TINY = Config(model=TemporalConfig(filter_widths=(3, 3), channels=32), batch_size=16)
 CONSTRAINED = dataclasses.replace(TINY, constraints={"angle": 1.0, "velocity": 1.0}, clips=8)
 
 

@@ -8,6 +8,7 @@ from helpers.samples import published_weights
 
 from jaxpose import convert, evaluate
 from jaxpose.models import videopose3d_weights
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs.folder import read_settings
 
 
@@ -27,7 +28,7 @@ def test_an_imported_run_is_evaluated(stored, prepared, tmp_path, capsys):
     convert.main([stored(weights), "--out", str(tmp_path / "run"), "--causal"])
     assert "Filter widths 3,3, dilated, causal; 8 channels" in capsys.readouterr().out
     config, description = read_settings(tmp_path / "run")
-    assert (config.filter_widths, config.channels, config.causal, config.dense) == ((3, 3), 8, True, False)
+    assert config.model == TemporalConfig(filter_widths=(3, 3), channels=8, causal=True)
     assert (description.title, description.skeleton.name, description.channels) == ("pretrained.bin", "h36m_17", 2)
     assert description.fps == 50  # Human3.6M's
     evaluate.main([str(tmp_path / "run"), "--data", str(prepared), "--split", "S9"])
@@ -72,7 +73,7 @@ def test_a_file_becomes_a_run_and_a_file_again(tmp_path, capsys, refusal):
     convert.main([str(files[0]), "--out", str(run)])
     convert.main([str(run), "--out", str(files[1])])
     assert "dense, symmetric" in capsys.readouterr().out
-    assert json.loads((run / "config.json").read_text())["filter_widths"] == [3, 3]
+    assert json.loads((run / "config.json").read_text())["model"]["filter_widths"] == [3, 3]
     found = videopose3d_weights.read_weights(files[1])
     assert found.keys() == weights.keys()
     assert all(np.array_equal(found[name], weights[name]) for name in weights)

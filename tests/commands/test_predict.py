@@ -17,6 +17,7 @@ from jaxpose.export.formats import describe_formats
 from jaxpose.export.writers import WRITERS as WRITERS_BY_SUFFIX
 from jaxpose.keypoints.formats import IN_WORDS
 from jaxpose.keypoints.layouts import BODY_25, COCO_18, LAYOUTS
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs import checkpoint
 from jaxpose.runs.folder import write_settings
 from jaxpose.runs.trained import open_run
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("compiled_soon")
 def run(tmp_path_factory):
     """An untrained network, saved as a run leaves it."""
     run = tmp_path_factory.mktemp("runs") / "run"
-    config = Config(filter_widths=(3,), channels=8, batch_size=8)
+    config = Config(model=TemporalConfig(filter_widths=(3,), channels=8), batch_size=8)
     write_settings(run, config, DESCRIPTION._replace(fps=50.0, extent=0.5))
     with checkpoint.open_checkpoints(run) as checkpoints:
         recipe = setup.build_recipe(config, DESCRIPTION, 65)
@@ -161,7 +162,9 @@ def test_upright_poses_are_labelled(run, track, expected, tmp_path, capsys):
 
 def test_what_a_run_does_not_say_is_warned_of(run, tmp_path, capsys):
     synthetic = tmp_path / "run"
-    write_settings(synthetic, Config(filter_widths=(3,), channels=8), DESCRIPTION._replace(synthetic=True))
+    write_settings(
+        synthetic, Config(model=TemporalConfig(filter_widths=(3,), channels=8)), DESCRIPTION._replace(synthetic=True)
+    )
     (synthetic / "checkpoints").symlink_to(run / "checkpoints")
     path = files.results(tmp_path / "r.json", files.people(count=1, frames=2))
     predict.main([str(synthetic), str(path), "--out", str(tmp_path / "o.npz"), *FACTS])

@@ -21,6 +21,7 @@ from helpers.samples import DESCRIPTION, make_track
 from data_prep.writer import data_set
 from jaxpose import evaluate, train
 from jaxpose.losses import QUANTITIES
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs import checkpoint
 from jaxpose.runs.log import read_log
 from jaxpose.runtime.devices import describe_devices
@@ -61,7 +62,7 @@ def test_a_run_leaves_what_it_promises(run):
     scores = json.loads((run / "results.json").read_text())
     assert set(scores["average"]) == {"mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "mpjae"}
     assert set(scores["actions"]) == {"Sitting"}
-    assert json.loads((run / "config.json").read_text())["channels"] == 16
+    assert json.loads((run / "config.json").read_text())["model"]["channels"] == 16
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert records[-1]["epoch"] == 3
     assert sum("test_mpjpe" in record for record in records) == 3
@@ -106,9 +107,11 @@ def test_a_cache_folder_that_cannot_be_written_stops_no_run(prepared, tmp_path, 
 def test_settings_are_flat_and_the_presets_their_defaults():
     command, preset = train.parse(["baseline", "--channels", "8", "--filter-widths", "3", "5", "--seed", "7"])
     assert preset == "baseline"
-    assert command.config == dataclasses.replace(PRESETS["baseline"], channels=8, filter_widths=(3, 5), seed=7)
+    assert command.config == dataclasses.replace(
+        PRESETS["baseline"], model=TemporalConfig(channels=8, filter_widths=(3, 5)), seed=7
+    )
     assert train.parse([]) == (train.Command(PRESETS["quick"]), "quick")
-    assert train.parse(["--causal"])[0].config.causal
+    assert train.parse(["--causal"])[0].config.model.causal
 
 
 @pytest.mark.parametrize("command", [["-m", "jaxpose.train"], [str(ROOT / "jaxpose" / "train.py")]])
@@ -174,7 +177,9 @@ def test_a_changed_architecture_is_refused_on_resume(prepared, run, tmp_path, re
     changed = tmp_path / "changed"
     shutil.copytree(run, changed)
     config = json.loads((changed / "config.json").read_text())
-    (changed / "config.json").write_text(json.dumps(config | {"channels": 32, "epochs": 4}))
+    (changed / "config.json").write_text(
+        json.dumps(config | {"model": config["model"] | {"channels": 32}, "epochs": 4})
+    )
     assert "is of another architecture than config.json describes" in refusal(train.main, ["--resume", str(changed)])
 
 

@@ -39,7 +39,7 @@ def one_pass(keypoints, mirrored=True):
     def lift(keypoints):
         padded = np.pad(keypoints, ((4, 4), (0, 0), (0, 0)), mode="edge")
         padded = np.pad(padded, ((0, 48 - len(padded)), (0, 0), (0, 0)))
-        return np.asarray(apply(variables(), padded[None])[0])[: len(keypoints)]
+        return np.asarray(apply(variables(), padded[None]).poses[0])[: len(keypoints)]
 
     def flipped(positions, skeleton):
         padded = np.pad(positions, ((0, 48 - len(positions)), (0, 0), (0, 0)))
@@ -96,10 +96,12 @@ def test_few_programs_lift_tracks_of_any_length():
 def test_windows_cover_every_frame_once(lengths, devices):
     ends = np.cumsum(lengths)
     seen, computed = np.zeros(ends[-1], int), 0
-    for frames, starts in predict_tracks.window_batches(np.asarray(lengths), devices):
-        assert 0 < len(starts) <= predict_tracks.WINDOWS[frames] * devices
-        for start in starts:
-            seen[start : min(start + frames, ends[np.searchsorted(ends, start, side="right")])] += 1
+    for frames, at_once, tiles in predict_tracks.window_batches(np.asarray(lengths), devices):
+        assert 0 < len(tiles.start) <= at_once == predict_tracks.WINDOWS[frames] * devices
+        for start, begin, end in zip(*tiles, strict=True):
+            assert begin == start
+            assert end == min(start + frames, ends[np.searchsorted(ends, start, side="right")])
+            seen[begin:end] += 1
             computed += frames
     assert (seen == 1).all()
     assert computed <= 2 * ends[-1] + 32 * len(lengths)  # nothing is padded to more than twice its length, but by 32

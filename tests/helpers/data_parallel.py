@@ -13,6 +13,7 @@ from helpers.samples import DESCRIPTION, make_track
 from jaxpose.data.track import track_lengths
 from jaxpose.data.windows import pack, window_starts
 from jaxpose.evaluation.predict_tracks import predict_tracks
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runtime.devices import join_cluster, replicate
 from jaxpose.training import loop, setup
 from jaxpose.training.config import Config
@@ -21,7 +22,11 @@ from jaxpose.training.config import Config
 def train(dtype):
     """Train with constraints, and predict: a dict of the parameters, statistics, moments and predictions."""
     config = Config(
-        filter_widths=(3, 3), channels=16, batch_size=16, epochs=4, constraints={"angle": 1, "velocity": 1}, clips=8
+        model=TemporalConfig(filter_widths=(3, 3), channels=16),
+        batch_size=16,
+        epochs=4,
+        constraints={"angle": 1, "velocity": 1},
+        clips=8,
     )
     tracks = [make_track(frames=frames, seed=frames) for frames in (30, 17)]
     starts = window_starts(track_lengths(tracks), 1)

@@ -8,6 +8,7 @@ import pytest
 from jaxpose.runs import checkpoint, job
 from jaxpose.runs.log import read_log
 from jaxpose.runtime.errors import StopError
+from jaxpose.training.step import NORMS
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -43,7 +44,7 @@ def test_a_signal_saves_the_step_and_a_resumed_run_ends_as_if_there_had_been_non
 def test_the_log_has_a_column_for_everything(config, tmp_path):
     job.train(config, tmp_path / "run")
     records = read_log(tmp_path / "run")
-    columns = {"step", "epoch", "learning_rate", "momentum", "loss", "position", "gradient_norm"}
+    columns = {"step", "epoch", "learning_rate", "momentum", "loss", "position"} | {*NORMS}
     assert [record["step"] for record in records] == [2, 4, 5, 7, 9, 10]
     for record in records:
         assert set(record) == columns | ({"test_mpjpe"} if record["step"] % 5 == 0 else set())

@@ -13,6 +13,7 @@ from jaxpose.runs.folder import read_settings
 from jaxpose.runtime.errors import InputError
 from jaxpose.training import setup
 from jaxpose.training.config import Config
+from jaxpose.training.state import from_checkpoint, to_checkpoint
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -27,7 +28,7 @@ def file(monkeypatch):
 def test_the_schedules_go_on_where_they_stopped(file, tmp_path):
     weights.import_run(Path(file), tmp_path / "run")
     fresh = setup.init(setup.build_recipe(*read_settings(tmp_path / "run"), 1), jax.random.key(0))
-    state = checkpoint.load(tmp_path / "run", fresh, optional=("sums",))
+    state = from_checkpoint(checkpoint.load(tmp_path / "run", to_checkpoint(fresh), optional=("sums",)))
     assert int(state.step) == 7
     moments, schedule = state.opt_state
     assert (int(moments.count), int(schedule.count)) == (0, 7)
