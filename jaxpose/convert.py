@@ -24,9 +24,9 @@ class Command:
     """The arguments of `jaxpose convert`."""
 
     source: tyro.conf.Positional[Path]
-    """A file of the published code to import, or the folder of a run to export."""
+    """A file of published code, or an archive .npz of the arrays of a state_dict, to import; or a run to export."""
     out: Path
-    """The folder of the run, or the file, to create."""
+    """The folder of the run, or the file, to create. A file whose name ends with .npz has arrays, without PyTorch."""
     causal: bool = False
     """Import of VideoPose3D: the model predicts from past frames only."""
     dense: bool | None = None

@@ -52,7 +52,9 @@ def read_state_dict(file: Path) -> dict[str, np.ndarray]:
 def write_state_dict(
     file: Path, weights: Mapping[str, np.ndarray], *, key: str, epoch: int, learning_rate: float
 ) -> None:
-    """Write a checkpoint of published code, without the states of the optimiser and the random generator.
+    """Write weights as a checkpoint of published code, or as an npz archive if the file's name ends with .npz.
+
+    The checkpoint has no states of the optimiser and the random generator; the archive has the weights alone.
 
     Args:
       file: the new file; it must not exist.
@@ -62,11 +64,14 @@ def write_state_dict(
       learning_rate: in that epoch.
 
     Raises:
-      InputError: the file exists or cannot be written, or PyTorch is not installed.
+      InputError: the file exists or cannot be written, or PyTorch is needed and not installed.
     """
-    torch = _torch()
     if os.path.exists(file):
         raise InputError(f"{file} already exists; name another file with --out")
+    if file.suffix == ".npz":
+        atomic_write(file, lambda temporary: np.savez(temporary, **weights))
+        return
+    torch = _torch()
     tensors = {name: torch.from_numpy(values) for name, values in weights.items()}
     content = {"epoch": epoch, "lr": learning_rate, "random_state": None, "optimizer": None, key: tensors}
     buffer = io.BytesIO()  # torch's own error message for a full disk does not mention the disk

@@ -54,7 +54,7 @@ MEDIAPIPE_33 = _detector(
 )  # fmt: skip
 """MediaPipe's 33 pose landmarks (BlazePose)."""
 
-LAYOUTS = {layout.name: layout for layout in (H36M_17, H36M_16, COCO_17, COCO_18, HALPE_26, BODY_25, MEDIAPIPE_33)}
+LAYOUTS = {layout.name: layout for layout in (H36M_17, COCO_17, COCO_18, HALPE_26, BODY_25, MEDIAPIPE_33)}
 """Every layout of keypoints, by name."""
 
 _SHORT_NAMES = {"coco": COCO_17, "h36m": H36M_17, "halpe": HALPE_26, "openpose": BODY_25, "mediapipe": MEDIAPIPE_33}

@@ -7,7 +7,6 @@ import jax
 import pytest
 from helpers.samples import DESCRIPTION, published_weights
 
-from jaxpose.models import videopose3d_weights
 from jaxpose.runs import checkpoint, weights
 from jaxpose.runs.folder import read_settings
 from jaxpose.runtime.errors import InputError
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("compiled_soon")
 @pytest.fixture
 def file(monkeypatch):
     """A file that seems to hold published weights: no PyTorch is needed to read it."""
-    monkeypatch.setattr(videopose3d_weights, "read_weights", lambda file: published_weights())
+    monkeypatch.setattr(weights, "read_state_dict", lambda file: published_weights())
     return "pretrained.bin"
 
 
