@@ -55,7 +55,7 @@ def import_run(file: Path, run: Path, *, data: str = SYNTHETIC, **options: Any) 
         network = _recognise(weights)
         for name in options:
             if name not in network.options:
-                raise InputError(f"these are weights of {network.title}, which has no choice {name!r}; remove it")
+                raise InputError(f"these are weights of {network.title}, which has no such setting; remove --{name}")
         imported = network.read(weights, **options)
         config = _config(network, imported, data)
         description = _describe(file.name, imported, data)

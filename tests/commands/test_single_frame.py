@@ -84,7 +84,7 @@ def test_published_weights_become_a_run_of_16_joints_and_weights_again(source, t
 def test_options_of_another_network_and_other_joints_are_refused(tmp_path, refusal):
     np.savez(tmp_path / "w.npz", **published_linear_weights())
     line = refusal(convert.main, [str(tmp_path / "w.npz"), "--out", str(tmp_path / "run"), "--causal"])
-    assert "these are weights of the network of Martinez et al. by SemGCN's code, which has no choice 'causal'" in line
+    assert "by SemGCN's code, which has no such setting; remove --causal" in line
     np.savez(tmp_path / "w.npz", **published_linear_weights(joints=14))
     line = refusal(convert.main, [str(tmp_path / "w.npz"), "--out", str(tmp_path / "run")])
     assert "the weights predict 14 joints, and not the 17 or 16 of Human3.6M; name the prepared data set" in line

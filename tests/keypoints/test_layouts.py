@@ -110,7 +110,5 @@ def test_layouts_are_found_by_the_names_that_files_use():
         "MediaPipe 33": MEDIAPIPE_33,
     }
     assert {name: find_layout(name) for name in named} == named
-    with pytest.raises(
-        ValueError, match=r"there is no layout 'mpii'; known: h36m_17, coco_17, coco_18, halpe_26"
-    ):
+    with pytest.raises(ValueError, match=r"there is no layout 'mpii'; known: h36m_17, coco_17, coco_18, halpe_26"):
         find_layout("mpii")

@@ -67,6 +67,12 @@ def test_it_agrees_with_numpy(model):
     np.testing.assert_array_equal(prediction.unit, variables["normalization"]["poses_deviation"])
 
 
+def test_bfloat16_rounds_the_factors_of_the_inner_layers():
+    variables, keypoints = random_variables(MODEL), frames_of(6, 1)
+    exact, rounded = (apply(MODEL.clone(precision=p), variables, keypoints).poses for p in ("float32", "bfloat16"))
+    assert 1e-4 < np.max(np.abs(rounded - exact)) < 0.02
+
+
 def test_frames_do_not_depend_on_each_other():
     variables, keypoints = random_variables(MODEL), frames_of(2, 3)
     assert (MODEL.context, MODEL.frames) == ((0, 0), None)
