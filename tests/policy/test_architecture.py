@@ -30,10 +30,10 @@ PREPARATION = {
     "formats",
     "human36m",
     "cameras",
-    "sources",
+    "checks",
 }  # rooms of data_prep; its commands stand at the top
 FOR_PREPARATION = FLOORS[0] | FLOORS[1]  # the rooms of jaxpose that data_prep imports
-DRAWS = {"data_prep.contact_sheet"}  # and this one the figures, too
+DRAWS = {"data_prep.checks.contact_sheet"}  # and this one the figures, too
 PURE = (*(f"jaxpose.{module}" for module in sorted(CORE)), "jaxpose.models")  # neither read nor write
 
 

@@ -10,7 +10,7 @@ import pytest
 from helpers.places import ROOT
 
 import jaxpose
-from jaxpose.__main__ import COMMANDS, SOURCES
+from jaxpose.__main__ import COMMANDS, preparations
 from jaxpose.losses import QUANTITIES
 from jaxpose.skeleton import H36M_17
 from jaxpose.training.config import PRESETS
@@ -96,7 +96,7 @@ def test_commands_exist(readme):
                             unknown.append(name)
             if words[:1] == ["jaxpose"] and len(words) > 1 and not words[1].isupper() and not words[1].startswith("-"):
                 if words[1] == "prepare":
-                    unknown += [f"prepare {w}" for w in words[2:3] if w not in SOURCES and not w.isupper()]
+                    unknown += [f"prepare {w}" for w in words[2:3] if w not in preparations() and not w.isupper()]
                 elif words[1] not in COMMANDS:
                     unknown.append(words[1])
     assert not unknown
