@@ -84,7 +84,8 @@ def export_run(run: Path, file: Path) -> None:
     kind = config.model.kind
     if kind not in PUBLISHED:
         raise InputError(
-            f"{run} is a network {kind!r}, for which no published code is known; it has {', '.join(PUBLISHED)}"
+            f"{run} is of a {kind} network, and published code is known of the networks {', '.join(PUBLISHED)} only; "
+            "name a run of one of these"
         )
     shapes = setup.variable_shapes(setup.build_model(config, description), description)
     variables = checkpoint.load(run, {"step": jax.ShapeDtypeStruct((), jnp.int32), **shapes})
