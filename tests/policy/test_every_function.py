@@ -39,6 +39,7 @@ from jaxpose.data.synthetic import body
 from jaxpose.data.track import Description, Track
 from jaxpose.export.motion import Motion
 from jaxpose.models import temporal_streaming
+from jaxpose.models.linear import LinearModel
 from jaxpose.models.temporal import TemporalModel, receptive_plan
 from jaxpose.runtime import devices
 from jaxpose.runtime.errors import InputError
@@ -181,6 +182,10 @@ def data_mesh(_: Case) -> jax.sharding.Mesh:
     return devices.data_mesh()
 
 
+def linear_model_of(case: Case) -> LinearModel:
+    return LinearModel(case.skeleton.num_joints, 4, root="predicted")
+
+
 def variables_of(case: Case) -> Any:
     return random_variables(model_of(case), joints=case.skeleton.num_joints)
 
@@ -317,6 +322,16 @@ ROWS: dict[str, Row] = {
         nan="NaN may be dropped",
         inf="infinity may be dropped",
         **TRACK,
+    ),
+    "models.linear.limit_norm": row(arguments={"kernel": lambda c: c.array(c.frames, 3), "largest": 1.0}, **TRACK),
+    "models.linear.mean_and_deviation": row(
+        use="jit", arguments={"values": lambda c: c.poses()}, no_frames="pack refuses it", **TRACK
+    ),
+    "models.linear.LinearModel": row(
+        arguments={
+            "model": linear_model_of,
+            "keypoints": lambda c: c.array(c.batch, c.frames, c.skeleton.num_joints, 2),
+        },
     ),
     "models.temporal.TemporalModel": row(
         arguments={"model": model_of, "keypoints": lambda c: c.array(c.batch, c.frames, c.skeleton.num_joints, 2)},
@@ -505,12 +520,15 @@ STATIC = {  # they take settings, shapes and names, and give what is static; a t
     "models.layers.Convolution",
     "models.layers.Pointwise",
     "models.layers.BatchNorm",
-    # Weights, checked by name, shape, type and finiteness: tests/models/test_videopose3d_weights.py
-    "models.videopose3d_weights.read_weights",
-    "models.videopose3d_weights.write_weights",
-    "models.videopose3d_weights.params_from_torch",
-    "models.videopose3d_weights.torch_from_params",
-    "models.videopose3d_weights.filter_widths",
+    "models.linear.LimitedLinear",  # of linear.LinearModel
+    # Weights, checked by name, shape, type and finiteness: tests/models/test_published.py and test_NAME_weights.py
+    *(f"models.published.{name}" for name in ("batch_norm_places", "batch_counts", "check_names", "check_arrays")),
+    "models.published.require",
+    *(f"models.linear_weights.{name}" for name in ("read", "write")),
+    *(
+        f"models.videopose3d_weights.{name}"
+        for name in ("read", "params_from_torch", "torch_from_params", "filter_widths")
+    ),
 }
 
 
@@ -519,7 +537,7 @@ def public_functions(path: Path) -> set[str]:
     module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
     found = set()
     for node in ast.parse(path.read_text("utf-8")).body:
-        flax_module = isinstance(node, ast.ClassDef) and "nn.Module" in map(ast.unparse, node.bases)
+        flax_module = isinstance(node, ast.ClassDef) and {"nn.Module", "Lifter"} & {*map(ast.unparse, node.bases)}
         if (flax_module or isinstance(node, ast.FunctionDef)) and not node.name.startswith("_"):
             found.add(f"{module}.{node.name}")
     return found
@@ -536,7 +554,8 @@ def bound(name: str, given: Mapping[str, Any], case: Case) -> tuple[Callable[...
     module, _, attribute = name.rpartition(".")
     function = getattr(importlib.import_module(f"jaxpose.{module}"), attribute)
     if inspect.isclass(function):
-        model, variables = model_of(case), variables_of(case)
+        model = given["model"](case)
+        variables = random_variables(model, joints=case.skeleton.num_joints)
         return lambda keypoints: model.apply(variables, keypoints), {"keypoints": given["keypoints"](case)}
     arguments = {}
     for parameter in inspect.signature(function).parameters.values():

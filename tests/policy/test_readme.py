@@ -4,7 +4,6 @@ import contextlib
 import doctest
 import importlib
 import io
-import math
 import re
 
 import pytest
@@ -13,6 +12,7 @@ from helpers.places import ROOT
 import jaxpose
 from jaxpose.__main__ import COMMANDS, preparations
 from jaxpose.losses import QUANTITIES
+from jaxpose.skeleton import H36M_17
 from jaxpose.training.config import PRESETS
 
 pytestmark = pytest.mark.usefixtures("memory_given_back_after_each")
@@ -112,7 +112,8 @@ def test_the_preset_table_is_true(readme):
     for name, config in PRESETS.items():
         row = next(line for line in text_of(readme).splitlines() if line.startswith(f"| `{name}`"))
         numbers = [int(cell) for cell in re.findall(r"\| (\d+)", row)]
-        assert numbers[:3] == [math.prod(config.filter_widths), config.channels, config.epochs]
+        context = config.model.build(H36M_17, H36M_17, 2).context
+        assert numbers[:3] == [sum(context) + 1, config.model.channels, config.epochs]
 
 
 @pytest.mark.skipif(not (ROOT / ".ci" / "run").exists(), reason="an installed copy has no .ci")
