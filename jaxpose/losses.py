@@ -102,21 +102,19 @@ def _length_ratios(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     return safe_divide(lengths, jnp.mean(lengths, axis=-1, keepdims=True))
 
 
-QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
-    {
-        "angle": Quantity(joint_angles, _triples, unit=0.2),  # θ, radians
-        "distance": Quantity(bone_lengths, _bones, unit=0.02),  # d, metres
-        "symmetry": Quantity(symmetry_differences, _bone_pairs, unit=0.02),  # s, metres
-        "range_of_motion": Quantity(range_of_motion_violation, _triples, unit=0.05),  # r, radians
-        "velocity": Quantity(_velocities, _joints, unit=0.008, order=1),  # ẋ, metres per frame
-        "acceleration": Quantity(_accelerations, _joints, unit=0.008, order=2),  # ẍ, metres per frame²
-        "angular_acceleration": Quantity(_angular_accelerations, _triples, unit=0.02, order=2),  # θ̈, rad per frame²
-        # Beyond the paper:
-        "consistency": Quantity(_length_changes, _bones, unit=0.002, order=1),  # of bone lengths, metres per frame
-        "ratio": Quantity(_length_ratios, _all_joints_per_bone, unit=0.1),  # of each bone length to their mean
-    }
-)
-"""The seven quantities of equation (1), Table 1, and two more.
+QUANTITIES: dict[str, Quantity] = {
+    "angle": Quantity(joint_angles, _triples, unit=0.2),  # θ, radians
+    "distance": Quantity(bone_lengths, _bones, unit=0.02),  # d, metres
+    "symmetry": Quantity(symmetry_differences, _bone_pairs, unit=0.02),  # s, metres
+    "range_of_motion": Quantity(range_of_motion_violation, _triples, unit=0.05),  # r, radians
+    "velocity": Quantity(_velocities, _joints, unit=0.008, order=1),  # ẋ, metres per frame
+    "acceleration": Quantity(_accelerations, _joints, unit=0.008, order=2),  # ẍ, metres per frame²
+    "angular_acceleration": Quantity(_angular_accelerations, _triples, unit=0.02, order=2),  # θ̈, rad per frame²
+    # Beyond the paper:
+    "consistency": Quantity(_length_changes, _bones, unit=0.002, order=1),  # of bone lengths, metres per frame
+    "ratio": Quantity(_length_ratios, _all_joints_per_bone, unit=0.1),  # of each bone length to their mean
+}
+"""The seven quantities of equation (1), Table 1, and two more; a plugin adds its own.
 
 A unit is about the error that a network trained for positions alone leaves on real motion at 50 frames per second:
 every term then starts near 1, and equal weights give the terms equal influence."""
