@@ -55,7 +55,9 @@ def parse(arguments: Sequence[str]) -> tuple[Command, str]:
     named = bool(arguments) and not arguments[0].startswith("-")
     preset, options = (arguments[0], arguments[1:]) if named else ("quick", arguments)
     if preset not in PRESETS:
-        raise InputError(f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}")
+        raise InputError(
+            f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}; --plugin FILE adds those of a file"
+        )
     command = _parse_options(options, PRESETS[preset], preset)
     if command.resume is None:
         return command, preset

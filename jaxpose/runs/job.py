@@ -57,19 +57,20 @@ def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool =
         console = Console(quiet=not first, markup=False)
         job = prepare(config, run, read_splits(config, console), console)
         state = setup.init(job.recipe, jax.random.key(config.seed))
+        begun = resume and bool(checkpoint.steps(run))
+        if not begun:
+            state = setup.fit_collections(state, job.recipe, job.data)
+        if not begun and config.init is not None:
+            state, notes = start_from(config, state, job.recipe)
+            console.print("\n".join(notes), soft_wrap=True)
         sync_global_devices("the folder was free")
         if not resume:
             if first:
                 make_folder(run)
             sync_global_devices("the folder is there")
             stack.enter_context(locked(run))
-        if resume and checkpoint.steps(run):
+        if begun:
             state = from_checkpoint(checkpoint.load(run, to_checkpoint(state), optional=("sums",)))
-        else:
-            state = setup.fit_collections(state, job.recipe, job.data)
-            if config.init is not None:
-                state, notes = start_from(Path(config.init), state)
-                console.print("\n".join(notes), soft_wrap=True)
         if resume:
             console.print(_resumed(int(state.step), job.until))
         if first:

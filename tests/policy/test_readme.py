@@ -10,6 +10,7 @@ import pytest
 from helpers.places import ROOT
 
 import jaxpose
+from jaxpose import losses
 from jaxpose.__main__ import COMMANDS, preparations
 from jaxpose.losses import QUANTITIES
 from jaxpose.skeleton import H36M_17
@@ -36,8 +37,10 @@ def blocks(readme, language):
 
 @pytest.mark.compilations(400)
 @pytest.mark.parametrize("readme", [readme for readme in READMES if blocks(readme, "python")])
-def test_the_examples_of_a_readme_run(readme):
+def test_the_examples_of_a_readme_run(readme, monkeypatch):
     """Blocks run one after the other, as in a notebook; a comment at the end of a print says what is printed."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(losses, "QUANTITIES", dict(QUANTITIES))  # an example may add to it
     names = {}
     for block in blocks(readme, "python"):
         printed = io.StringIO()
