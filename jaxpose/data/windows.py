@@ -85,7 +85,7 @@ def screen_camera(track: Track) -> Camera:
     lens, orientation = np.float64(track.intrinsics), np.float64(track.orientation)
     lens[:4] *= width / track.width
     lens[2:4] -= (width / 2, height / 2)  # x and y are 0 in the middle of the image
-    unit = orientation / np.sqrt(orientation @ orientation)
+    unit = orientation / math.hypot(*orientation)
     return Camera(*map(np.float32, (unit, track.translation, lens, width, height)))
 
 
