@@ -27,6 +27,7 @@ def train(dtype):
         epochs=4,
         constraints={"angle": 1, "velocity": 1},
         clips=8,
+        augment=("mirror", "yaw"),
     )
     tracks = [make_track(frames=frames, seed=frames) for frames in (30, 17)]
     starts = window_starts(track_lengths(tracks), 1)
