@@ -30,6 +30,11 @@ class Command:
     debug_nans: bool = False
     """When a step is not finite, run its operations one by one and name the first that returns a NaN or infinity."""
 
+    def __post_init__(self) -> None:
+        """Raise `InputError` for a number of steps that cannot be traced."""
+        if self.profile < 0:
+            raise InputError(f"--profile is {self.profile}; it must be a number of steps, or 0 for no trace")
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""

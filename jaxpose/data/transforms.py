@@ -24,7 +24,7 @@ Transform = Callable[[jax.Array, Windows], Windows]
 and on its place in the batch."""
 
 NEAREST = 0.1
-"""Metres: the least depth of a joint, before and after its camera was turned, that `turn_cameras` accepts."""
+"""Least depth, in metres, of a joint for which the camera model holds."""
 
 
 @functools.cache  # one function for equal descriptions, so that equal recipes share a compiled program
@@ -49,7 +49,7 @@ def yaw(description: Description) -> Transform:
     joints = _joints_of_keypoints(description.skeleton, description.layout)
 
     def transform(key: jax.Array, windows: Windows) -> Windows:
-        angle = jax.random.uniform(key, windows.mirrored.shape, minval=-jnp.pi, maxval=jnp.pi)
+        angle = jax.random.uniform(key, windows.keypoints.shape[:1], minval=-jnp.pi, maxval=jnp.pi)
         return turn_cameras(windows, angle, joints)
 
     return transform
@@ -106,8 +106,9 @@ def turn_cameras(windows: Windows, angle: jax.Array, joints: Sequence[int]) -> W
     the opposite angle about that axis; the world, where the person is, stays. Keypoints are projected anew, lens
     distortion included; what a detector had them wrong by is added, in proportion to the person's size in the image.
 
-    Windows of which a joint in any input frame would come nearer to the camera than `NEAREST`, or is nearer, are left
-    as they were. Keypoints may leave the image.
+    A window is left as it was if, before or after, the camera model does not hold for one of its joints in any input
+    frame: it is behind the camera or nearer than `NEAREST`; it lies outside an image of twice the width and height; or
+    so far out that the lens's radial distortion folds back. Keypoints outside the image within these limits are kept.
 
     Args:
       windows: a batch with positions and cameras.
@@ -130,7 +131,7 @@ def turn_cameras(windows: Windows, angle: jax.Array, joints: Sequence[int]) -> W
 
     def about(points: jax.Array, centre: jax.Array) -> jax.Array:
         """Turn points (B, ..., 3) about the axis through centre (B, 3)."""
-        q, centre = (array.reshape(len(array), *[1] * (points.ndim - 2), -1) for array in (turn, centre))
+        q, centre = (jnp.expand_dims(array, tuple(range(1, points.ndim - 1))) for array in (turn, centre))
         return centre + rotate(q, points - centre)
 
     turned_positions = about(positions, centre)
@@ -149,8 +150,19 @@ def turn_cameras(windows: Windows, angle: jax.Array, joints: Sequence[int]) -> W
             translation=pivot + rotate(orbit, camera.translation - pivot),
         ),
     )
-    depth = jnp.minimum(positions[..., 2], turned_positions[..., 2])
-    return _where((depth > NEAREST).all(axis=(1, 2)), turned, windows)
+    holds = jax.vmap(_camera_model_holds)
+    return _where(holds(before, camera) & holds(after, camera), turned, windows)
+
+
+def _camera_model_holds(points: jax.Array, camera: Camera) -> jax.Array:
+    """True if all points (..., 3) are in front of a camera, and near enough to its image (see `turn_cameras`)."""
+    focal, centre, (k1, k2, k3) = camera.intrinsics[:2], camera.intrinsics[2:4], camera.intrinsics[4:7]
+    ray = safe_divide(points[..., :2], points[..., 2:])
+    undistorted = ray * focal + centre  # the lens model may fold points from far out back into the image
+    square = jnp.sum(ray * ray, axis=-1)
+    slope = 1 + square * (3 * k1 + square * (5 * k2 + square * 7 * k3))  # of the distorted radius
+    near = (jnp.abs(undistorted) < jnp.stack([camera.width, camera.height])).all(axis=-1)
+    return ((points[..., 2] > NEAREST) & near & (slope > 0)).all()
 
 
 def _joints_of_keypoints(skeleton: Skeleton, layout: Skeleton) -> tuple[int, ...]:

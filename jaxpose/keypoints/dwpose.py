@@ -1,13 +1,15 @@
 """Read the JSON of DWPose and OpenPose in ControlNet's programs, as ComfyUI saves POSE_KEYPOINT.
 
-A file is a list of frames, or one frame: `{"people": [{"pose_keypoints_2d": [x, y, confidence, …], …}, …],
-"canvas_width": 1920, "canvas_height": 1080}`. A body has the 18 keypoints of OpenPose's COCO model; those that were
-not found are 0, 0, 0. Where only a face or hands were found, the body is null or all zeros, and is not read. Some
-versions divide x and y by the canvas, others write pixels, and no field says which: see `_is_relative`.
+A file is a list of frames, or one frame of a folder with a file for each: `{"people": [{"pose_keypoints_2d":
+[x, y, confidence, …], …}, …], "canvas_width": 1920, "canvas_height": 1080}`. A body has the 18 keypoints of OpenPose's
+COCO model; those that were not found are 0, 0, 0. Where only a face or hands were found, the body is null or all zeros,
+and is not read. Some versions divide x and y by the canvas, others write pixels, and no field says which: see
+`_is_relative`.
 
 Source of the format: comfyui_controlnet_aux, `encode_poses_as_dict` and the node "Save Pose Keypoints".
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +32,23 @@ def is_dwpose(document: Any) -> bool:
     return isinstance(frame, dict) and "people" in frame and bool({"canvas_width", "canvas_height"} & set(frame))
 
 
-def read_dwpose(path: Path, document: dict[str, Any] | list[Any]) -> DetectionRows:
-    """Read the bodies of all frames; frames are counted from zero.
+def read_dwpose(
+    path: Path, document: dict[str, Any] | list[Any], numbers: Sequence[int] | None = None
+) -> DetectionRows:
+    """Read the bodies of all frames.
+
+    Args:
+      path: of the file, or of the folder with a file a frame.
+      document: one frame, or a list of them.
+      numbers: of the frames; by default, they are counted from zero.
 
     Raises:
       InputError: the file breaks the format, has canvases of several sizes, or its coordinates can be pixels as well as
         divided by the canvas.
     """
     poses, frames, labels, sizes = [], [], [], set()
-    for number, frame in enumerate(document if isinstance(document, list) else [document]):
+    documents = document if isinstance(document, list) else [document]
+    for number, frame in zip(numbers or range(len(documents)), documents, strict=True):
         label = f"frame {number}"
         people = required_field(path, frame, "people", list, label)
         width, height = (required_field(path, frame, f"canvas_{side}", int, label) for side in ("width", "height"))

@@ -11,7 +11,7 @@ import re
 
 import numpy as np
 
-from jaxpose.skeleton import COCO_17, H36M_17, H36M_32_TO_17, Skeleton
+from jaxpose.skeleton import COCO_17, H36M_16, H36M_17, H36M_32_TO_17, Skeleton
 
 
 def _detector(name: str, *joints: str) -> Skeleton:
@@ -132,3 +132,12 @@ _CONVERSIONS: dict[tuple[str, str], tuple[str, ...]] = {
     **{(name, "h36m_17"): _h36m_17(**trunk) for name, trunk in _DETECTED_TRUNKS.items()},
     **{(name, "coco_17"): COCO_17.joints for name in ("coco_18", "halpe_26", "body_25", "mediapipe_33")},
 }  # fmt: skip
+
+# The 16 joints are the 17 without one, whatever they are converted from.
+_CONVERSIONS |= {
+    (source, "h36m_16"): tuple(
+        mixture for mixture, joint in zip(mixtures, H36M_17.joints, strict=True) if joint != "neck"
+    )
+    for (source, target), mixtures in _CONVERSIONS.items()
+    if target == "h36m_17"
+} | {("h36m_17", "h36m_16"): H36M_16.joints}

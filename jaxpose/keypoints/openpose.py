@@ -5,8 +5,9 @@ or in files of other programs COCO's 17 or Halpe's 26. BODY_25B has as many keyp
 OpenPose gives `person_id` only when it tracks one person; otherwise it is -1.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,26 +35,45 @@ def is_openpose_frame(document: Any) -> bool:
     return isinstance(document, dict) and "people" in document
 
 
-def read_openpose(folder: Path) -> DetectionRows:
-    """Read the people of all frames.
+class Frame(NamedTuple):
+    """The JSON file of one frame."""
+
+    name: str  # of the file
+    number: int  # of the frame, the last in the name
+    document: Any
+
+
+def read_folder(folder: Path) -> list[Frame]:
+    """Read the JSON files of a folder, in the order of their names.
 
     Raises:
-      InputError: the folder holds no such files or too many, or a file breaks the format.
+      InputError: the folder holds no such files or too many, one is not JSON, or its name has no number.
     """
     paths = sorted(folder.glob("*.json"))
     if not paths:
         raise InputError(f"{folder} holds no JSON files; name the folder that OpenPose wrote with --write_json")
     if len(paths) > MAX_FRAMES or sum(path.lstat().st_size for path in paths) > MAX_BYTES:
         raise InputError(f"{folder} holds more than {MAX_FRAMES:,} files or {MAX_BYTES >> 20} MiB; split the video")
+    return [
+        Frame(path.name, frame_number(path, path.name), parse_keypoint_json(path, read_keypoint_text(path)))
+        for path in paths
+    ]
+
+
+def read_openpose(folder: Path, files: Sequence[Frame]) -> DetectionRows:
+    """Read the people of all frames of a folder.
+
+    Raises:
+      InputError: a file breaks the format.
+    """
     coordinates, frames, people, file_names = [], [], [], []
-    for path in paths:
-        number = frame_number(path, path.name)
-        document = parse_keypoint_json(path, read_keypoint_text(path))
+    for name, number, document in files:
+        path = folder / name
         for person in required_field(path, document, "people", list, "the file"):
             coordinates.append(required_field(path, person, "pose_keypoints_2d", list, "a person"))
             frames.append(number)
             people.append(person_id(path, person.get("person_id"), "a person"))
-            file_names.append(path.name)
+            file_names.append(name)
     if not coordinates:
         return DetectionRows([], [], np.zeros((0, 0, 3)))
     points = split_triples(folder, number_array(folder, coordinates, file_names, "pose_keypoints_2d"))

@@ -28,12 +28,22 @@ class KeypointFile:
 
     @functools.cached_property
     def text(self) -> str:
-        """The text; raises `InputError` if it cannot be read as text."""
-        return read_keypoint_text(self.path)
+        """The text, empty for a folder; raises `InputError` if it cannot be read as text."""
+        return "" if self.path.is_dir() else read_keypoint_text(self.path)
+
+    @functools.cached_property
+    def frames(self) -> list[openpose.Frame]:
+        """The JSON files of a folder; raises `InputError` if there are none, or one is not JSON."""
+        return openpose.read_folder(self.path)
 
     @functools.cached_property
     def document(self) -> Any:
-        """The content of a JSON file; None for other text. Raises `InputError` if it begins as JSON and is not."""
+        """The content of a JSON file, or the list of those in a folder; None for other text.
+
+        Raises `InputError` for what begins as JSON and is not.
+        """
+        if self.path.is_dir():
+            return [frame.document for frame in self.frames]
         return parse_keypoint_json(self.path, self.text) if self.text.lstrip().startswith(("{", "[")) else None
 
 
@@ -50,7 +60,10 @@ def _json_reader(recognises: Callable[[Any], bool], read: Callable[[Path, Any], 
 
 
 READERS: Mapping[str, Reader] = {
-    "OpenPose": Reader(lambda file: file.path.is_dir(), lambda file: [openpose.read_openpose(file.path)]),
+    "OpenPose": Reader(
+        lambda file: file.path.is_dir() and not dwpose.is_dwpose(file.document),
+        lambda file: [openpose.read_openpose(file.path, file.frames)],
+    ),
     "npz": Reader(
         lambda file: file.path.suffix == ".npz" or zipfile.is_zipfile(file.path),
         lambda file: npz.read_keypoint_npz(file.path),
@@ -62,7 +75,14 @@ READERS: Mapping[str, Reader] = {
     "MMPose": _json_reader(mmpose.is_mmpose, mmpose.read_mmpose),
     "COCO annotations": _json_reader(coco.is_coco_annotations, coco.read_coco_annotations),
     "MediaPipe": _json_reader(mediapipe.is_mediapipe, mediapipe.read_mediapipe),
-    "DWPose": _json_reader(dwpose.is_dwpose, dwpose.read_dwpose),
+    "DWPose": Reader(
+        lambda file: dwpose.is_dwpose(file.document),
+        lambda file: [
+            dwpose.read_dwpose(
+                file.path, file.document, [frame.number for frame in file.frames] if file.path.is_dir() else None
+            )
+        ],
+    ),
     "AlphaPose": _json_reader(coco.is_alphapose, coco.read_coco_results),
     "COCO results": _json_reader(coco.is_coco_results, coco.read_coco_results),
 }

@@ -93,19 +93,23 @@ def test_mirrored_windows_are_what_a_proper_camera_sees_of_the_mirrored_world(fr
         np.testing.assert_allclose(in_world(after.positions[row], after.camera, row), world, atol=1e-5)
 
 
-def test_mirroring_gives_the_bits_of_mirror_where():
+def test_mirroring_negates_x_swaps_sides_and_leaves_the_other_windows():
+    """Keypoints and poses each by a skeleton of their own; to the bit."""
     starts = windows.window_starts(LENGTHS, 3)
+    transform = transforms.mirror(DESCRIPTION._replace(layout=COCO_17))
 
     @jax.jit
     def both(data):
         batch = gather(data, starts)
-        old = windows.mirror_where(batch.mirrored, batch.keypoints, batch.poses, H36M_17, H36M_17)
-        return batch, MIRROR(KEY, batch), old
+        return batch, transform(KEY, batch)
 
-    batch, new, (keypoints, poses) = jax.device_get(both(packed(noise=2)))
-    np.testing.assert_array_equal(new.keypoints, keypoints)
-    np.testing.assert_array_equal(new.poses, poses)
-    kept = jax.tree.map(lambda field: field[~batch.mirrored], (batch, new))
+    batch, new = jax.device_get(both(packed(noise=2)))
+    chosen = batch.mirrored
+    seen, wanted = batch.keypoints[chosen][:, :, COCO_17.mirrored], batch.poses[chosen][:, :, H36M_17.mirrored]
+    np.testing.assert_array_equal(new.keypoints[chosen, ..., 0], -seen[..., 0])
+    np.testing.assert_array_equal(new.keypoints[chosen, ..., 1:], seen[..., 1:])
+    np.testing.assert_array_equal(new.poses[chosen], wanted * np.float32([-1, 1, 1]))
+    kept = jax.tree.map(lambda field: field[~chosen], (batch, new))
     jax.tree.map(np.testing.assert_array_equal, *kept)
 
 
@@ -188,20 +192,35 @@ def test_a_detectors_error_keeps_its_proportion_to_the_person():
     np.testing.assert_allclose(sizes[1], sizes[0], atol=5e-5)
 
 
-@pytest.mark.parametrize(
-    ("depth", "turned"), [(0.15, True), (0.05, False), (-8.0, False), (7.85, True), (7.95, False), (np.nan, False)]
-)
-def test_windows_of_a_joint_too_near_the_camera_are_left_as_they_were(depth, turned):
-    """Before or after the turn, in any input frame; so are those with a number that is not finite."""
+OUT_OF_VIEW = [  # x, y and z of a joint, metres; the lens's k1; whether half a turn about x = 0, z = 4 is made
+    ((0, 0, 0.15), -0.2, True),  # depth
+    ((0, 0, 0.05), -0.2, False),
+    ((0, 0, -8), -0.2, False),
+    ((0, 0, 7.85), -0.2, True),  # depth afterwards
+    ((0, 0, 7.95), -0.2, False),
+    ((3.3, 0, 4), -0.2, True),  # x / z · 2.3 < 2: within twice the image
+    ((3.6, 0, 4), -0.2, False),
+    ((0, 3.3, 4), -0.2, True),
+    ((0, 3.6, 4), -0.2, False),
+    ((1.2, 0, 6.5), -0.2, True),  # afterwards
+    ((1.5, 0, 6.5), -0.2, False),
+    ((2.9, 0, 4), -0.6, True),  # r (1 - 0.6 r²) increases up to r = 0.745
+    ((3.1, 0, 4), -0.6, False),
+    ((np.nan, 0, 4), -0.2, False),
+]
+
+
+@pytest.mark.parametrize(("place", "k1", "turned"), OUT_OF_VIEW)
+def test_windows_for_which_the_camera_model_does_not_hold_are_left_as_they_were(place, k1, turned):
     data, starts = jax.device_get(packed()), windows.window_starts(LENGTHS, 3)
-    root = np.zeros_like(data.root) + np.float32([0, 0, 4])  # half a turn takes 7.95 m to 5 cm
-    poses = data.poses.copy()
-    poses[data.first[2] + 1, 3] = [0, 0, depth - 4]
+    root, poses = np.zeros_like(data.root) + np.float32([0, 0, 4]), data.poses.copy()
+    poses[data.first[2] + 1, 3] = np.subtract(place, [0, 0, 4])
     level = np.tile(np.float32([0.5**0.5, -(0.5**0.5), 0, 0]), (len(LENGTHS), 1))
-    data = data._replace(poses=poses, root=root, camera=data.camera._replace(orientation=level))
+    lens = data.camera.intrinsics.copy()
+    lens[:, 4:] = (k1, 0, 0, 0, 0)
+    data = data._replace(poses=poses, root=root, camera=data.camera._replace(orientation=level, intrinsics=lens))
     before, after = jax.device_get(half_turn(data, starts))
-    depths = before.positions[..., 3, 2]
-    chosen = (np.isnan(depths) if np.isnan(depth) else np.isclose(depths, depth, atol=1e-5)).any(axis=1)
+    chosen = np.isclose(before.positions[..., 3, :], place, atol=1e-5, equal_nan=True).all(axis=-1).any(axis=1)
     assert 0 < chosen.sum() < len(starts)
     moved = (before.camera.translation != after.camera.translation).any(axis=-1)
     np.testing.assert_array_equal(moved, ~chosen | turned)

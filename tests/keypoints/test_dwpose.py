@@ -4,10 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from helpers.detector_files import dwpose, people
+from helpers.detector_files import dwpose, people, write
 
+from jaxpose.keypoints.detections import Overrides
 from jaxpose.keypoints.dwpose import is_dwpose, read_dwpose
 from jaxpose.keypoints.layouts import COCO_18
+from jaxpose.keypoints.readers import read_keypoints
 from jaxpose.runtime.errors import InputError
 
 SIZE = {"canvas_width": 640, "canvas_height": 480}
@@ -114,3 +116,13 @@ def test_faults_are_named(document, fault, tmp_path):
 )
 def test_other_documents_are_not_recognised(document):
     assert not is_dwpose(document)
+
+
+def test_a_folder_with_a_file_for_each_frame_is_read_by_the_numbers_of_its_files(tmp_path):
+    """ControlNet saves one frame a file; OpenPose's reader would take coordinates of the canvas as pixels."""
+    for number in (3, 5):
+        write(tmp_path / f"pose_{number:05d}.json", frame(body(0.25, 0.5)))
+    name, (track,) = read_keypoints(tmp_path, Overrides(fps=25.0))
+    assert (name, track.layout, track.frames.tolist()) == ("DWPose", COCO_18, [3, 5])
+    assert (track.width, track.height) == (SIZE["canvas_width"], SIZE["canvas_height"])
+    np.testing.assert_allclose(track.keypoints[:, 0, :2], [[0.25 * track.width, 0.5 * track.height]] * 2)

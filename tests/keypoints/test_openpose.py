@@ -9,22 +9,26 @@ from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17
 
 
+def read(folder):
+    return reader.read_openpose(folder, reader.read_folder(folder))
+
+
 @pytest.mark.parametrize("layout", [COCO_17, COCO_18, BODY_25, HALPE_26], ids=lambda layout: layout.name)
 def test_the_layout_is_that_of_the_number_of_keypoints(layout, tmp_path):
-    rows = reader.read_openpose(openpose(tmp_path / "json", people(joints=layout.num_joints, frames=3)))
+    rows = read(openpose(tmp_path / "json", people(joints=layout.num_joints, frames=3)))
     assert rows.layout == layout
     assert (rows.frames, rows.people) == ([0, 0, 1, 1, 2, 2], [None] * 6)
 
 
 def test_fifteen_keypoints_have_no_layout(tmp_path):
     """MPI's 15 have neither eyes nor a nose."""
-    assert reader.read_openpose(openpose(tmp_path / "json", people(joints=15, frames=1))).layout is None
+    assert read(openpose(tmp_path / "json", people(joints=15, frames=1))).layout is None
 
 
 def test_frames_without_people_are_gaps(tmp_path):
     folder = openpose(tmp_path / "json", people(joints=25, frames=3))
     write(folder / "dance2_000000000001_keypoints.json", {"people": []})
-    assert reader.read_openpose(folder).frames == [0, 0, 2, 2]
+    assert read(folder).frames == [0, 0, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -40,15 +44,15 @@ def test_frames_without_people_are_gaps(tmp_path):
 def test_faults_are_named(document, fault, tmp_path):
     write(tmp_path / "frame_7.json", document)
     with pytest.raises(InputError, match=fault):
-        reader.read_openpose(tmp_path)
+        read(tmp_path)
 
 
 def test_folders_that_are_none_are_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="holds no JSON files; name the folder that OpenPose wrote"):
-        reader.read_openpose(tmp_path)
+        read(tmp_path)
     (tmp_path / "gone_1.json").symlink_to(tmp_path / "nowhere")
     with pytest.raises(InputError, match=r"gone_1\.json cannot be read"):
-        reader.read_openpose(tmp_path)
+        read(tmp_path)
     monkeypatch.setattr(reader, "MAX_FRAMES", 0)
     with pytest.raises(InputError, match="holds more than 0 files or 512 MiB; split the video"):
-        reader.read_openpose(tmp_path)
+        read(tmp_path)

@@ -39,6 +39,7 @@ from jaxpose.data.synthetic import body
 from jaxpose.data.track import Description, Track
 from jaxpose.export.motion import Motion
 from jaxpose.models import temporal_streaming
+from jaxpose.models.linear import LinearModel
 from jaxpose.models.temporal import TemporalModel, receptive_plan
 from jaxpose.runtime import devices
 from jaxpose.runtime.errors import InputError
@@ -100,6 +101,7 @@ EXPECTED: Mapping[str, Any] = {kind: "nan" if kind in ("nan", "inf") else "finit
 CAMERA = Camera(
     np.float32([1, 0, 0, 0]), np.float32([0, 0, 0]), np.float32([1000, 1000, 500, 500, 0.1, 0, 0, 0, 0]), 9, 8
 )
+SCREEN_CAMERA = CAMERA._replace(intrinsics=np.float32([2, 2, 0, 0, 0.1, 0, 0, 0, 0]), width=2, height=2)
 MAKERS: Mapping[str, Callable[[Case], Any]] = {
     **dict.fromkeys(("predictions", "positions", "points", "pose", "poses"), lambda c: c.poses()),
     "targets": lambda c: c.poses(seed=1),
@@ -148,8 +150,27 @@ def frames_of(case: Case) -> windows.PackedTracks:
     first = np.int32([0, case.frames])
     keypoints = case.array(n, case.skeleton.num_joints, 2)
     poses = case.array(n, case.skeleton.num_joints, 3)
-    return windows.PackedTracks(
-        keypoints, poses, np.repeat(np.int32([0, 1]), case.frames), first, first + case.frames - 1
+    track = np.repeat(np.int32([0, 1]), case.frames)
+    last = first + case.frames - 1
+    return windows.PackedTracks(keypoints, poses, track, first, last, case.array(n, 3), cameras(2))
+
+
+def cameras(count: int) -> Camera:
+    return jax.tree.map(lambda field: np.broadcast_to(np.float32(field), (count, *np.shape(field))), SCREEN_CAMERA)
+
+
+def windows_of(case: Case) -> windows.Windows:
+    """A batch of windows, far from their cameras: the poses, moved."""
+    poses, rows = case.batches(), np.arange(case.batch)
+    return windows.Windows(
+        keypoints=case.array(case.batch, case.frames, case.skeleton.num_joints, 2),
+        poses=poses,
+        visible=np.ones((case.batch, case.frames), bool),
+        sample=np.int32(rows),
+        mirrored=rows % 2 == 0,
+        root=case.array(case.batch, case.frames, 3),
+        positions=poses + np.asarray([0, 0, 9], poses.dtype),
+        camera=cameras(case.batch),
     )
 
 
@@ -159,6 +180,10 @@ def model_of(case: Case) -> TemporalModel:
 
 def data_mesh(_: Case) -> jax.sharding.Mesh:
     return devices.data_mesh()
+
+
+def linear_model_of(case: Case) -> LinearModel:
+    return LinearModel(case.skeleton.num_joints, 4, root="predicted")
 
 
 def variables_of(case: Case) -> Any:
@@ -298,6 +323,16 @@ ROWS: dict[str, Row] = {
         inf="infinity may be dropped",
         **TRACK,
     ),
+    "models.linear.limit_norm": row(arguments={"kernel": lambda c: c.array(c.frames, 3), "largest": 1.0}, **TRACK),
+    "models.linear.mean_and_deviation": row(
+        use="jit", arguments={"values": lambda c: c.poses()}, no_frames="pack refuses it", **TRACK
+    ),
+    "models.linear.LinearModel": row(
+        arguments={
+            "model": linear_model_of,
+            "keypoints": lambda c: c.array(c.batch, c.frames, c.skeleton.num_joints, 2),
+        },
+    ),
     "models.temporal.TemporalModel": row(
         arguments={"model": model_of, "keypoints": lambda c: c.array(c.batch, c.frames, c.skeleton.num_joints, 2)},
         no_frames=ValueError,
@@ -327,6 +362,10 @@ ROWS: dict[str, Row] = {
     "data.windows.take_windows": row(
         use="jit", arguments=WINDOW | {"context": (1, 1)}, no_frames="pack refuses it", **TRACK
     ),
+    "data.windows.gather_windows": row(
+        use="jit", arguments=WINDOW | {"context": (1, 1)}, no_frames="pack refuses it", **TRACK
+    ),
+    "data.windows.screen_camera": row("", {"track": lambda c: track_of(c, "Walking")}, **TRACK, **FINITE),
     "data.windows.recentre": row(
         use="jit", arguments=WINDOW | {"longer": 3}, no_frames="pack refuses it", **TRACK, **FINITE
     ),
@@ -337,6 +376,16 @@ ROWS: dict[str, Row] = {
             "poses": lambda c: c.batches(),
         },
         use="jit",
+    ),
+    "data.transforms.mirror_marked": row(use="jit", arguments={"windows": windows_of}),
+    "data.transforms.turn_cameras": row(
+        arguments={
+            "windows": windows_of,
+            "angle": lambda c: c.array(c.batch),
+            "joints": lambda c: range(c.skeleton.num_joints),
+        },
+        use="jit",
+        no_frames="pack refuses it",
     ),
     "data.track.track_lengths": row(use="", arguments=TRACKS, **TRACK, **FINITE),
     "data.track.person_extent": row("", **TRACK, inf="finite", no_frames="no median without a frame"),
@@ -471,12 +520,15 @@ STATIC = {  # they take settings, shapes and names, and give what is static; a t
     "models.layers.Convolution",
     "models.layers.Pointwise",
     "models.layers.BatchNorm",
-    # Weights, checked by name, shape, type and finiteness: tests/models/test_videopose3d_weights.py
-    "models.videopose3d_weights.read_weights",
-    "models.videopose3d_weights.write_weights",
-    "models.videopose3d_weights.params_from_torch",
-    "models.videopose3d_weights.torch_from_params",
-    "models.videopose3d_weights.filter_widths",
+    "models.linear.LimitedLinear",  # of linear.LinearModel
+    # Weights, checked by name, shape, type and finiteness: tests/models/test_published.py and test_NAME_weights.py
+    *(f"models.published.{name}" for name in ("batch_norm_places", "batch_counts", "check_names", "check_arrays")),
+    "models.published.require",
+    *(f"models.linear_weights.{name}" for name in ("read", "write")),
+    *(
+        f"models.videopose3d_weights.{name}"
+        for name in ("read", "params_from_torch", "torch_from_params", "filter_widths")
+    ),
 }
 
 
@@ -485,7 +537,7 @@ def public_functions(path: Path) -> set[str]:
     module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
     found = set()
     for node in ast.parse(path.read_text("utf-8")).body:
-        flax_module = isinstance(node, ast.ClassDef) and "nn.Module" in map(ast.unparse, node.bases)
+        flax_module = isinstance(node, ast.ClassDef) and {"nn.Module", "Lifter"} & {*map(ast.unparse, node.bases)}
         if (flax_module or isinstance(node, ast.FunctionDef)) and not node.name.startswith("_"):
             found.add(f"{module}.{node.name}")
     return found
@@ -502,7 +554,8 @@ def bound(name: str, given: Mapping[str, Any], case: Case) -> tuple[Callable[...
     module, _, attribute = name.rpartition(".")
     function = getattr(importlib.import_module(f"jaxpose.{module}"), attribute)
     if inspect.isclass(function):
-        model, variables = model_of(case), variables_of(case)
+        model = given["model"](case)
+        variables = random_variables(model, joints=case.skeleton.num_joints)
         return lambda keypoints: model.apply(variables, keypoints), {"keypoints": given["keypoints"](case)}
     arguments = {}
     for parameter in inspect.signature(function).parameters.values():
