@@ -130,11 +130,10 @@ def describe(weights: Weights, variables: Mapping[str, chex.ArrayTree], config: 
     others = list(_other_settings(weights.config, config))
     here = _by_path(variables)
     if not any(path.startswith("params/") and len(here[path].shape) > 1 for path in fit.taken):
-        raise InputError(
-            f"--init {weights.run} has no weights that fit this network; "
-            + (f"its settings differ: {', '.join(others)}; choose those of {weights.run}" if others else
-               "it was trained on data of other joints or keypoints, and has no other layers")
-        )  # fmt: skip
+        reason = "its data have other joints or keypoints, and no layer is without them"
+        if others:
+            reason = f"its settings differ: {', '.join(others)}; choose those of {weights.run}"
+        raise InputError(f"--init {weights.run} has no weights that fit this network: {reason}")
     only = "only " if fit.share < 0.5 else ""
     lines = [
         f"Starting from {weights.run}, step {weights.step:,}, trained on {weights.description.title}: "
@@ -183,7 +182,7 @@ def _other_data(there: Description, here: Description) -> Iterator[str]:
 
 
 def _layers(paths: Iterable[str]) -> str:
-    """The layers of some arrays: "expand and shrink" of `params/expand/kernel` and `params/shrink/bias`."""
+    """The layers of some arrays: "expand, shrink" of `params/expand/kernel` and `params/shrink/bias`."""
     return _some(list(dict.fromkeys("/".join(path.split("/")[1:-1]) or path for path in paths)))
 
 
