@@ -70,7 +70,14 @@ def predict(command: Command) -> None:
     from jaxpose.keypoints.detections import Overrides
     from jaxpose.keypoints.readers import read_keypoints
     from jaxpose.lifting.lift import named_layout
-    from jaxpose.lifting.people import choose_tracks, describe_axes, describe_people, lift_people, run_warnings
+    from jaxpose.lifting.people import (
+        choose_tracks,
+        describe_axes,
+        describe_people,
+        lift_people,
+        reading_notes,
+        run_warnings,
+    )
     from jaxpose.runs.trained import open_run
 
     check_output_path(command.out)
@@ -80,8 +87,11 @@ def predict(command: Command) -> None:
     layout = None if command.layout is None else named_layout(command.layout, lifter)
     file_format, people = read_keypoints(command.keypoints, Overrides(layout, command.size, command.fps))
     print(f"{file_format}: {describe_people(people)}")
+    chosen = choose_tracks(people, command.track)
+    for note in reading_notes(chosen):  # before lifting, as they may say why it fails
+        warn(note)
     motions, warnings = lift_people(
-        choose_tracks(people, command.track),
+        chosen,
         lifter,
         min_confidence=command.min_confidence,
         crop=command.crop,

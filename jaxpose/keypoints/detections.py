@@ -30,6 +30,7 @@ class DetectionRows(NamedTuple):
     fps: float | None = None
     relative: bool = False  # x and y are divided by width and height
     video: str = ""  # name of the video, if a file holds several
+    notes: tuple[str, ...] = ()  # what the reader decided or left out, one line each, with the file's name
 
 
 class Overrides(NamedTuple):
@@ -50,6 +51,7 @@ class Detections(NamedTuple):
     width: int
     height: int
     fps: float
+    notes: tuple[str, ...] = ()  # what was decided or left out when the file was read, one line each
 
 
 def read_keypoint_text(path: Path) -> str:
@@ -197,7 +199,8 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
             raise InputError(
                 f"{path}: track {name} is twice in frame {frames[order][twice[0]]}; give two people two ids"
             )
-        tracks.append(Detections(name, frames[order], keypoints[order].astype(np.float32), layout, width, height, fps))
+        poses = keypoints[order].astype(np.float32)
+        tracks.append(Detections(name, frames[order], poses, layout, width, height, fps, rows.notes))
     return tracks
 
 

@@ -80,7 +80,7 @@ def lift(
     (person,) = tracks_by_person(Path("keypoints"), rows, given)
     person = person._replace(name="keypoints")
     motion, notes = lift_person(person, lifter, min_confidence=min_confidence, crop=crop)
-    for note in notes:
+    for note in (*person.notes, *notes):
         warnings.warn(note, stacklevel=2)
     return motion.positions
 

@@ -19,6 +19,11 @@ def describe_people(people: Sequence[Detections]) -> str:
     )
 
 
+def reading_notes(people: Sequence[Detections]) -> list[str]:
+    """What was decided or left out when the people's files were read: each line once, though it is about them all."""
+    return list(dict.fromkeys(note for person in people for note in person.notes))
+
+
 def run_warnings(lifter: TrainedModel) -> list[str]:
     """Warnings about a run itself: trained on synthetic data, or at an unknown frame rate."""
     warnings = []

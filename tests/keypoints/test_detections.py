@@ -23,6 +23,12 @@ def test_rows_are_put_in_order_and_named():
     assert track.keypoints.dtype == np.float32
 
 
+def test_notes_of_a_reader_go_with_every_track():
+    rows = ROWS._replace(people=["a", "b", "a"], notes=("dance.json: one box left out",))
+    assert [track.notes for track in tracks_by_person(PATH, rows, Overrides())] == [rows.notes] * 2
+    assert tracks_by_person(PATH, ROWS, Overrides())[0].notes == ()
+
+
 def test_what_is_given_goes_before_what_the_file_says():
     (track,) = tracks_by_person(PATH, ROWS, Overrides(size=(1280, 720), fps=50.0))
     assert (track.width, track.height, track.fps) == (1280, 720, 50)

@@ -5,7 +5,14 @@ import pytest
 from helpers.lifters import person, untrained_lifter
 from helpers.samples import make_track
 
-from jaxpose.lifting.people import choose_tracks, describe_axes, describe_people, lift_people, run_warnings
+from jaxpose.lifting.people import (
+    choose_tracks,
+    describe_axes,
+    describe_people,
+    lift_people,
+    reading_notes,
+    run_warnings,
+)
 from jaxpose.runtime.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
@@ -50,6 +57,12 @@ def test_files_and_runs_are_described(people):
     synthetic, rate = run_warnings(unknown)
     assert synthetic == "the run was trained on SYNTHETIC motion, which says nothing about real people."
     assert rate.endswith("50 frames/s are assumed")
+
+
+def test_what_a_reader_says_of_a_file_is_said_once(people):
+    ann, ben, cat = people
+    noted = [ann._replace(notes=("a.json: two boxes",)), ben._replace(notes=("a.json: two boxes", "b")), cat]
+    assert reading_notes(noted) == ["a.json: two boxes", "b"]
 
 
 def test_axes_are_described():
