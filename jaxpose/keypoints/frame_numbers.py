@@ -5,6 +5,7 @@ say nothing about the frame. Of two that vary, either may count, unless both cou
 refused, as are names of two videos, because a motion would come out that nobody has made.
 """
 
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,11 +100,11 @@ def frames_of_numbers(path: Path, numbers: Sequence[int], what: str) -> FrameNum
     values = sorted(set(numbers))
     if not values or values[-1] < FIRST_TIME_STAMP:
         return FrameNumbers(list(numbers))
-    steps = [after - before for before, after in zip(values[:-1], values[1:], strict=True)]
+    steps = [after - before for before, after in itertools.pairwise(values)]
     usual = sorted(steps)[len(steps) // 2] if steps else 1
     frame_of = {values[0]: 0}
-    for step, before, after in zip(steps, values[:-1], values[1:], strict=True):
-        frame_of[after] = frame_of[before] + max(1, (2 * step + usual) // (2 * usual))
+    for before, after in itertools.pairwise(values):
+        frame_of[after] = frame_of[before] + max(1, (2 * (after - before) + usual) // (2 * usual))
     note = f"{path}: {what} are numbers from {values[0]} on, in steps of {usual}: counted as frames from 0 on"
     return FrameNumbers([frame_of[number] for number in numbers], (note,))
 
@@ -208,8 +209,8 @@ def _counting_number(
     first = 0
     second = next(at for at, number in enumerate(numbers[fewest]) if number != numbers[fewest][first])
     raise InputError(
-        f"{path}: two numbers vary in the names, as in {names[first]!r:.60} and {names[second]!r:.60}, as if these were "
-        "two videos; give each video a file or folder of its own, or rename the images so that one number varies"
+        f"{path}: two numbers vary in the names, as in {names[first]!r:.60} and {names[second]!r:.60}, as if these "
+        "were two videos; give each video a file or folder of its own, or rename the images so that one number varies"
     )
 
 

@@ -15,7 +15,8 @@ def associate(frames: np.ndarray, keypoints: np.ndarray) -> list[int]:
     In each frame, open tracks and detections are matched so that the sum of their distances is least (Hungarian
     method). The distance is the mean over the keypoints seen in both, divided by the person's size (the diagonal of the
     box around the track's last pose). At 0.5 or more, or after 30 frames without the person, a new track begins. Where
-    the file has every n-th frame only (the median step), the frames are these n, and a person may be 0.05 n sizes away.
+    the file has every n-th frame only (`least_step`), the end comes after 30 of these, and a pose may be 0.05 n sizes
+    away.
     Motion and appearance are not modelled: people who cross each other can be exchanged. A detector's own track ids are
     better.
 
@@ -55,10 +56,10 @@ def adopt_unnamed(frames: np.ndarray, keypoints: np.ndarray, ids: Sequence[str |
     return [str(person) for person in named], joined
 
 
-def usual_step(frames: np.ndarray) -> float:
-    """The median step from one frame with detections to the next; 1 for detections of one frame."""
+def least_step(frames: np.ndarray) -> int:
+    """Frames from one that has detections to the next: nine of ten steps are this long or longer; 1 without steps."""
     steps = np.diff(np.unique(frames))
-    return float(np.median(steps)) if steps.size else 1.0
+    return int(np.quantile(steps, 0.1, method="lower")) if steps.size else 1
 
 
 def _linked(
@@ -71,7 +72,7 @@ def _linked(
     from scipy.optimize import linear_sum_assignment  # here, as files with track ids do not need it
 
     named = list(people)
-    step = usual_step(frames)
+    step = least_step(frames)
     farthest = max(_MAX_DISTANCE, _MAX_SPEED * step)
     latest: dict[str, int] = {}  # the last detection of each person
     order = np.argsort(frames, kind="stable")
@@ -101,7 +102,7 @@ def _linked(
 def pose_distances(last: np.ndarray, new: np.ndarray) -> np.ndarray:
     """Mean distances (P, D) of poses (P, K, 3) and (D, K, 3), relative to the sizes of the first.
 
-    Keypoints count that are seen in both: finite, with a confidence above 0. Infinite if there are none.
+    Keypoints count that are seen in both: finite, with a confidence above 0. 1e9 if there are none.
     """
     seen_last, seen_new = (_seen(poses) for poses in (last, new))
     both = seen_last[:, None] & seen_new  # (P, D, K)

@@ -57,21 +57,12 @@ def test_shares_of_the_image_become_pixels():
         ({"keypoints": SEEN * 1e305, "relative": True}, "coordinates up to inf"),
         ({"frames": [0, 1, 10**9]}, "frames 0 to 1000000000; at most 1,000,000 frames are read"),
         ({"frames": [10**30] * 3}, "at most 1,000,000 frames are read"),
-        ({"frames": [1, 2, 2]}, "track a is twice in frame 2; give two people two ids"),
-        ({"people": ["a", None, "a"]}, "some detections have a track id and 1 have none"),
+        ({"frames": [1, 2, 2], "people": ["b", "a", "a"]}, "track a is twice in frame 2; give two people two ids"),
     ],
 )
 def test_faults_are_named(changes, fault):
     with pytest.raises(InputError, match=fault):
         tracks_by_person(PATH, ROWS._replace(**changes), Overrides())
-
-
-def test_ids_as_files_have_them():
-    ids = [detections.person_id(PATH, person, "x") for person in (7, 7.0, "7", [7], [[7.0]], -1, [-1], None)]
-    assert ids == ["7", "7", "7", "7", "7", None, None, None]
-    for person in (True, [1, 2], {}):
-        with pytest.raises(InputError, match=r"dance\.json: x has the track id .*; it must be a number or text"):
-            detections.person_id(PATH, person, "x")
 
 
 def test_numbers_name_the_row_that_is_none():
