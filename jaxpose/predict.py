@@ -38,8 +38,8 @@ class Command:
     fps: Annotated[float | None, tyro.conf.arg(metavar="FPS")] = None
     """Frames a second of the video, if KEYPOINTS does not say."""
     layout: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """Which keypoint is which, if KEYPOINTS does not say: h36m_17, coco_17, coco_18, halpe_26, body_25 or mediapipe_33,
-    or the run's own layout."""
+    """Which keypoint is which, if KEYPOINTS does not say: h36m_17, coco_17, posetrack_17, coco_18, halpe_26, body_25,
+    body_25b or mediapipe_33, or the run's own layout."""
     track: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ID ...")] = ()
     """Track ids of the people to lift; all people by default."""
     min_confidence: float = 0.0
