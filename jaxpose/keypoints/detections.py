@@ -8,8 +8,10 @@ import numpy as np
 
 from jaxpose.files import guarded_read
 from jaxpose.keypoints.body_check import body_faults, fitting_layouts
+from jaxpose.keypoints.duplicates import person_scores, without_duplicates
 from jaxpose.keypoints.layouts import BODY_25, COCO_18, LAYOUTS, layout_of_names
-from jaxpose.keypoints.tracking import associate
+from jaxpose.keypoints.track_ids import meaningful_ids
+from jaxpose.keypoints.tracking import adopt_unnamed, associate, least_step
 from jaxpose.keypoints.units import are_divided_by_size, seen_keypoints
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, Skeleton
@@ -20,6 +22,9 @@ MAX_FRAMES = 1_000_000
 """Longest track, 5.5 hours at 50 frames a second: a file that declares more frames is refused."""
 MAX_COORDINATE = 1e5
 """Pixels; a file with a larger coordinate is refused."""
+
+
+_SPARSE = 15  # frames from one detection to the next, in which people can exchange their places
 
 
 class DetectionRows(NamedTuple):
@@ -35,6 +40,7 @@ class DetectionRows(NamedTuple):
     video: str = ""  # name of the video, if a file holds several
     notes: tuple[str, ...] = ()  # what the reader decided or left out, one line each, with the file's name
     names: Sequence[str] | None = None  # of the K keypoints, if the file has them; they go before `layout`
+    scores: Sequence[float] = ()  # (N,) of the detector of people; empty where the file has none
 
 
 class Overrides(NamedTuple):
@@ -43,6 +49,7 @@ class Overrides(NamedTuple):
     layout: Skeleton | None = None
     size: tuple[int, int] | None = None
     fps: float | None = None
+    min_score: float | None = None  # people with a lower score are left out; None leaves out parts of other people
 
 
 class Detections(NamedTuple):
@@ -96,17 +103,13 @@ def required_field(path: Path, node: Any, name: str, kind: type | tuple[type, ..
     return value
 
 
-def person_id(path: Path, person: Any, label: str) -> str | None:
-    """Convert a track id to text; None for a missing id and for -1, which means the same.
-
-    Raises:
-      InputError: it is neither a number nor text, nor one of these in a list, as AlphaPose and OpenPose write it.
-    """
-    while isinstance(person, list) and len(person) == 1:
-        person = person[0]
-    if not isinstance(person, int | float | str | None) or isinstance(person, bool):
-        raise InputError(f"{path}: {label} has the track id {person!r:.40}; it must be a number or text")
-    return None if person in (None, -1) else f"{person:g}" if isinstance(person, float) else str(person)
+def detector_scores(detections: Sequence[dict[str, Any]], name: str) -> list[float]:
+    """The scores that a detector of people gave, a field of each detection; none if one of them has no number there."""
+    scores = [detection.get(name) for detection in detections]
+    scores = [score[0] if isinstance(score, list) and len(score) == 1 else score for score in scores]
+    if not all(isinstance(score, int | float) and abs(score) < MAX_COORDINATE for score in scores):
+        return []
+    return [float(score) for score in scores]
 
 
 def number_lists(path: Path, nodes: Sequence[Any], name: str, labels: Sequence[str]) -> np.ndarray:
@@ -164,7 +167,8 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
       given: facts given by the user.
 
     Returns:
-      The tracks in order of their first rows, by the file's track ids, or by `tracking.associate` if it has none.
+      The tracks in order of their first rows, by the file's track ids, or by `tracking.associate` if it has none. A
+      person who was detected several times in a frame is there once (`duplicates.without_duplicates`).
 
     Raises:
       InputError: there are no rows; image size, frame rate or layout are missing or invalid; a number is infinite or
@@ -181,12 +185,7 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
     first, last = min(rows.frames), max(rows.frames)
     if last - first >= MAX_FRAMES or max(-first, last) >= 2**53:
         raise InputError(f"{path}: frames {first} to {last}; at most {MAX_FRAMES:,} frames are read: split the video")
-    frames, people = np.asarray(rows.frames, np.int64), list(rows.people)
-    unnamed = sum(person is None for person in people)
-    if 0 < unnamed < len(people):
-        raise InputError(f"{path}: some detections have a track id and {unnamed} have none; give all of them one")
-    if unnamed:
-        people = [str(person) for person in associate(frames, keypoints)]
+    frames, keypoints, people, people_notes = _people(path, np.asarray(rows.frames, np.int64), keypoints, rows, given)
     rows_of: dict[str, list[int]] = {}
     for row, person in enumerate(people):
         rows_of.setdefault(person, []).append(row)
@@ -200,8 +199,58 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
                 f"{path}: track {name} is twice in frame {frames[order][twice[0]]}; give two people two ids"
             )
         poses = keypoints[order].astype(np.float32)
-        tracks.append(Detections(name, frames[order], poses, layout, width, height, fps, notes))
+        tracks.append(Detections(name, frames[order], poses, layout, width, height, fps, notes + people_notes))
     return tracks
+
+
+def _people(
+    path: Path, frames: np.ndarray, keypoints: np.ndarray, rows: DetectionRows, given: Overrides
+) -> tuple[np.ndarray, np.ndarray, list[str], tuple[str, ...]]:
+    """Choose the detections that are people, each once a frame, and give all of them an id.
+
+    Returns:
+      Frames, keypoints and ids of these detections, and notes on what was left out or decided.
+    """
+    scores = np.asarray(rows.scores, np.float64) if len(rows.scores) else person_scores(keypoints)
+    scores = np.nan_to_num(scores, posinf=0, neginf=0)
+    notes, kept = [], np.ones(len(frames), bool)
+    if given.min_score is not None:
+        kept = scores >= given.min_score
+        if not kept.any():
+            raise InputError(
+                f"{path}: no person has a score of {given.min_score:g} or more, the highest is {scores.max():.3g}; "
+                "give a lower --min-score"
+            )
+        if not kept.all():
+            notes.append(
+                f"{(~kept).sum()} of {len(kept)} detections with a score below {given.min_score:g} are left out"
+            )
+    frames, keypoints, scores = frames[kept], keypoints[kept], scores[kept]
+    ids, reason = meaningful_ids(frames.tolist(), [rows.people[row] for row in np.flatnonzero(kept)])
+    notes += [reason] * bool(reason)
+    by_score = bool(len(rows.scores)) and given.min_score is None
+    kept = without_duplicates(frames, keypoints, scores, ids, by_score=by_score)
+    if not kept.all():
+        notes.append(
+            f"{(~kept).sum()} of {len(kept)} detections are left out, as they show a person again, with a lower score; "
+            "--min-score sets the lowest score of a person instead"
+        )
+    frames, keypoints, ids = frames[kept], keypoints[kept], [ids[row] for row in np.flatnonzero(kept)]
+    unnamed = ids.count(None)
+    if not unnamed:
+        return frames, keypoints, [str(person) for person in ids], tuple(f"{path}: {note}" for note in notes)
+    if unnamed == len(ids):
+        people = [str(person) for person in associate(frames, keypoints)]
+        step = least_step(frames)
+        if step >= _SPARSE and len(set(people)) > 1:
+            notes.append(
+                f"detections are {step} frames apart and have no track ids: who is who is told by the place alone"
+            )
+    else:
+        people, joined = adopt_unnamed(frames, keypoints, ids)
+        rest = f", {unnamed - joined} are further tracks, new1 and on" if joined < unnamed else ""
+        notes.append(f"{unnamed} of {len(ids)} detections have no track id: {joined} joined the nearest track{rest}")
+    return frames, keypoints, people, tuple(f"{path}: {note}" for note in notes)
 
 
 def _people_seen(path: Path, rows: DetectionRows) -> DetectionRows:
@@ -220,7 +269,8 @@ def _people_seen(path: Path, rows: DetectionRows) -> DetectionRows:
     if not len(kept):
         raise InputError(f"{path} holds no detections; run the detector again, on a video with people")
     frames, people = ([values[row] for row in kept] for values in (rows.frames, rows.people))
-    return rows._replace(frames=frames, people=people, keypoints=keypoints[kept])
+    scores = [rows.scores[row] for row in kept] if len(rows.scores) else ()
+    return rows._replace(frames=frames, people=people, keypoints=keypoints[kept], scores=scores)
 
 
 _WHOLE_BODIES = (COCO_17, COCO_18, BODY_25)
