@@ -263,7 +263,8 @@ def _completed(path: Path, rows: DetectionRows, given: Overrides) -> tuple[Skele
             f"{path} does not say which of its {rows.keypoints.shape[1]} keypoints is which; give --layout"
         )
     if size is None:
-        raise InputError(f"{path} does not say how large the images are; give --size WIDTH HEIGHT in pixels")
+        of_video = f" of video {rows.video}" if rows.video else ""
+        raise InputError(f"{path} does not say how large the images{of_video} are; give --size WIDTH HEIGHT in pixels")
     if fps is None:
         raise InputError(f"{path} does not say the frame rate of the video; give --fps")
     if not all(0 < side < MAX_COORDINATE for side in size):
