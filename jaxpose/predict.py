@@ -42,6 +42,10 @@ class Command:
     body_25b or mediapipe_33, or the run's own layout."""
     track: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ID ...")] = ()
     """Track ids of the people to lift; all people by default."""
+    min_score: float | None = None
+    """People whose score is below this are left out: the detector's score of a person, or else the mean confidence of
+    the person's keypoints. By default, nearly the same pose again is left out, and whoever is mostly inside the box of
+    a person with twice the score."""
     min_confidence: float = 0.0
     """Keypoints whose confidence is not above this count as not seen and are interpolated."""
     crop: bool = False
@@ -85,7 +89,9 @@ def predict(command: Command) -> None:
         raise InputError(f"--upright {command.upright:g}: a camera looks down by -90 to 90 degrees")
     lifter = open_run(command.run, command.checkpoint)
     layout = None if command.layout is None else named_layout(command.layout, lifter)
-    file_format, people = read_keypoints(command.keypoints, Overrides(layout, command.size, command.fps))
+    file_format, people = read_keypoints(
+        command.keypoints, Overrides(layout, command.size, command.fps, command.min_score)
+    )
     print(f"{file_format}: {describe_people(people)}")
     chosen = choose_tracks(people, command.track)
     for note in reading_notes(chosen):  # before lifting, as they may say why it fails

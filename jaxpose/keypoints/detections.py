@@ -320,7 +320,8 @@ def _size_and_fps(path: Path, rows: DetectionRows, given: Overrides) -> tuple[tu
     size = rows.size if given.size is None else given.size
     fps = rows.fps if given.fps is None else given.fps
     if size is None or all(side is None for side in size):
-        raise InputError(f"{path} does not say how large the images are; give --size WIDTH HEIGHT in pixels")
+        of_video = f" of video {rows.video}" if rows.video else ""
+        raise InputError(f"{path} does not say how large the images{of_video} are; give --size WIDTH HEIGHT in pixels")
     width, height = (_number(side) for side in size)
     if not (0 < width < MAX_COORDINATE and 0 < height < MAX_COORDINATE and width % 1 == height % 1 == 0):
         raise InputError(f"{path}: an image of {size[0]!r:.20} x {size[1]!r:.20} pixels; give --size WIDTH HEIGHT")

@@ -115,8 +115,24 @@ def read_keypoints(path: Path, given: Overrides) -> tuple[str, list[Detections]]
     file = KeypointFile(path)
     for name, reader in READERS.items():
         if reader.recognises(file):
-            return name, [track for rows in reader.read(file) for track in tracks_by_person(path, rows, given)]
+            videos = _sized(path, reader.read(file), given)
+            return name, [track for rows, facts in videos for track in tracks_by_person(path, rows, facts)]
     raise InputError(f"{path} {_describe_unknown(file.document)}; name {IN_WORDS}")
+
+
+def _sized(path: Path, videos: list[DetectionRows], given: Overrides) -> list[tuple[DetectionRows, Overrides]]:
+    """Videos with the facts given by the user, but one size for all of them only if the file has no others."""
+    sizes = {rows.size for rows in videos if rows.size is not None}
+    if given.size is None or len(sizes) < 2:
+        return [(rows, given) for rows in videos]
+    note = (
+        f"{path}: {len(videos)} videos of {len(sizes)} sizes; --size {given.size[0]} {given.size[1]} is used for "
+        "those whose size is not in the file"
+    )
+    return [
+        (rows._replace(notes=(*rows.notes, note)), given if rows.size is None else given._replace(size=None))
+        for rows in videos
+    ]
 
 
 def _describe_unknown(document: Any) -> str:

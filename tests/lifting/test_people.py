@@ -27,6 +27,13 @@ def people():
     return [person(track)._replace(name=name) for name, track in zip(("ann", "ben", "cat"), keypoints, strict=True)]
 
 
+def test_images_of_several_sizes_are_said():
+    one = person(np.zeros((1, 17, 2)))
+    described = describe_people([one, one._replace(width=1920, height=1080), one])
+    assert described.startswith("3 tracks of h36m_17 keypoints in images of 2 sizes, ")
+    assert described.endswith(" to 1920 x 1080 pixels at 50 frames/s.")
+
+
 def test_tracks_are_chosen_by_id_each_once(people):
     assert choose_tracks(people, ()) == people
     assert [track.name for track in choose_tracks(people, ("cat", "ann", "cat"))] == ["cat", "ann"]
