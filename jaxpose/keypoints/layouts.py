@@ -153,27 +153,27 @@ def canonical_name(name: str) -> str | None:
 
 @functools.cache
 def _columns(layout: Skeleton) -> Mapping[str, int]:
-    """The place of each keypoint of a layout by its meaning (`_meanings`); those without one are left out."""
-    return {meaning: place for place, meaning in enumerate(_meanings(layout.joints)) if meaning}
+    """The place of each keypoint of a layout by its meaning (`meanings`); those without one are left out."""
+    return {meaning: place for place, meaning in enumerate(meanings(layout.joints)) if meaning}
 
 
-def _meanings(names: Sequence[str]) -> list[str | None]:
+def meanings(names: Sequence[str]) -> list[str | None]:
     """The canonical names, with regard to the other names; "" for keypoints of hands and faces, None if not known.
 
     "neck" is between the shoulders, and called "thorax" here, unless Human3.6M's thorax is among the names: its neck is
     higher. "foot" is the ankle where Human3.6M's spine is among the names, and no keypoint of ours beside an ankle.
     """
     known = [canonical_name(name) for name in names]
-    meanings: list[str | None] = []
+    found: list[str | None] = []
     for name, canonical in zip(names, known, strict=True):
         if canonical == "neck" and "thorax" not in known:
-            meanings.append("thorax")
+            found.append("thorax")
         elif canonical in ("left_foot", "right_foot"):
             ankle = canonical.replace("foot", "ankle")
-            meanings.append("" if ankle in known else ankle if "spine" in known else None)
+            found.append("" if ankle in known else ankle if "spine" in known else None)
         else:
-            meanings.append("" if canonical is None and _HANDS_AND_FACES.match(name.lower()) else canonical)
-    return meanings
+            found.append("" if canonical is None and _HANDS_AND_FACES.match(name.lower()) else canonical)
+    return found
 
 
 def layout_of_names(names: Sequence[str], given: Skeleton | None = None) -> tuple[Skeleton, list[int]]:
@@ -193,16 +193,16 @@ def layout_of_names(names: Sequence[str], given: Skeleton | None = None) -> tupl
     """
     if given is not None and set(names) <= set(given.joints) and len(set(names)) == len(names):
         return given, [names.index(joint) if joint in names else -1 for joint in given.joints]
-    meanings = _meanings(names)
-    unknown = [name for name, meaning in zip(names, meanings, strict=True) if meaning is None]
+    found = meanings(names)
+    unknown = [name for name, meaning in zip(names, found, strict=True) if meaning is None]
     if unknown and given is not None and len(names) == given.num_joints:
         places = _columns(given)
-        if all(places.get(meaning) == place for place, meaning in enumerate(meanings) if meaning):
+        if all(places.get(meaning) == place for place, meaning in enumerate(found) if meaning):
             return given, list(range(len(names)))
     if unknown:
         raise ValueError(f"no layout has keypoints called {', '.join(unknown)[:200]}")
     columns: dict[str, int] = {}
-    for column, meaning in enumerate(meanings):
+    for column, meaning in enumerate(found):
         if meaning and columns.setdefault(meaning, column) != column:
             raise ValueError(f"{names[columns[meaning]]!r} and {names[column]!r} are the same keypoint")
     if not columns:
@@ -247,7 +247,7 @@ def conversion(source: Skeleton, target: Skeleton, seen: Sequence[bool] | np.nda
     columns = _columns(source)
     mixtures = _H36M_17_MIXTURES if target == H36M_17 else {}
     rows: dict[str, np.ndarray] = {}
-    for joint, meaning in zip(target.joints, _meanings(target.joints), strict=True):
+    for joint, meaning in zip(target.joints, meanings(target.joints), strict=True):
         if mixture := _most_seen(mixtures.get(joint, ((meaning,),)), columns, seen):
             rows[joint] = unit[[columns[name] for name in mixture]].mean(axis=0)
     spine_unseen = "spine" not in columns or not seen[columns["spine"]]
