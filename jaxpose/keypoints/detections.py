@@ -8,10 +8,8 @@ import numpy as np
 
 from jaxpose.files import guarded_read
 from jaxpose.keypoints.body_check import body_faults, fitting_layouts
-from jaxpose.keypoints.duplicates import person_scores, without_duplicates
+from jaxpose.keypoints.identities import identify
 from jaxpose.keypoints.layouts import BODY_25, COCO_18, LAYOUTS, layout_of_names
-from jaxpose.keypoints.track_ids import meaningful_ids
-from jaxpose.keypoints.tracking import adopt_unnamed, associate, least_step
 from jaxpose.keypoints.units import are_divided_by_size, seen_keypoints
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, Skeleton
@@ -22,9 +20,6 @@ MAX_FRAMES = 1_000_000
 """Longest track, 5.5 hours at 50 frames a second: a file that declares more frames is refused."""
 MAX_COORDINATE = 1e5
 """Pixels; a file with a larger coordinate is refused."""
-
-
-_SPARSE = 15  # frames from one detection to the next, in which people can exchange their places
 
 
 class DetectionRows(NamedTuple):
@@ -39,8 +34,8 @@ class DetectionRows(NamedTuple):
     relative: bool | None = False  # the format has x and y divided by width and height; None if programs differ
     video: str = ""  # name of the video, if a file holds several
     notes: tuple[str, ...] = ()  # what the reader decided or left out, one line each, with the file's name
-    names: Sequence[str] | None = None  # of the K keypoints, if the file has them; they go before `layout`
     scores: Sequence[float] = ()  # (N,) of the detector of people; empty where the file has none
+    names: Sequence[str] | None = None  # of the K keypoints, if the file has them; they go before `layout`
 
 
 class Overrides(NamedTuple):
@@ -188,8 +183,8 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
       given: facts given by the user.
 
     Returns:
-      The tracks in order of their first rows, by the file's track ids, or by `tracking.associate` if it has none. A
-      person who was detected several times in a frame is there once (`duplicates.without_duplicates`).
+      The tracks in order of their first rows, by the file's track ids, or by `tracking.associate` if it has none; see
+      `identities.identify`.
 
     Raises:
       InputError: there are no rows; image size, frame rate or layout are missing or invalid; a number is infinite or
@@ -206,9 +201,11 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
     first, last = min(rows.frames), max(rows.frames)
     if last - first >= MAX_FRAMES or max(-first, last) >= 2**53:
         raise InputError(f"{path}: frames {first} to {last}; at most {MAX_FRAMES:,} frames are read: split the video")
-    frames, keypoints, people, people_notes = _people(path, np.asarray(rows.frames, np.int64), keypoints, rows, given)
+    frames = np.asarray(rows.frames, np.int64)
+    identities = identify(path, frames, keypoints, rows.people, scores=rows.scores, min_score=given.min_score)
+    notes += identities.notes
     rows_of: dict[str, list[int]] = {}
-    for row, person in enumerate(people):
+    for row, person in zip(identities.rows, identities.people, strict=True):
         rows_of.setdefault(person, []).append(row)
     tracks = []
     for person, indices in rows_of.items():
@@ -220,58 +217,8 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
                 f"{path}: track {name} is twice in frame {frames[order][twice[0]]}; give two people two ids"
             )
         poses = keypoints[order].astype(np.float32)
-        tracks.append(Detections(name, frames[order], poses, layout, width, height, fps, notes + people_notes))
+        tracks.append(Detections(name, frames[order], poses, layout, width, height, fps, notes))
     return tracks
-
-
-def _people(
-    path: Path, frames: np.ndarray, keypoints: np.ndarray, rows: DetectionRows, given: Overrides
-) -> tuple[np.ndarray, np.ndarray, list[str], tuple[str, ...]]:
-    """Choose the detections that are people, each once a frame, and give all of them an id.
-
-    Returns:
-      Frames, keypoints and ids of these detections, and notes on what was left out or decided.
-    """
-    scores = np.asarray(rows.scores, np.float64) if len(rows.scores) else person_scores(keypoints)
-    scores = np.nan_to_num(scores, posinf=0, neginf=0)
-    notes, kept = [], np.ones(len(frames), bool)
-    if given.min_score is not None:
-        kept = scores >= given.min_score
-        if not kept.any():
-            raise InputError(
-                f"{path}: no person has a score of {given.min_score:g} or more, the highest is {scores.max():.3g}; "
-                "give a lower --min-score"
-            )
-        if not kept.all():
-            notes.append(
-                f"{(~kept).sum()} of {len(kept)} detections with a score below {given.min_score:g} are left out"
-            )
-    frames, keypoints, scores = frames[kept], keypoints[kept], scores[kept]
-    ids, reason = meaningful_ids(frames.tolist(), [rows.people[row] for row in np.flatnonzero(kept)])
-    notes += [reason] * bool(reason)
-    by_score = bool(len(rows.scores)) and given.min_score is None
-    kept = without_duplicates(frames, keypoints, scores, ids, by_score=by_score)
-    if not kept.all():
-        notes.append(
-            f"{(~kept).sum()} of {len(kept)} detections are left out, as they show a person again, with a lower score; "
-            "--min-score sets the lowest score of a person instead"
-        )
-    frames, keypoints, ids = frames[kept], keypoints[kept], [ids[row] for row in np.flatnonzero(kept)]
-    unnamed = ids.count(None)
-    if not unnamed:
-        return frames, keypoints, [str(person) for person in ids], tuple(f"{path}: {note}" for note in notes)
-    if unnamed == len(ids):
-        people = [str(person) for person in associate(frames, keypoints)]
-        step = least_step(frames)
-        if step >= _SPARSE and len(set(people)) > 1:
-            notes.append(
-                f"detections are {step} frames apart and have no track ids: who is who is told by the place alone"
-            )
-    else:
-        people, joined = adopt_unnamed(frames, keypoints, ids)
-        rest = f", {unnamed - joined} are further tracks, new1 and on" if joined < unnamed else ""
-        notes.append(f"{unnamed} of {len(ids)} detections have no track id: {joined} joined the nearest track{rest}")
-    return frames, keypoints, people, tuple(f"{path}: {note}" for note in notes)
 
 
 def _people_seen(path: Path, rows: DetectionRows) -> DetectionRows:

@@ -101,7 +101,7 @@ def frames_of_numbers(path: Path, numbers: Sequence[int], what: str) -> FrameNum
     if not values or values[-1] < FIRST_TIME_STAMP:
         return FrameNumbers(list(numbers))
     steps = [after - before for before, after in itertools.pairwise(values)]
-    usual = sorted(steps)[len(steps) // 2] if steps else 1
+    usual = sorted(steps)[(len(steps) - 1) // 2] if steps else 1
     frame_of = {values[0]: 0}
     for before, after in itertools.pairwise(values):
         frame_of[after] = frame_of[before] + max(1, (2 * (after - before) + usual) // (2 * usual))

@@ -122,7 +122,7 @@ def read_keypoints(path: Path, given: Overrides) -> tuple[str, list[Detections]]
 
 def _sized(path: Path, videos: list[DetectionRows], given: Overrides) -> list[tuple[DetectionRows, Overrides]]:
     """Videos with the facts given by the user, but one size for all of them only if the file has no others."""
-    sizes = {rows.size for rows in videos if rows.size is not None}
+    sizes = {rows.size for rows in videos if rows.size is not None} if len(videos) > 1 else set()
     if given.size is None or len(sizes) < 2:
         return [(rows, given) for rows in videos]
     note = (

@@ -82,7 +82,9 @@ def lift(
         points = _with_score(points, min_score)
     rows = DetectionRows(range(len(points)), [""] * len(points), points)
     (person,) = tracks_by_person(Path("keypoints"), rows, given)
-    person = person._replace(name="keypoints")
+    every_frame = np.full((len(points), *person.keypoints.shape[1:]), np.nan, np.float32)
+    every_frame[person.frames] = person.keypoints  # frames without the person are lifted as well, as gaps
+    person = person._replace(name="keypoints", frames=np.arange(len(points)), keypoints=every_frame)
     motion, notes = lift_person(person, lifter, min_confidence=min_confidence, crop=crop)
     for note in (*person.notes, *notes):
         warnings.warn(note, stacklevel=2)
