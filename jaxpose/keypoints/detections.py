@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxpose.files import guarded_read
-from jaxpose.keypoints.tracking import associate
+from jaxpose.keypoints.body_check import body_faults, fitting_layouts
+from jaxpose.keypoints.identities import identify
+from jaxpose.keypoints.layouts import BODY_25, COCO_18, LAYOUTS, layout_of_names
+from jaxpose.keypoints.units import are_divided_by_size, seen_keypoints
 from jaxpose.runtime.errors import InputError
-from jaxpose.skeleton import Skeleton
+from jaxpose.skeleton import COCO_17, Skeleton
 
 MAX_BYTES = 512 * 2**20
 """Longest text that is read: hours of one person's keypoints."""
@@ -26,10 +29,13 @@ class DetectionRows(NamedTuple):
     people: Sequence[str | None]  # (N,) track ids; None where the file has none
     keypoints: np.ndarray  # (N, K, 3): x, y and a confidence; NaN where a keypoint was not seen
     layout: Skeleton | None = None
-    size: tuple[int, int] | None = None  # width and height, pixels
-    fps: float | None = None
-    relative: bool = False  # x and y are divided by width and height
+    size: tuple[Any, Any] | None = None  # width and height in pixels, as the file has them
+    fps: Any = None  # as the file has it
+    relative: bool | None = False  # the format has x and y divided by width and height; None if programs differ
     video: str = ""  # name of the video, if a file holds several
+    notes: tuple[str, ...] = ()  # what the reader decided or left out, one line each, with the file's name
+    scores: Sequence[float] = ()  # (N,) of the detector of people; empty where the file has none
+    names: Sequence[str] | None = None  # of the K keypoints, if the file has them; they go before `layout`
 
 
 class Overrides(NamedTuple):
@@ -38,6 +44,7 @@ class Overrides(NamedTuple):
     layout: Skeleton | None = None
     size: tuple[int, int] | None = None
     fps: float | None = None
+    min_score: float | None = None  # people with a lower score are left out; None leaves out parts of other people
 
 
 class Detections(NamedTuple):
@@ -50,6 +57,7 @@ class Detections(NamedTuple):
     width: int
     height: int
     fps: float
+    notes: tuple[str, ...] = ()  # what was decided or left out when the file was read, one line each
 
 
 def read_keypoint_text(path: Path) -> str:
@@ -90,17 +98,13 @@ def required_field(path: Path, node: Any, name: str, kind: type | tuple[type, ..
     return value
 
 
-def person_id(path: Path, person: Any, label: str) -> str | None:
-    """Convert a track id to text; None for a missing id and for -1, which means the same.
-
-    Raises:
-      InputError: it is neither a number nor text, nor one of these in a list, as AlphaPose and OpenPose write it.
-    """
-    while isinstance(person, list) and len(person) == 1:
-        person = person[0]
-    if not isinstance(person, int | float | str | None) or isinstance(person, bool):
-        raise InputError(f"{path}: {label} has the track id {person!r:.40}; it must be a number or text")
-    return None if person in (None, -1) else f"{person:g}" if isinstance(person, float) else str(person)
+def detector_scores(detections: Sequence[dict[str, Any]], name: str) -> list[float]:
+    """The scores that a detector of people gave, a field of each detection; none if one of them has no number there."""
+    scores = [detection.get(name) for detection in detections]
+    scores = [score[0] if isinstance(score, list) and len(score) == 1 else score for score in scores]
+    if not all(isinstance(score, int | float) and abs(score) < MAX_COORDINATE for score in scores):
+        return []
+    return [float(score) for score in scores]
 
 
 def number_lists(path: Path, nodes: Sequence[Any], name: str, labels: Sequence[str]) -> np.ndarray:
@@ -158,35 +162,29 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
       given: facts given by the user.
 
     Returns:
-      The tracks in order of their first rows, by the file's track ids, or by `tracking.associate` if it has none.
+      The tracks in order of their first rows, by the file's track ids, or by `tracking.associate` if it has none; see
+      `identities.identify`.
 
     Raises:
       InputError: there are no rows; image size, frame rate or layout are missing or invalid; a number is infinite or
         too large; or a person is twice in a frame.
     """
-    if not len(rows.frames):
-        raise InputError(f"{path} holds no detections; run the detector again, on a video with people")
-    layout, (width, height), fps = _completed(path, rows, given)
-    keypoints = rows.keypoints.astype(np.float64)
-    if keypoints.shape[1] != layout.num_joints:
-        raise InputError(
-            f"{path} has {keypoints.shape[1]} keypoints, but {layout.name} {layout.num_joints}; name another layout"
-        )
-    if rows.relative:
-        with np.errstate(over="ignore"):
-            keypoints[..., :2] *= (width, height)
+    rows = _people_seen(path, rows)
+    layout, rows = _laid_out(path, rows, given.layout)
+    (width, height), fps = _size_and_fps(path, rows, given)
+    keypoints, unit_notes = _in_pixels(path, rows, (width, height))
     _check_coordinates(path, keypoints)
+    notes = rows.notes + unit_notes + _body_notes(path, rows, layout, keypoints)
+    if given.size is not None:
+        notes += _turned_notes(path, keypoints, given.size)
     first, last = min(rows.frames), max(rows.frames)
     if last - first >= MAX_FRAMES or max(-first, last) >= 2**53:
         raise InputError(f"{path}: frames {first} to {last}; at most {MAX_FRAMES:,} frames are read: split the video")
-    frames, people = np.asarray(rows.frames, np.int64), list(rows.people)
-    unnamed = sum(person is None for person in people)
-    if 0 < unnamed < len(people):
-        raise InputError(f"{path}: some detections have a track id and {unnamed} have none; give all of them one")
-    if unnamed:
-        people = [str(person) for person in associate(frames, keypoints)]
+    frames = np.asarray(rows.frames, np.int64)
+    identities = identify(path, frames, keypoints, rows.people, scores=rows.scores, min_score=given.min_score)
+    notes += identities.notes
     rows_of: dict[str, list[int]] = {}
-    for row, person in enumerate(people):
+    for row, person in zip(identities.rows, identities.people, strict=True):
         rows_of.setdefault(person, []).append(row)
     tracks = []
     for person, indices in rows_of.items():
@@ -197,28 +195,140 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
             raise InputError(
                 f"{path}: track {name} is twice in frame {frames[order][twice[0]]}; give two people two ids"
             )
-        tracks.append(Detections(name, frames[order], keypoints[order].astype(np.float32), layout, width, height, fps))
+        poses = keypoints[order].astype(np.float32)
+        tracks.append(Detections(name, frames[order], poses, layout, width, height, fps, notes))
     return tracks
 
 
-def _completed(path: Path, rows: DetectionRows, given: Overrides) -> tuple[Skeleton, tuple[int, int], float]:
-    """Layout, image size and frame rate, as given or as in the file."""
-    layout = rows.layout if given.layout is None else given.layout
+def _people_seen(path: Path, rows: DetectionRows) -> DetectionRows:
+    """The detections that show a keypoint, with NaN for keypoints that were not seen.
+
+    Detectors write such a keypoint as NaN, as a confidence of 0, and as exactly (0, 0) or (-1, -1) of any confidence.
+
+    Raises:
+      InputError: nobody is seen, or a number is infinite or too large.
+    """
+    keypoints = np.array(rows.keypoints, np.float64)
+    _check_coordinates(path, keypoints)
+    xy = keypoints[..., :2]
+    keypoints[(xy == 0).all(axis=-1) | (xy == -1).all(axis=-1)] = np.nan
+    kept = np.flatnonzero(seen_keypoints(keypoints).any(axis=1)) if len(rows.frames) else []
+    if not len(kept):
+        raise InputError(f"{path} holds no detections; run the detector again, on a video with people")
+    frames, people = ([values[row] for row in kept] for values in (rows.frames, rows.people))
+    scores = [rows.scores[row] for row in kept] if len(rows.scores) else ()
+    return rows._replace(frames=frames, people=people, keypoints=keypoints[kept], scores=scores)
+
+
+_WHOLE_BODIES = (COCO_17, COCO_18, BODY_25)
+"""The first keypoints of detectors that add hands, faces or others to a body's."""
+
+
+def _laid_out(path: Path, rows: DetectionRows, given: Skeleton | None) -> tuple[Skeleton, DetectionRows]:
+    """The layout by the names of the keypoints, as given or as in the file; and the rows with its keypoints.
+
+    Raises:
+      InputError: the layout is not known, or has other keypoints than the file.
+    """
+    keypoints = rows.keypoints
+    count = keypoints.shape[1]
+    if rows.names is not None:
+        if len(rows.names) != count:
+            raise InputError(f"{path} names {len(rows.names)} keypoints and has {count} a person; export it again")
+        try:
+            layout, columns = layout_of_names(rows.names, given)
+        except ValueError as error:
+            raise InputError(f"{path}: {error}; correct the names, or name the right layout with --layout") from None
+        missing = np.full_like(keypoints[:, :1], np.nan)
+        return layout, rows._replace(keypoints=np.concatenate([keypoints, missing], axis=1)[:, columns])
+    layout = given or rows.layout
+    if layout is None and count not in {known.num_joints for known in LAYOUTS.values()}:
+        bodies = [body for body in _WHOLE_BODIES if body.num_joints < count]
+        fitting = [body for body in bodies if body_faults(body, keypoints[:, : body.num_joints]) == []]
+        layout = fitting[0] if len(fitting) == 1 else None
+    if layout is None:
+        fitting = fitting_layouts(keypoints)
+        hint = f", of which {' and '.join(body.name for body in fitting)} can be right" if fitting else ""
+        raise InputError(f"{path} does not say which of its {count} keypoints is which; give --layout{hint}")
+    if count == layout.num_joints:
+        return layout, rows
+    if count < layout.num_joints or count in {known.num_joints for known in LAYOUTS.values()}:
+        raise InputError(f"{path} has {count} keypoints, but {layout.name} {layout.num_joints}; name another layout")
+    note = f"{path}: the first {layout.num_joints} of {count} keypoints are read as {layout.name} (--layout)"
+    return layout, rows._replace(keypoints=keypoints[:, : layout.num_joints], notes=(*rows.notes, note))
+
+
+def _size_and_fps(path: Path, rows: DetectionRows, given: Overrides) -> tuple[tuple[int, int], float]:
+    """Image size and frame rate, as given or as in the file.
+
+    Raises:
+      InputError: one is missing or cannot be right.
+    """
     size = rows.size if given.size is None else given.size
     fps = rows.fps if given.fps is None else given.fps
-    if layout is None:
-        raise InputError(
-            f"{path} does not say which of its {rows.keypoints.shape[1]} keypoints is which; give --layout"
-        )
-    if size is None:
-        raise InputError(f"{path} does not say how large the images are; give --size WIDTH HEIGHT in pixels")
+    if size is None or all(side is None for side in size):
+        of_video = f" of video {rows.video}" if rows.video else ""
+        raise InputError(f"{path} does not say how large the images{of_video} are; give --size WIDTH HEIGHT in pixels")
+    width, height = (_number(side) for side in size)
+    if not (0 < width < MAX_COORDINATE and 0 < height < MAX_COORDINATE and width % 1 == height % 1 == 0):
+        raise InputError(f"{path}: an image of {size[0]!r:.20} x {size[1]!r:.20} pixels; give --size WIDTH HEIGHT")
     if fps is None:
         raise InputError(f"{path} does not say the frame rate of the video; give --fps")
-    if not all(0 < side < MAX_COORDINATE for side in size):
-        raise InputError(f"{path}: an image of {size[0]} x {size[1]} pixels; give --size WIDTH HEIGHT")
-    if not 1 <= fps <= 1000:
-        raise InputError(f"{path}: {fps} frames a second; give --fps between 1 and 1000")
-    return layout, size, fps
+    if not 1 <= _number(fps) <= 1000:
+        raise InputError(f"{path}: {fps!r:.20} frames a second; give --fps between 1 and 1000")
+    return (int(width), int(height)), _number(fps)
+
+
+def _number(value: Any) -> float:
+    """A number, also one that is written as text; NaN for all else."""
+    try:
+        return float(value) if isinstance(value, int | float | str | np.number) else float("nan")
+    except (ValueError, OverflowError):
+        return float("nan")
+
+
+def _in_pixels(path: Path, rows: DetectionRows, size: tuple[int, int]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Keypoints in pixels, and a note if the file has another unit than its format.
+
+    Raises:
+      InputError: the unit cannot be told.
+    """
+    keypoints = rows.keypoints.copy()
+    relative = are_divided_by_size(path, keypoints)
+    notes: tuple[str, ...] = ()
+    if rows.relative is not None and relative != rows.relative:
+        unit = "divided by the image's width and height" if relative else "in pixels"
+        notes = (f"{path}: x and y are read as {unit}, which is not usual in this format",)
+    if relative:
+        keypoints[..., :2] *= size
+    return keypoints, notes
+
+
+def _body_notes(path: Path, rows: DetectionRows, layout: Skeleton, keypoints: np.ndarray) -> tuple[str, ...]:
+    """A note if the poses cannot be a body's in the layout, with the layouts in which they can."""
+    faults = body_faults(layout, keypoints) if rows.names is None else None
+    if not faults:
+        return ()
+    others = [body.name for body in fitting_layouts(keypoints) if body != layout]
+    remedy = f"; they can be {' or '.join(others)}: give --layout {others[0]}" if others else "; check --layout"
+    return (f"{path}: the keypoints are read as {layout.name}, in which {' and '.join(faults)}{remedy}",)
+
+
+_UPRIGHT = 1.5
+"""Ratio of the sides from which an image may be that of a telephone, upright or lying."""
+
+
+def _turned_notes(path: Path, keypoints: np.ndarray, size: tuple[int, int]) -> tuple[str, ...]:
+    """A note if all keypoints would also lie within the image turned upright, or turned to lie."""
+    width, height = size
+    short, long = min(size), max(size)
+    if long < _UPRIGHT * short or keypoints[..., :2][seen_keypoints(keypoints)].max() > short:
+        return ()
+    side = "right of" if width > height else "below"
+    return (
+        f"{path}: no keypoint is {side} {short} in images of {width} x {height} pixels; if the video is turned, give "
+        f"--size {height} {width}",
+    )
 
 
 def _check_coordinates(path: Path, keypoints: np.ndarray) -> None:
@@ -226,8 +336,3 @@ def _check_coordinates(path: Path, keypoints: np.ndarray) -> None:
     largest = np.nanmax(np.abs(keypoints[..., :2]), initial=0, where=~np.isnan(keypoints[..., :2]))
     if np.isinf(keypoints).any() or largest > MAX_COORDINATE or (np.abs(keypoints[..., 2]) > MAX_COORDINATE).any():
         raise InputError(f"{path}: coordinates up to {largest:g}; keypoints must be pixels and a confidence")
-    if largest <= 2:
-        raise InputError(
-            f"{path}: no coordinate is greater than {largest:g}, as if divided by the image's size; keypoints must be "
-            "in pixels"
-        )

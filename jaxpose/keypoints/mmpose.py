@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from jaxpose.keypoints.coco import body_keypoints, first_entry
-from jaxpose.keypoints.detections import DetectionRows, number_lists, person_id, required_field
+from jaxpose.keypoints.detections import DetectionRows, detector_scores, number_lists, required_field
 from jaxpose.keypoints.layouts import HALPE_26
+from jaxpose.keypoints.track_ids import person_ids
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, H36M_17, Skeleton
 
@@ -49,10 +50,9 @@ def read_mmpose(path: Path, document: dict[str, Any] | list[Any]) -> DetectionRo
     points = np.concatenate([xy, scores[..., None]], axis=-1)
     meta = document.get("meta_info") if isinstance(document, dict) else None
     points, layout = _named(points, meta)
-    people = [
-        person_id(path, instance.get("track_id"), label) for instance, label in zip(instances, labels, strict=True)
-    ]
-    return DetectionRows(frame_numbers, people, points, layout)
+    people = person_ids(path, instances, labels)
+    scores = detector_scores(instances, "bbox_score")
+    return DetectionRows(frame_numbers, people, points, layout, scores=scores)
 
 
 def _named(points: np.ndarray, meta: Any) -> tuple[np.ndarray, Skeleton | None]:

@@ -15,6 +15,7 @@ from jaxpose.data.track import person_extent
 from jaxpose.data.windows import pack_keypoints
 from jaxpose.export.motion import Motion
 from jaxpose.keypoints.detections import DetectionRows, Detections, Overrides, tracks_by_person
+from jaxpose.keypoints.duplicates import person_scores
 from jaxpose.keypoints.layouts import conversion, find_layout
 from jaxpose.lifting.preprocess import crop_to_person, preprocess
 from jaxpose.runs.trained import TrainedModel, open_run
@@ -39,6 +40,7 @@ def lift(
     width: int,
     height: int,
     fps: float | None = None,
+    min_score: float | None = None,
     min_confidence: float = 0.0,
     crop: bool = False,
 ) -> np.ndarray:
@@ -51,6 +53,7 @@ def lift(
       width: of the image, pixels.
       height: of the image, pixels.
       fps: of the video; None for that of the run's training.
+      min_score: frames in which the mean confidence of the keypoints is below it count as without the person.
       min_confidence: keypoints whose confidence is not above it count as not seen.
       crop: lift as if the video had been cropped around the person; see `crop_to_person`.
 
@@ -58,8 +61,8 @@ def lift(
       (T, J, 3) float32 metres, in camera space, relative to the root.
 
     Raises:
-      InputError: the keypoints are not as described, a joint is never seen, their layout cannot be converted to the
-        run's, or there is no such run.
+      InputError: the keypoints are not as described, a joint is never seen, no frame reaches `min_score`, their layout
+        cannot be converted to the run's, or there is no such run.
     """
     lifter = run if isinstance(run, TrainedModel) else open_run(Path(run))
     keypoints = np.asarray(keypoints)
@@ -74,15 +77,26 @@ def lift(
         )
     seen = np.ones_like(keypoints[..., :1]) if keypoints.shape[2] == 2 else keypoints[..., 2:]
     given = Overrides(named_layout(layout, lifter), (width, height), training_fps(lifter) if fps is None else fps)
-    rows = DetectionRows(
-        range(len(keypoints)), [""] * len(keypoints), np.concatenate([keypoints[..., :2], seen], axis=-1)
-    )
+    points = np.concatenate([keypoints[..., :2], seen], axis=-1)
+    if min_score is not None:
+        points = _with_score(points, min_score)
+    rows = DetectionRows(range(len(points)), [""] * len(points), points)
     (person,) = tracks_by_person(Path("keypoints"), rows, given)
-    person = person._replace(name="keypoints")
+    every_frame = np.full((len(points), *person.keypoints.shape[1:]), np.nan, np.float32)
+    every_frame[person.frames] = person.keypoints  # frames without the person are lifted as well, as gaps
+    person = person._replace(name="keypoints", frames=np.arange(len(points)), keypoints=every_frame)
     motion, notes = lift_person(person, lifter, min_confidence=min_confidence, crop=crop)
-    for note in notes:
+    for note in (*person.notes, *notes):
         warnings.warn(note, stacklevel=2)
     return motion.positions
+
+
+def _with_score(keypoints: np.ndarray, min_score: float) -> np.ndarray:
+    """Keypoints (T, K, 3), NaN in the frames whose score is below a limit; raises `InputError` if all are."""
+    scores = person_scores(keypoints)
+    if not (scores >= min_score).any():
+        raise InputError(f"no frame has a score of {min_score:g} or more, the highest is {scores.max():.3g}")
+    return np.where((scores >= min_score)[:, None, None], keypoints, np.nan)
 
 
 def lift_person(

@@ -13,10 +13,17 @@ from jaxpose.runtime.errors import InputError
 def describe_people(people: Sequence[Detections]) -> str:
     """One sentence about the tracks of a file, which are at least one."""
     first, count = people[0], "1 track" if len(people) == 1 else f"{len(people)} tracks"
+    sizes = sorted({(person.width, person.height) for person in people})
+    images = f"{len(sizes)} sizes, {sizes[0][0]} x {sizes[0][1]} to " if len(sizes) > 1 else ""
     return (
-        f"{count} of {first.layout.name} keypoints in images of {first.width} x {first.height} pixels at {first.fps:g} "
-        "frames/s."
+        f"{count} of {first.layout.name} keypoints in images of {images}{sizes[-1][0]} x {sizes[-1][1]} pixels at "
+        f"{first.fps:g} frames/s."
     )
+
+
+def reading_notes(people: Sequence[Detections]) -> list[str]:
+    """What was decided or left out when the people's files were read: each line once, though it is about them all."""
+    return list(dict.fromkeys(note for person in people for note in person.notes))
 
 
 def run_warnings(lifter: TrainedModel) -> list[str]:

@@ -142,6 +142,26 @@ def test_nobody_who_can_be_lifted_is_an_error(run, tmp_path, refusal):
     assert not (tmp_path / "o.npz").exists()
 
 
+def test_boxes_over_a_person_are_left_out_or_kept_by_their_score(run, tmp_path, capsys):
+    tracks = files.people(frames=5)
+    found = json.loads(files.results(tmp_path / "r.json", tracks, None).read_text())
+    again = [one | {"score": 0.2, "keypoints": [x + 3 for x in one["keypoints"]]} for one in found[:2]]
+    part = files.flat(tracks[1, 0] * [1, 0.4, 1] + [0, 300, 0])
+    again.append(found[1] | {"score": 0.3, "keypoints": part})
+    path = files.write(tmp_path / "r.json", again + found)
+    out = ["--out", str(tmp_path / "o.npz"), *FACTS]
+    predict.main([str(run), str(path), *out])
+    printed, err = capsys.readouterr()
+    assert "COCO results: 2 tracks" in printed
+    assert (
+        "r.json: 3 of 13 detections show a person again, with a lower score, and are left out; --min-score sets" in err
+    )
+    predict.main([str(run), str(path), *out, "--min-score", "0.5"])
+    printed, err = capsys.readouterr()
+    assert "COCO results: 2 tracks" in printed
+    assert "r.json: 3 of 13 detections have a score below 0.5 and are left out" in err
+
+
 def test_upright_poses_are_labelled(run, track, expected, tmp_path, capsys):
     path = files.results(tmp_path / "r.json", with_confidence(track.keypoints_2d))
     facts = ["--size", "1000", "1000", "--fps", "50", "--layout", "h36m"]

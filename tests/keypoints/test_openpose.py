@@ -38,7 +38,10 @@ def test_frames_without_people_are_gaps(tmp_path):
         ({"people": [3]}, "a person has a missing or invalid 'pose_keypoints_2d'"),
         ({"people": [{"pose_keypoints_2d": [1, 2]}]}, "keypoints of shape .*; they must be flat lists"),
         ({"people": [{"pose_keypoints_2d": ["x"] * 75}]}, "of frame_7.json are not numbers"),
-        ({"people": [{"pose_keypoints_2d": [1.0] * 75, "person_id": [[{}]]}]}, "a person has the track id"),
+        (
+            {"people": [{"pose_keypoints_2d": [1.0] * 75, "person_id": [[{}]]}]},
+            "a person of frame_7.json has the track id",
+        ),
     ],
 )
 def test_faults_are_named(document, fault, tmp_path):

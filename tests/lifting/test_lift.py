@@ -67,6 +67,20 @@ def test_gaps_are_interpolated_flagged_and_told(lifter):
     assert not whole.filled.any()
 
 
+def test_frames_with_a_low_score_are_gaps_and_are_lifted_as_such(lifter):
+    keypoints = np.concatenate([make_track(frames=8).keypoints_2d, np.full((8, 17, 1), 0.9)], axis=-1)
+    keypoints[[0, 3, 7], :, 2] = 0.2
+    with pytest.warns(UserWarning, match="37.5% of the keypoints were not seen"):
+        lifted = jaxpose.lift(keypoints, lifter, layout="h36m_17", min_score=0.5, **IMAGE)
+    keypoints[[0, 3, 7]] = np.nan  # the first and the last frames as well: the motion keeps its length
+    with pytest.warns(UserWarning, match="37.5% of the keypoints were not seen"):
+        expected = jaxpose.lift(keypoints, lifter, layout="h36m_17", **IMAGE)
+    assert lifted.shape == (8, 17, 3)
+    np.testing.assert_array_equal(lifted, expected)
+    with pytest.raises(InputError, match=r"no frame has a score of 0\.95 or more, the highest is 0\.9"):
+        jaxpose.lift(keypoints, lifter, layout="h36m_17", min_score=0.95, **IMAGE)
+
+
 def test_joints_that_are_never_seen_are_named(lifter):
     keypoints = make_track(frames=4).keypoints_2d.copy()
     keypoints[:, H36M_17.index("left_knee")] = np.nan

@@ -5,7 +5,14 @@ import pytest
 from helpers.lifters import person, untrained_lifter
 from helpers.samples import make_track
 
-from jaxpose.lifting.people import choose_tracks, describe_axes, describe_people, lift_people, run_warnings
+from jaxpose.lifting.people import (
+    choose_tracks,
+    describe_axes,
+    describe_people,
+    lift_people,
+    reading_notes,
+    run_warnings,
+)
 from jaxpose.runtime.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
@@ -18,6 +25,13 @@ def people():
     keypoints[1, 2:4] = np.nan
     keypoints[2, :, 5] = np.nan
     return [person(track)._replace(name=name) for name, track in zip(("ann", "ben", "cat"), keypoints, strict=True)]
+
+
+def test_images_of_several_sizes_are_said():
+    one = person(np.zeros((1, 17, 2)))
+    described = describe_people([one, one._replace(width=1920, height=1080), one])
+    assert described.startswith("3 tracks of h36m_17 keypoints in images of 2 sizes, ")
+    assert described.endswith(" to 1920 x 1080 pixels at 50 frames/s.")
 
 
 def test_tracks_are_chosen_by_id_each_once(people):
@@ -50,6 +64,12 @@ def test_files_and_runs_are_described(people):
     synthetic, rate = run_warnings(unknown)
     assert synthetic == "the run was trained on SYNTHETIC motion, which says nothing about real people."
     assert rate.endswith("50 frames/s are assumed")
+
+
+def test_what_a_reader_says_of_a_file_is_said_once(people):
+    ann, ben, cat = people
+    noted = [ann._replace(notes=("a.json: two boxes",)), ben._replace(notes=("a.json: two boxes", "b")), cat]
+    assert reading_notes(noted) == ["a.json: two boxes", "b"]
 
 
 def test_axes_are_described():
