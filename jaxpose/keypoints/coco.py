@@ -2,7 +2,8 @@
 
 Annotations are an object with `images` and `annotations`. The frame of an image is its `frame_id`, or else the number
 in its `file_name` that varies, or else its place in the list. `video_id`, or PoseTrack's `vid_id`, tells videos apart.
-Results are a list of objects with `image_id`, a number or the name of a file, and `keypoints`. `track_ids.ID_FIELDS`
+The names of the keypoints in the `categories` of the annotations decide which keypoint is which. Results are a list of
+objects with `image_id`, a number or the name of a file, and `keypoints`; their number decides. `track_ids.ID_FIELDS`
 are the fields that may have people's track ids; `score` is that of a person.
 """
 
@@ -12,7 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from jaxpose.keypoints.detections import DetectionRows, detector_scores, number_lists, required_field, split_triples
+from jaxpose.keypoints.detections import (
+    DetectionRows,
+    detector_scores,
+    number_lists,
+    required_field,
+    shows_nobody,
+    split_triples,
+)
 from jaxpose.keypoints.frame_numbers import (
     FrameNumbers,
     frames_of_ids,
@@ -24,7 +32,7 @@ from jaxpose.keypoints.frame_numbers import (
 from jaxpose.keypoints.layouts import HALPE_26
 from jaxpose.keypoints.track_ids import person_ids
 from jaxpose.runtime.errors import InputError
-from jaxpose.skeleton import COCO_17, Skeleton
+from jaxpose.skeleton import COCO_17
 
 BODY_LAYOUTS = {17: COCO_17, 26: HALPE_26, 133: COCO_17, 136: HALPE_26}
 """Layout of the body by the number of all keypoints: whole bodies begin with it (COCO-WholeBody, Halpe-136)."""
@@ -65,6 +73,7 @@ def read_coco_annotations(path: Path, document: dict[str, Any]) -> list[Detectio
     places = dict(zip(ids, range(len(ids)), strict=True))
     annotations = [note for note in required_field(path, document, "annotations", list, "the file") if _has_pose(note)]
     labels = [f"annotation {index}" for index in range(len(annotations))]
+    keypoint_names = _keypoint_names(path, document, annotations)
     image_of = []
     for annotation, label in zip(annotations, labels, strict=True):
         image_id = required_field(path, annotation, "image_id", (int, float, str), label)
@@ -75,7 +84,7 @@ def read_coco_annotations(path: Path, document: dict[str, Any]) -> list[Detectio
     names = list(dict.fromkeys(video_of[place] for place in image_of)) or [""]
     return [
         _one_video(path, images, video_of, name, annotations, labels, image_of)._replace(
-            video=name if len(names) > 1 else ""
+            video=name if len(names) > 1 else "", names=keypoint_names
         )
         for name in names
     ]
@@ -87,7 +96,8 @@ def read_coco_results(path: Path, document: list[Any]) -> list[DetectionRows]:
     Raises:
       InputError: it breaks the format, or the frames of the images are not known.
     """
-    labels = [f"detection {index}" for index in range(len(document))]
+    found = [index for index, row in enumerate(document) if not _found_nobody(row)]
+    document, labels = [document[index] for index in found], [f"detection {index}" for index in found]
     images = [
         required_field(path, row, "image_id", (int, float, str), label)
         for row, label in zip(document, labels, strict=True)
@@ -96,28 +106,51 @@ def read_coco_results(path: Path, document: list[Any]) -> list[DetectionRows]:
     if posetrack := posetrack_ids(images):
         videos, numbers = posetrack
         names = list(dict.fromkeys(videos))
+        note = f"{path}: the images are PoseTrack's; if the keypoints are too, give --layout posetrack_17"
         return [
             _rows(
                 path,
                 [document[row] for row in rows],
                 [labels[row] for row in rows],
                 FrameNumbers([numbers[row] for row in rows]),
-            )._replace(video=name if len(names) > 1 else "")
+            )._replace(video=name if len(names) > 1 else "", notes=(note,))
             for name in names
             for rows in [[row for row, video in enumerate(videos) if video == name]]
         ]
     return [_rows(path, document, labels, frames_of_ids(path, images))]
 
 
-def body_keypoints(points: np.ndarray) -> tuple[np.ndarray, Skeleton | None]:
-    """The body's keypoints among (N, K, 3), and their layout; all of them and None if no layout has K keypoints."""
-    layout = BODY_LAYOUTS.get(points.shape[1])
-    return points[:, : layout.num_joints if layout else None], layout
-
-
 def _has_pose(annotation: Any) -> bool:
     """Whether an annotation has keypoints: COCO also annotates boxes."""
-    return isinstance(annotation, dict) and "keypoints" in annotation
+    return isinstance(annotation, dict) and not shows_nobody(annotation.get("keypoints"))
+
+
+def _found_nobody(detection: Any) -> bool:
+    """Whether a detection has an empty list of keypoints."""
+    return isinstance(detection, dict) and "keypoints" in detection and shows_nobody(detection["keypoints"])
+
+
+def _keypoint_names(
+    path: Path, document: dict[str, Any], annotations: Sequence[dict[str, Any]]
+) -> tuple[str, ...] | None:
+    """The names of the keypoints that the `categories` of the annotations have; None if they have none.
+
+    Raises:
+      InputError: a category has something else than names, or the annotations have keypoints of several kinds.
+    """
+    table = document.get("categories")
+    names_of = {}
+    for category in table if isinstance(table, list) else []:
+        names = category.get("keypoints") if isinstance(category, dict) else None
+        if shows_nobody(names):
+            continue
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise InputError(f"{path}: 'keypoints' of a category are {names!r:.60}; they must be the keypoints' names")
+        names_of[str(category.get("id"))] = tuple(names)
+    kinds = {names_of.get(str(annotation.get("category_id"))) for annotation in annotations} or {None}
+    if len(kinds) > 1:
+        raise InputError(f"{path}: the annotations have keypoints of several categories; make one file of each")
+    return kinds.pop()
 
 
 def _whole_id(path: Path, image: int | float) -> int:
@@ -213,7 +246,8 @@ def _rows(
     """Rows of objects with `keypoints` and perhaps a person's id; messages call them by their labels."""
     if not detections:
         return DetectionRows([], [], np.zeros((0, 0, 3)))
-    points, layout = body_keypoints(split_triples(path, number_lists(path, detections, "keypoints", labels)))
+    points = split_triples(path, number_lists(path, detections, "keypoints", labels))
+    layout = BODY_LAYOUTS.get(points.shape[1])
     people = person_ids(path, detections, labels)
     scores = detector_scores(detections, "score")
     return DetectionRows(frames.frames, people, points, layout, notes=frames.notes, scores=scores)

@@ -28,8 +28,8 @@ class DetectionRows(NamedTuple):
     frames: Sequence[int]  # (N,) of the video
     people: Sequence[str | None]  # (N,) track ids; None where the file has none
     keypoints: np.ndarray  # (N, K, 3): x, y and a confidence; NaN where a keypoint was not seen
-    layout: Skeleton | None = None
-    size: tuple[Any, Any] | None = None  # width and height in pixels, as the file has them
+    layout: Skeleton | None = None  # of the K keypoints; of the first of them, if it has fewer
+    size: tuple[int, int] | None = None  # width and height, pixels
     fps: Any = None  # as the file has it
     relative: bool | None = False  # the format has x and y divided by width and height; None if programs differ
     video: str = ""  # name of the video, if a file holds several
@@ -96,6 +96,27 @@ def required_field(path: Path, node: Any, name: str, kind: type | tuple[type, ..
     if not isinstance(value, kind) or isinstance(value, bool):
         raise InputError(f"{path}: {label} has a missing or invalid {name!r} ({value!r:.40}); export the file again")
     return value
+
+
+def required_list(path: Path, node: Any, name: str, label: str) -> list[Any]:
+    """Get the list `node[name]`; null is an empty one, as programs write where nothing was found.
+
+    Raises:
+      InputError: it is missing or something else; the message calls the node by its label.
+    """
+    is_null = isinstance(node, dict) and name in node and node[name] is None
+    return [] if is_null else required_field(path, node, name, list, label)
+
+
+def shows_nobody(keypoints: Any) -> bool:
+    """Whether a person's keypoints, as a file has them, say that nobody was found: null, [] or {}."""
+    return keypoints is None or (isinstance(keypoints, list | dict) and not keypoints)
+
+
+def stated_size(width: Any, height: Any) -> tuple[int, int] | None:
+    """Width and height of images as a file has them, such as 1920, 1920.0 or "1920"; None if one says nothing, as 0."""
+    sides = [_number(width), _number(height)]
+    return (int(sides[0]), int(sides[1])) if all(0 < side < np.inf and side % 1 == 0 for side in sides) else None
 
 
 def detector_scores(detections: Sequence[dict[str, Any]], name: str) -> list[float]:
@@ -173,7 +194,7 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
     layout, rows = _laid_out(path, rows, given.layout)
     (width, height), fps = _size_and_fps(path, rows, given)
     keypoints, unit_notes = _in_pixels(path, rows, (width, height))
-    _check_coordinates(path, keypoints)
+    _check_coordinates(path, keypoints[seen_keypoints(keypoints)])
     notes = rows.notes + unit_notes + _body_notes(path, rows, layout, keypoints)
     if given.size is not None:
         notes += _turned_notes(path, keypoints, given.size)
@@ -252,6 +273,8 @@ def _laid_out(path: Path, rows: DetectionRows, given: Skeleton | None) -> tuple[
         raise InputError(f"{path} does not say which of its {count} keypoints is which; give --layout{hint}")
     if count == layout.num_joints:
         return layout, rows
+    if given is None and layout == rows.layout and count > layout.num_joints:
+        return layout, rows._replace(keypoints=keypoints[:, : layout.num_joints])
     if count < layout.num_joints or count in {known.num_joints for known in LAYOUTS.values()}:
         raise InputError(f"{path} has {count} keypoints, but {layout.name} {layout.num_joints}; name another layout")
     note = f"{path}: the first {layout.num_joints} of {count} keypoints are read as {layout.name} (--layout)"
@@ -266,17 +289,16 @@ def _size_and_fps(path: Path, rows: DetectionRows, given: Overrides) -> tuple[tu
     """
     size = rows.size if given.size is None else given.size
     fps = rows.fps if given.fps is None else given.fps
-    if size is None or all(side is None for side in size):
+    if size is None:
         of_video = f" of video {rows.video}" if rows.video else ""
         raise InputError(f"{path} does not say how large the images{of_video} are; give --size WIDTH HEIGHT in pixels")
-    width, height = (_number(side) for side in size)
-    if not (0 < width < MAX_COORDINATE and 0 < height < MAX_COORDINATE and width % 1 == height % 1 == 0):
-        raise InputError(f"{path}: an image of {size[0]!r:.20} x {size[1]!r:.20} pixels; give --size WIDTH HEIGHT")
+    if not all(0 < side < MAX_COORDINATE for side in size):
+        raise InputError(f"{path}: an image of {size[0]} x {size[1]} pixels; give --size WIDTH HEIGHT")
     if fps is None:
         raise InputError(f"{path} does not say the frame rate of the video; give --fps")
     if not 1 <= _number(fps) <= 1000:
         raise InputError(f"{path}: {fps!r:.20} frames a second; give --fps between 1 and 1000")
-    return (int(width), int(height)), _number(fps)
+    return size, _number(fps)
 
 
 def _number(value: Any) -> float:

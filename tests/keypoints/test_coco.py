@@ -7,7 +7,11 @@ import pytest
 from helpers.detector_files import coco_annotations, people, results, write
 
 from jaxpose.keypoints import coco
+from jaxpose.keypoints.detections import Overrides
+from jaxpose.keypoints.layouts import POSETRACK_17
+from jaxpose.keypoints.readers import read_keypoints
 from jaxpose.runtime.errors import InputError
+from jaxpose.skeleton import COCO_17, H36M_17
 
 TWO = people(frames=3)
 
@@ -184,14 +188,90 @@ def test_results_without_ids_have_none(tmp_path):
     assert (rows.size, rows.fps, set(rows.scores)) == (None, None, {0.9})
 
 
-@pytest.mark.parametrize("entry", [None, 3, {"image_id": 1}, {"image_id": None, "keypoints": []}])
+@pytest.mark.parametrize("entry", [None, 3, {"image_id": 1}, {"image_id": None, "keypoints": [1]}])
 def test_faults_of_results_are_named(entry, tmp_path):
     path = write(tmp_path / "r.json", [{"image_id": 0, "keypoints": [1, 2, 3]}, entry])
     with pytest.raises(InputError, match="detection 1 has a missing or invalid"):
         coco.read_coco_results(path, json.loads(path.read_text()))
 
 
-def test_a_body_of_unknown_length_has_no_layout():
-    points, layout = coco.body_keypoints(np.zeros((2, 21, 3)))
-    assert points.shape == (2, 21, 3)
-    assert layout is None
+def test_a_number_of_keypoints_that_the_format_does_not_have_has_no_layout(tmp_path):
+    found = [{"image_id": 0, "keypoints": [1, 2, 1] * 21}]
+    (rows,) = coco.read_coco_results(tmp_path, found)
+    assert (rows.keypoints.shape, rows.layout) == ((1, 21, 3), None)
+
+
+@pytest.mark.parametrize("nobody", [None, [], {}])
+def test_results_of_nobody_are_left_out(nobody, tmp_path):
+    found = [{"image_id": frame, "keypoints": [1, 2, 1] * 17 if frame % 2 else nobody} for frame in range(6)]
+    (rows,) = coco.read_coco_results(tmp_path, found)
+    assert rows.frames == [1, 3, 5]
+    (rows,) = coco.read_coco_results(tmp_path, found[::2])
+    assert not len(rows.frames)
+
+
+def named(path, categories):
+    document = json.loads(coco_annotations(path, TWO).read_text())
+    return document | {"categories": categories}
+
+
+def test_the_names_in_the_categories_are_those_of_the_keypoints(tmp_path):
+    """17 keypoints of PoseTrack or Human3.6M are not COCO's: the head would come out at the nose."""
+    path = tmp_path / "a.json"
+    boxes = {"id": 3, "name": "car"}
+    for layout in (POSETRACK_17, H36M_17):
+        document = named(path, [boxes, {"id": 1, "name": "person", "keypoints": list(layout.joints)}])
+        write(path, document)
+        (rows,) = coco.read_coco_annotations(path, document)
+        assert rows.names == layout.joints
+        tracks = read_keypoints(path, Overrides(fps=30.0))[1]
+        assert {track.layout for track in tracks} == {layout}
+        np.testing.assert_allclose(sorted(track.keypoints[0, 0, 0] for track in tracks), TWO[:, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("categories", "fault"),
+    [
+        ([{"id": 1, "keypoints": 17}], "'keypoints' of a category are 17; they must be the keypoints' names"),
+        ([{"id": 1, "keypoints": [1, 2]}], r"'keypoints' of a category are \[1, 2\]"),
+        (
+            [{"id": 1, "keypoints": ["nose", "snout", *"abcdefghijklmno"]}],
+            "no layout has keypoints called snout",
+        ),
+        ([{"id": 1, "keypoints": ["nose"]}], "a.json names 1 keypoints and has 17 a person"),
+    ],
+)
+def test_names_that_cannot_be_those_of_the_keypoints_are_refused(categories, fault, tmp_path):
+    path = tmp_path / "a.json"
+    write(path, named(path, categories))
+    with pytest.raises(InputError, match=fault):
+        read_keypoints(path, Overrides(fps=30.0))
+
+
+def test_keypoints_of_two_categories_are_refused(tmp_path):
+    path = tmp_path / "a.json"
+    document = named(path, [{"id": 1, "keypoints": list(COCO_17.joints)}, {"id": 2, "keypoints": ["paw", "tail"]}])
+    document["annotations"][0]["category_id"] = 2
+    with pytest.raises(InputError, match="keypoints of several categories; make one file of each"):
+        coco.read_coco_annotations(path, document)
+
+
+@pytest.mark.parametrize("size", [{}, {"width": 0, "height": 0}, {"width": None}, {"width": "?", "height": 9}])
+def test_a_size_that_says_nothing_is_asked_for(size, tmp_path):
+    path = tmp_path / "a.json"
+    document = json.loads(coco_annotations(path, TWO).read_text())
+    for image in document["images"]:
+        del image["width"], image["height"]
+        image.update(size)
+    write(path, document)
+    with pytest.raises(InputError, match="does not say how large the images are; give --size"):
+        read_keypoints(path, Overrides(fps=30.0))
+    assert read_keypoints(path, Overrides(size=(1920, 1080), fps=30.0))[1][0].width == 1920
+
+
+def test_sizes_with_a_fraction_of_nothing_are_sizes(tmp_path):
+    path = tmp_path / "a.json"
+    document = json.loads(coco_annotations(path, TWO).read_text())
+    for image in document["images"]:
+        image["width"] = 1920.0
+    assert coco.read_coco_annotations(path, document)[0].size == (1920, 800)

@@ -42,17 +42,17 @@ def test_shares_of_the_image_become_pixels():
     np.testing.assert_array_equal(track.keypoints[0, 0], [320, 240, 0.5])
 
 
-@pytest.mark.parametrize("stated", [None, (0, 0), (0, 1080), (None, None), (1920.5, 1), ("?", 9), (1920.0, "1080")])
-def test_the_size_that_is_given_counts_whatever_the_file_says(stated):
-    rows = ROWS._replace(size=stated)
-    (track,) = tracks_by_person(PATH, rows, Overrides(size=(1920, 1080)))
-    assert (track.width, track.height) == (1920, 1080)
+def test_sizes_as_programs_write_them():
+    assert detections.stated_size(1920, 1080) == (1920, 1080)
+    assert detections.stated_size(1920.0, "1080") == (1920, 1080)
+    for width in (None, 0, 0.0, -5, 1920.5, "wide", "", [1920], {}, float("nan"), float("inf"), 10**400):
+        assert detections.stated_size(width, 1080) is None
+        assert detections.stated_size(1080, width) is None
 
 
-def test_sizes_and_rates_as_programs_write_them():
-    (track,) = tracks_by_person(PATH, ROWS._replace(size=(1920.0, "1080"), fps="29.97"), Overrides())
-    assert (track.width, track.height, track.fps) == (1920, 1080, 29.97)
-    assert isinstance(track.width, int)
+def test_the_frame_rate_may_be_text():
+    assert tracks_by_person(PATH, ROWS._replace(fps="29.97"), Overrides())[0].fps == 29.97
+    assert tracks_by_person(PATH, ROWS._replace(fps=[]), Overrides(fps=25.0))[0].fps == 25
 
 
 def test_keypoints_at_zero_were_not_seen():
@@ -198,9 +198,6 @@ def test_layouts_that_can_be_right_are_named():
         ({"keypoints": SEEN * [1, 1, 1e300]}, "keypoints must be pixels and a confidence"),
         ({"keypoints": SEEN * 1e305, "relative": True}, r"coordinates up to 2e\+307"),
         ({"keypoints": SEEN * [np.nan, 1, 1]}, "dance.json holds no detections"),
-        ({"size": (None, None)}, "does not say how large the images are; give --size"),
-        ({"size": (1920.5, 1080)}, "an image of 1920.5 x 1080 pixels; give --size"),
-        ({"size": ("wide", 1080)}, "an image of 'wide' x 1080 pixels; give --size"),
         ({"fps": "30/1"}, "'30/1' frames a second; give --fps"),
         ({"frames": [0, 1, 10**9]}, "frames 0 to 1000000000; at most 1,000,000 frames are read"),
         ({"frames": [10**30] * 3}, "at most 1,000,000 frames are read"),
