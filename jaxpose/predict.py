@@ -49,8 +49,8 @@ class Command:
     min_confidence: float = 0.0
     """Keypoints whose confidence is not above this count as not seen: they are filled relative to the body."""
     keep_sides: bool = False
-    """Leave left and right as the detector has them. By default, frames in which it exchanged those of legs, arms or the
-    whole body are exchanged back, where that makes the motion smooth."""
+    """Leave left and right as the detector has them. By default, legs, arms or all, exchanged for some frames, are
+    exchanged back where that makes the motion smooth."""
     crop: bool = False
     """Lift as if the video had been cropped around each person: for people who are small in the image or at its edge.
     Camera space is then that of a camera that is aimed at the person."""

@@ -23,8 +23,8 @@ _MIDDLE: Mapping[str, tuple[str, float, float, float]] = {
 }
 """The parent of a joint on the midline, and where it is in statures: to the left, ahead and up.
 
-The names are those of `layouts.meanings`: "thorax" is between the shoulders; "neck" is Human3.6M's, for which the nose of
-detectors is taken.
+The names are those of `layouts.meanings`: "thorax" is between the shoulders; "neck" is Human3.6M's, for which detectors
+have the nose.
 """
 
 _LEFT: Mapping[str, tuple[str, float, float, float]] = {
