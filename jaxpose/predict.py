@@ -47,7 +47,10 @@ class Command:
     the person's keypoints. By default, nearly the same pose again is left out, and whoever is mostly inside the box of
     a person with twice the score."""
     min_confidence: float = 0.0
-    """Keypoints whose confidence is not above this count as not seen and are interpolated."""
+    """Keypoints whose confidence is not above this count as not seen: they are filled relative to the body."""
+    keep_sides: bool = False
+    """Leave left and right as the detector has them. By default, legs, arms or all, exchanged for some frames, are
+    exchanged back where that makes the motion smooth."""
     crop: bool = False
     """Lift as if the video had been cropped around each person: for people who are small in the image or at its edge.
     Camera space is then that of a camera that is aimed at the person."""
@@ -100,6 +103,7 @@ def predict(command: Command) -> None:
         chosen,
         lifter,
         min_confidence=command.min_confidence,
+        keep_sides=command.keep_sides,
         crop=command.crop,
         skip_failures=not command.track,
     )

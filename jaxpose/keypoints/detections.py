@@ -203,7 +203,7 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
         raise InputError(f"{path}: frames {first} to {last}; at most {MAX_FRAMES:,} frames are read: split the video")
     frames = np.asarray(rows.frames, np.int64)
     identities = identify(path, frames, keypoints, rows.people, scores=rows.scores, min_score=given.min_score)
-    notes += identities.notes
+    notes += identities.notes + _time_notes(path, frames, fps)
     rows_of: dict[str, list[int]] = {}
     for row, person in zip(identities.rows, identities.people, strict=True):
         rows_of.setdefault(person, []).append(row)
@@ -334,6 +334,17 @@ def _body_notes(path: Path, rows: DetectionRows, layout: Skeleton, keypoints: np
     others = [body.name for body in fitting_layouts(keypoints) if body != layout]
     remedy = f"; they can be {' or '.join(others)}: give --layout {others[0]}" if others else "; check --layout"
     return (f"{path}: the keypoints are read as {layout.name}, in which {' and '.join(faults)}{remedy}",)
+
+
+def _time_notes(path: Path, frames: np.ndarray, fps: float) -> tuple[str, ...]:
+    """A note if the frames are as far apart as a frame lasts in milliseconds: these can be times."""
+    steps = np.diff(np.unique(frames))
+    if len(steps) < 3 or (step := np.median(steps)) < 5 or abs(step * fps / 1000 - 1) > 0.05:
+        return ()
+    return (
+        f"{path}: frames are {step:g} apart, as many milliseconds as a frame lasts at {fps:g} frames/s; if these are "
+        "times, number the frames in the file instead",
+    )
 
 
 _UPRIGHT = 1.5

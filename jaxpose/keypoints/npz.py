@@ -23,7 +23,7 @@ import numpy as np
 from jaxpose.files.safe_npz import load_npz
 from jaxpose.keypoints.detections import MAX_FRAMES, DetectionRows
 from jaxpose.keypoints.layouts import find_layout
-from jaxpose.keypoints.tracking import seen_boxes
+from jaxpose.keypoints.tracking import pose_distance
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, Skeleton
 
@@ -214,16 +214,12 @@ def _is_frames_first(path: Path, people: list[np.ndarray], label: str) -> bool:
 
 
 def _usual_step(poses: np.ndarray) -> float:
-    """Median distance of keypoints from one pose to the next along the first axis of (A, B, K, 3), in people's sizes.
+    """Median distance of poses from one to the next along the first axis of (A, B, K, 3), in people's sizes.
 
-    Infinite if no keypoint is seen twice.
+    Infinite if there are no two in which a keypoint is seen.
     """
-    seen = np.isfinite(poses).all(axis=-1) & (poses[..., 2] > 0)
-    low, high = seen_boxes(poses.reshape(-1, *poses.shape[2:]))
-    sizes = np.maximum(np.hypot(*np.maximum(high - low, 0).T), 1).reshape(poses.shape[:2])
-    both = seen[1:] & seen[:-1]
-    moves = np.diff(np.where(seen[..., None], poses[..., :2], 0), axis=0)
-    steps = (np.hypot(moves[..., 0], moves[..., 1]) / sizes[:-1, :, None])[both]
+    steps = pose_distance(poses[:-1], poses[1:])
+    steps = steps[steps < 1e9]
     return float(np.median(steps)) if steps.size else np.inf
 
 

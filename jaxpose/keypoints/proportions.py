@@ -9,16 +9,23 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from jaxpose.keypoints.layouts import meanings
 from jaxpose.skeleton import Skeleton
 
 _MIDDLE: Mapping[str, tuple[str, float, float, float]] = {
     "pelvis": ("", 0, 0, 0.530),
     "spine": ("pelvis", 0, -0.008, 0.665),
     "thorax": ("spine", 0, -0.012, 0.825),
+    "upper_neck": ("thorax", 0, 0.005, 0.880),
     "nose": ("thorax", 0, 0.070, 0.910),
+    "neck": ("thorax", 0, 0.070, 0.910),
     "head": ("thorax", 0, 0.002, 0.996),
 }
-"""The parent of a joint on the midline, and where it is in statures: to the left, ahead and up."""
+"""The parent of a joint on the midline, and where it is in statures: to the left, ahead and up.
+
+The names are those of `layouts.meanings`: "thorax" is between the shoulders; "neck" is Human3.6M's, for which detectors
+have the nose.
+"""
 
 _LEFT: Mapping[str, tuple[str, float, float, float]] = {
     "hip": ("pelvis", 0.075, 0, 0.530),
@@ -44,7 +51,7 @@ _LEFT: Mapping[str, tuple[str, float, float, float]] = {
 
 _FREEDOM: Mapping[tuple[str, ...], float] = {
     ("knee", "ankle", "elbow", "wrist"): 0.5,
-    ("nose", "head", "eye", "ear", "mouth"): 0.2,
+    ("nose", "neck", "head", "eye", "ear", "mouth"): 0.2,
 }
 """Variance of a bone's end, relative to its squared length, by the words in its joint's name."""
 
@@ -55,7 +62,7 @@ _ERROR = 0.02  # of a detector, in statures
 
 def can_be_estimated(layout: Skeleton) -> np.ndarray:
     """Which keypoints (K,) of a layout `estimation_weights` knows, by their names."""
-    return np.array([_standard_name(joint, layout) in _standing_body() for joint in layout.joints])
+    return np.array([name in _standing_body() for name in meanings(layout.joints)])
 
 
 def estimation_weights(layout: Skeleton, seen: np.ndarray) -> np.ndarray:
@@ -74,10 +81,10 @@ def estimation_weights(layout: Skeleton, seen: np.ndarray) -> np.ndarray:
       rows sum to one, except for those that cannot be estimated, which are zero.
     """
     body, known = _standing_body(), can_be_estimated(layout)
-    names = [_standard_name(joint, layout) for joint in layout.joints]
+    names = meanings(layout.joints)
     weights = np.diag(np.asarray(seen, np.float64))
     sources, wanted = np.flatnonzero(seen & known), np.flatnonzero(~np.asarray(seen) & known)
-    used = [names[joint] for joint in (*sources, *wanted)]
+    used = [str(names[joint]) for joint in (*sources, *wanted)]
     places, bones = np.array([body[name][1] for name in used]), [_bones(name) for name in used]
     shared = [[sum(one[bone] for bone in one.keys() & other.keys()) for other in bones] for one in bones]
     covariance = places * _VIEW @ places.T + shared + _ERROR**2 * np.eye(len(used))
@@ -97,12 +104,6 @@ def _standing_body() -> Mapping[str, tuple[str, np.ndarray]]:
         body[f"left_{name}"] = parent, np.array(place)
         body[f"right_{name}"] = parent.replace("left_", "right_"), np.array(place) * (-1, 1, 1)
     return body
-
-
-def _standard_name(joint: str, layout: Skeleton) -> str:
-    """The name in the tables: "neck" is between the shoulders, but of Human3.6M's joints that at the nose."""
-    at_nose = "thorax" in layout.joints
-    return {"neck": "nose" if at_nose else "thorax", "hip": "pelvis", "mid_hip": "pelvis"}.get(joint, joint)
 
 
 def _bones(name: str) -> dict[str, float]:

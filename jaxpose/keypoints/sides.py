@@ -93,7 +93,7 @@ def _pairs(layout: Skeleton) -> list[list[tuple[int, int]]]:
     """The left and right joints of each part."""
     pairs: dict[str, list[tuple[int, int]]] = {part: [] for part in _PARTS}
     for left, right in zip(layout.left, layout.right, strict=True):
-        parts = (part for part, words in _PARTS.items() if any(word in layout.joints[left] for word in words))
+        parts = (part for part, words in _PARTS.items() if any(word in layout.joints[left].lower() for word in words))
         if (part := next(parts, None)) is not None:
             pairs[part].append((left, right))
     return list(pairs.values())

@@ -42,6 +42,7 @@ def lift(
     fps: float | None = None,
     min_score: float | None = None,
     min_confidence: float = 0.0,
+    keep_sides: bool = False,
     crop: bool = False,
 ) -> np.ndarray:
     """Lift one person's 2D keypoints; gaps and other doubts are `UserWarning`s.
@@ -55,13 +56,14 @@ def lift(
       fps: of the video; None for that of the run's training.
       min_score: frames in which the mean confidence of the keypoints is below it count as without the person.
       min_confidence: keypoints whose confidence is not above it count as not seen.
+      keep_sides: leave left and right as the detector has them, also where exchanging them makes the motion smooth.
       crop: lift as if the video had been cropped around the person; see `crop_to_person`.
 
     Returns:
       (T, J, 3) float32 metres, in camera space, relative to the root.
 
     Raises:
-      InputError: the keypoints are not as described, a joint is never seen, no frame reaches `min_score`, their layout
+      InputError: the keypoints are not as described, most are never seen, no frame reaches `min_score`, their layout
         cannot be converted to the run's, or there is no such run.
     """
     lifter = run if isinstance(run, TrainedModel) else open_run(Path(run))
@@ -85,7 +87,7 @@ def lift(
     every_frame = np.full((len(points), *person.keypoints.shape[1:]), np.nan, np.float32)
     every_frame[person.frames] = person.keypoints  # frames without the person are lifted as well, as gaps
     person = person._replace(name="keypoints", frames=np.arange(len(points)), keypoints=every_frame)
-    motion, notes = lift_person(person, lifter, min_confidence=min_confidence, crop=crop)
+    motion, notes = lift_person(person, lifter, min_confidence=min_confidence, keep_sides=keep_sides, crop=crop)
     for note in (*person.notes, *notes):
         warnings.warn(note, stacklevel=2)
     return motion.positions
@@ -100,7 +102,12 @@ def _with_score(keypoints: np.ndarray, min_score: float) -> np.ndarray:
 
 
 def lift_person(
-    person: Detections, lifter: TrainedModel, *, min_confidence: float = 0.0, crop: bool = False
+    person: Detections,
+    lifter: TrainedModel,
+    *,
+    min_confidence: float = 0.0,
+    keep_sides: bool = False,
+    crop: bool = False,
 ) -> tuple[Motion, tuple[str, ...]]:
     """Lift one person's track.
 
@@ -108,16 +115,19 @@ def lift_person(
       person: the track.
       lifter: the run.
       min_confidence: keypoints whose confidence is not above it count as not seen.
+      keep_sides: leave left and right as the detector has them, also where exchanging them makes the motion smooth.
       crop: lift as if the video had been cropped around the person; see `crop_to_person`.
 
     Returns:
       The motion, at the frame rate of the track, from its first frame to its last; and warnings.
 
     Raises:
-      InputError: a joint is never seen, or the layout of the keypoints cannot be converted to the run's.
+      InputError: most keypoints are never seen, or the layout of the keypoints cannot be converted to the run's.
     """
     description = lifter.description
-    keypoints, filled, notes = preprocess(person, description.layout, min_confidence=min_confidence)
+    keypoints, filled, notes = preprocess(
+        person, description.layout, min_confidence=min_confidence, keep_sides=keep_sides
+    )
     rate, usual = training_fps(lifter), description.extent or USUAL_EXTENT
     size = (person.width, person.height)
     if crop:

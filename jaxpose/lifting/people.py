@@ -57,6 +57,7 @@ def lift_people(
     lifter: TrainedModel,
     *,
     min_confidence: float = 0.0,
+    keep_sides: bool = False,
     crop: bool = False,
     skip_failures: bool = False,
 ) -> tuple[list[Motion], list[str]]:
@@ -66,6 +67,7 @@ def lift_people(
       people: their tracks.
       lifter: the run.
       min_confidence: keypoints whose confidence is not above it count as not seen.
+      keep_sides: leave left and right as the detector has them.
       crop: lift as if the video had been cropped around each person; see `crop_to_person`.
       skip_failures: leave out people who cannot be lifted, unless nobody can.
 
@@ -78,7 +80,7 @@ def lift_people(
     motions, failures, warnings = [], [], []
     for person in people:
         try:
-            motion, notes = lift_person(person, lifter, min_confidence=min_confidence, crop=crop)
+            motion, notes = lift_person(person, lifter, min_confidence=min_confidence, keep_sides=keep_sides, crop=crop)
         except InputError as error:
             if not skip_failures:
                 raise

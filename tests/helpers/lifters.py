@@ -7,6 +7,7 @@ import numpy as np
 from helpers.samples import DESCRIPTION
 
 from jaxpose.keypoints.detections import Detections
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs.trained import TrainedModel
 from jaxpose.runtime.devices import data_mesh
 from jaxpose.skeleton import H36M_17
@@ -20,7 +21,7 @@ IMAGE = {"width": 1000, "height": 1000}
 def untrained_lifter(description=DESCRIPTION):
     """An untrained network, at 50 frames a second."""
     description = description._replace(fps=50.0, extent=0.6)
-    config = Config(filter_widths=(3,), channels=8, batch_size=8)
+    config = Config(model=TemporalConfig(filter_widths=(3,), channels=8), batch_size=8)
     variables = setup.init(setup.build_recipe(config, description, 65), jax.random.key(3)).variables
     return TrainedModel("run", config, description, setup.build_model(config, description), variables, data_mesh())
 
