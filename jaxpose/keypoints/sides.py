@@ -56,9 +56,10 @@ def find_exchanges(keypoints: np.ndarray, seen: np.ndarray, layout: Skeleton) ->
       noise is the median residual, at least 1 % of the person's size;
     - the same for the difference of the hips against that of the shoulders, with a small weight: a trunk is not turned
       by 180°;
-    - a constant for a change of state, which a single blunder does not reach; and small ones for exchanges that last.
+    - a constant for a change of state, which a single blunder does not reach, also where legs or arms alone are
+      exchanged at an end of the clip; and small ones for exchanges that last.
 
-    What a detector says most of the time is taken for right. About 40 µs a frame.
+    If all is exchanged for a part of the clip, what is there for most of it is taken for right. About 40 µs a frame.
 
     Args:
       keypoints: (T, K, 2 or more) pixels, in frames of equal distances; those that are not seen may be NaN.
@@ -147,7 +148,8 @@ def _cheapest_states(costs: np.ndarray, twist: np.ndarray) -> np.ndarray:
     change = _CHANGE_COST * (before != now)
     staying = twist[:, _EXCHANGED[:, _HIPS] ^ _EXCHANGED[:, _SHOULDERS]]
     staying = staying + _PER_FRAME_COST * _EXCHANGED.sum(axis=1) + _BELOW_COST * _BELOW
-    least = np.where(np.eye(count, dtype=bool), staying[0], np.inf)  # by the states one frame before and now
+    partly = _CHANGE_COST * ~np.isin(_EXCHANGED.sum(axis=1), (0, len(_PARTS)))  # as if a change at the clip's ends
+    least = np.where(np.eye(count, dtype=bool), staying[0] + partly, np.inf)  # by the states one frame before and now
     came_from = np.zeros((frames, count, count), np.int8)
     for start in range(1, frames, _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -157,7 +159,7 @@ def _cheapest_states(costs: np.ndarray, twist: np.ndarray) -> np.ndarray:
             came_from[frame] = total.argmin(axis=0)
             least = total.min(axis=0)
     states = np.zeros(frames, np.int64)
-    earlier, states[-1] = np.unravel_index(least.argmin(), least.shape)
+    earlier, states[-1] = np.unravel_index((least + partly).argmin(), least.shape)
     for frame in range(frames - 1, 0, -1):
         states[frame - 1] = earlier
         earlier = came_from[frame, earlier, states[frame]]

@@ -5,6 +5,7 @@ import pytest
 from helpers.lifters import person
 from helpers.samples import make_track
 
+from jaxpose.keypoints.layouts import HALPE_26
 from jaxpose.lifting import preprocess
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, H36M_17
@@ -39,6 +40,18 @@ def test_in_profile_the_near_eye_stands_for_both():
     np.testing.assert_allclose(prepared.keypoints[:, head], keypoints[:, COCO_17.index("left_eye")], rtol=1e-5)
     assert prepared.filled[:, head].all()
     assert not np.delete(prepared.filled, head, axis=1).any()
+
+
+def test_a_middle_that_is_never_seen_is_that_of_its_two_sides():
+    """A table of COCO's 17 names and a neck that is read as Halpe's has no hip: nothing has to be estimated for it."""
+    keypoints = np.random.default_rng(0).uniform(100, 900, (4, 26, 3))
+    keypoints[:, [HALPE_26.index("hip"), HALPE_26.index("head")]] = np.nan
+    prepared = preprocess.preprocess(person(keypoints, HALPE_26), H36M_17, keep_sides=True)
+    for joint, ends in {"pelvis": "hip", "head": "eye"}.items():
+        left, right = (keypoints[:, HALPE_26.index(f"{side}_{ends}")] for side in ("left", "right"))
+        np.testing.assert_allclose(prepared.keypoints[:, H36M_17.index(joint)], (left + right) / 2, rtol=1e-5)
+    assert prepared.notes == ()
+    assert not prepared.filled.any()
 
 
 def test_a_wrong_size_of_the_image_is_suspected():
