@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jaxpose.keypoints.detections import Overrides
 from jaxpose.keypoints.formats import FILES
-from jaxpose.keypoints.layouts import BODY_25, COCO_18, HALPE_26, MEDIAPIPE_33
+from jaxpose.keypoints.layouts import BODY_25, COCO_18, HALPE_26, MEDIAPIPE_33, POSETRACK_17
 from jaxpose.keypoints.readers import READERS, read_keypoints
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, H36M_17
@@ -41,6 +41,12 @@ FORMATS = {
         TWO,
         COCO_17,
     ),
+    "annotations with names": (
+        "COCO annotations",
+        lambda path, tracks: files.coco_annotations(path, tracks, names=POSETRACK_17.joints),
+        TWO,
+        POSETRACK_17,
+    ),
     "results": ("COCO results", files.results, TWO, COCO_17),
     "whole bodies": ("COCO results", files.results, files.people(joints=133), COCO_17),
     "alphapose": ("AlphaPose", halpe, wide(HALPE_26), HALPE_26),
@@ -49,6 +55,8 @@ FORMATS = {
     "mmpose of h36m": ("MMPose", lambda path, tracks: files.mmpose(path, tracks, files.MMPOSE_H36M), TWO, H36M_17),
     "mmpose's list": ("MMPose", lambda path, tracks: files.mmpose(path, tracks, (), None), wide(HALPE_26), HALPE_26),
     "mediapipe": ("MediaPipe", files.mediapipe, wide(MEDIAPIPE_33), MEDIAPIPE_33),
+    "mediapipe's protobufs": ("MediaPipe", files.mediapipe_protobufs, wide(MEDIAPIPE_33), MEDIAPIPE_33),
+    "mediapipe's names": ("MediaPipe", files.mediapipe_names, wide(MEDIAPIPE_33), MEDIAPIPE_33),
     "dwpose": ("DWPose", files.dwpose, wide(COCO_18), COCO_18),
     "dwpose, divided by the canvas": (
         "DWPose",
@@ -57,6 +65,7 @@ FORMATS = {
         COCO_18,
     ),
     "openpose": ("OpenPose", files.openpose, wide(BODY_25), BODY_25),
+    "openpose's whole bodies": ("OpenPose", files.openpose, files.people(joints=133), COCO_17),
     "openpose coco": ("OpenPose", files.openpose, wide(COCO_18), COCO_18),
     "openpose with ids": (
         "OpenPose",
@@ -232,7 +241,10 @@ def to_damage(name, folder):
     return next(whole.iterdir()) if whole.is_dir() else whole, lambda: read_keypoints(whole, GIVEN)
 
 
-KINDS = ["annotations", "results", "alphapose", "mmpose", "mediapipe", "dwpose", "openpose", "csv", "npz in the wild"]
+KINDS = [
+    "annotations", "annotations with names", "results", "alphapose", "mmpose", "mediapipe", "mediapipe's protobufs",
+    "dwpose", "openpose", "csv", "npz in the wild",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", KINDS)
