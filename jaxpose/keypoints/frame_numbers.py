@@ -105,7 +105,7 @@ def frames_of_numbers(path: Path, numbers: Sequence[int], what: str) -> FrameNum
       InputError: they are too large for frames, and their steps too irregular for times.
     """
     values = sorted(set(numbers))
-    if not values or values[-1] < FIRST_TIME_STAMP:
+    if not values or values[0] < FIRST_TIME_STAMP:
         return FrameNumbers(list(numbers))
     steps = [after - before for before, after in itertools.pairwise(values)]
     usual = sorted(steps)[(len(steps) - 1) // 2] if steps else 1
@@ -209,7 +209,7 @@ def _counting_number(
         return numbers[varying[0]]
     candidates = [numbers[place] for place in varying]
     if len(names) > 2 and _rise_together(candidates):  # of two names, nothing can be told
-        frames = [column for column in candidates if max(column) < FIRST_TIME_STAMP]
+        frames = [column for column in candidates if min(column) < FIRST_TIME_STAMP]
         offsets = {tuple(number - column[0] for number in column) for column in frames}
         if len(offsets) == 1:
             return frames[-1]
