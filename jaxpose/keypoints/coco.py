@@ -71,6 +71,9 @@ def read_coco_annotations(path: Path, document: dict[str, Any]) -> list[Detectio
         required_field(path, image, "id", (int, float, str), label) for image, label in zip(images, labels, strict=True)
     ]
     places = dict(zip(ids, range(len(ids)), strict=True))
+    if len(places) < len(ids):
+        again = next(image_id for place, image_id in enumerate(ids) if places[image_id] != place)
+        raise InputError(f"{path}: two images have the id {again!r:.40}; export the file again, or one for each video")
     annotations = [note for note in required_field(path, document, "annotations", list, "the file") if _has_pose(note)]
     labels = [f"annotation {index}" for index in range(len(annotations))]
     keypoint_names = _keypoint_names(path, document, annotations)

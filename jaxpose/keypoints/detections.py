@@ -9,7 +9,7 @@ import numpy as np
 from jaxpose.files import guarded_read
 from jaxpose.keypoints.body_check import body_faults, fitting_layouts
 from jaxpose.keypoints.identities import identify
-from jaxpose.keypoints.layouts import BODY_25, COCO_18, LAYOUTS, layout_of_names
+from jaxpose.keypoints.layouts import BODY_25, COCO_18, LAYOUTS, find_layout, layout_of_names
 from jaxpose.keypoints.units import are_divided_by_size, seen_keypoints
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, Skeleton
@@ -28,7 +28,7 @@ class DetectionRows(NamedTuple):
     frames: Sequence[int]  # (N,) of the video
     people: Sequence[str | None]  # (N,) track ids; None where the file has none
     keypoints: np.ndarray  # (N, K, 3): x, y and a confidence; NaN where a keypoint was not seen
-    layout: Skeleton | None = None  # of the K keypoints; of the first of them, if it has fewer
+    layout: Skeleton | str | None = None  # of the K keypoints, or its name; of the first of them, if it has fewer
     size: tuple[int, int] | None = None  # width and height, pixels
     fps: Any = None  # as the file has it
     relative: bool | None = False  # the format has x and y divided by width and height; None if programs differ
@@ -203,7 +203,7 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
         raise InputError(f"{path}: frames {first} to {last}; at most {MAX_FRAMES:,} frames are read: split the video")
     frames = np.asarray(rows.frames, np.int64)
     identities = identify(path, frames, keypoints, rows.people, scores=rows.scores, min_score=given.min_score)
-    notes += identities.notes
+    notes += identities.notes + _time_notes(path, frames, fps)
     rows_of: dict[str, list[int]] = {}
     for row, person in zip(identities.rows, identities.people, strict=True):
         rows_of.setdefault(person, []).append(row)
@@ -221,21 +221,33 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
     return tracks
 
 
+def shows_somebody(rows: DetectionRows) -> bool:
+    """Whether a keypoint was seen in any of the detections."""
+    return bool(len(rows.frames)) and bool(seen_keypoints(_with_unseen_as_nan(rows.keypoints)).any())
+
+
+def _with_unseen_as_nan(keypoints: np.ndarray) -> np.ndarray:
+    """A copy of keypoints (N, K, 3) with NaN for those at exactly (0, 0) or (-1, -1), as detectors mark unseen ones.
+
+    They do so with any confidence: Ultralytics writes (0, 0, 0.37).
+    """
+    marked = np.array(keypoints, np.float64)
+    xy = marked[..., :2]
+    marked[(xy == 0).all(axis=-1) | (xy == -1).all(axis=-1)] = np.nan
+    return marked
+
+
 def _people_seen(path: Path, rows: DetectionRows) -> DetectionRows:
     """The detections that show a keypoint, with NaN for keypoints that were not seen.
-
-    Detectors write such a keypoint as NaN, as a confidence of 0, and as exactly (0, 0) or (-1, -1) of any confidence.
 
     Raises:
       InputError: nobody is seen, or a number is infinite or too large.
     """
-    keypoints = np.array(rows.keypoints, np.float64)
-    _check_coordinates(path, keypoints)
-    xy = keypoints[..., :2]
-    keypoints[(xy == 0).all(axis=-1) | (xy == -1).all(axis=-1)] = np.nan
-    kept = np.flatnonzero(seen_keypoints(keypoints).any(axis=1)) if len(rows.frames) else []
-    if not len(kept):
+    _check_coordinates(path, rows.keypoints)
+    if not shows_somebody(rows):
         raise InputError(f"{path} holds no detections; run the detector again, on a video with people")
+    keypoints = _with_unseen_as_nan(rows.keypoints)
+    kept = np.flatnonzero(seen_keypoints(keypoints).any(axis=1))
     frames, people = ([values[row] for row in kept] for values in (rows.frames, rows.people))
     scores = [rows.scores[row] for row in kept] if len(rows.scores) else ()
     return rows._replace(frames=frames, people=people, keypoints=keypoints[kept], scores=scores)
@@ -262,7 +274,8 @@ def _laid_out(path: Path, rows: DetectionRows, given: Skeleton | None) -> tuple[
             raise InputError(f"{path}: {error}; correct the names, or name the right layout with --layout") from None
         missing = np.full_like(keypoints[:, :1], np.nan)
         return layout, rows._replace(keypoints=np.concatenate([keypoints, missing], axis=1)[:, columns])
-    layout = given or rows.layout
+    stated = _named_layout(path, rows.layout) if given is None else None
+    layout = given or stated
     if layout is None and count not in {known.num_joints for known in LAYOUTS.values()}:
         bodies = [body for body in _WHOLE_BODIES if body.num_joints < count]
         fitting = [body for body in bodies if body_faults(body, keypoints[:, : body.num_joints]) == []]
@@ -273,12 +286,22 @@ def _laid_out(path: Path, rows: DetectionRows, given: Skeleton | None) -> tuple[
         raise InputError(f"{path} does not say which of its {count} keypoints is which; give --layout{hint}")
     if count == layout.num_joints:
         return layout, rows
-    if given is None and layout == rows.layout and count > layout.num_joints:
+    if layout == stated and count > layout.num_joints:
         return layout, rows._replace(keypoints=keypoints[:, : layout.num_joints])
     if count < layout.num_joints or count in {known.num_joints for known in LAYOUTS.values()}:
         raise InputError(f"{path} has {count} keypoints, but {layout.name} {layout.num_joints}; name another layout")
     note = f"{path}: the first {layout.num_joints} of {count} keypoints are read as {layout.name} (--layout)"
     return layout, rows._replace(keypoints=keypoints[:, : layout.num_joints], notes=(*rows.notes, note))
+
+
+def _named_layout(path: Path, layout: Skeleton | str | None) -> Skeleton | None:
+    """The layout of a name; raises `InputError` if there is none."""
+    if not isinstance(layout, str):
+        return layout
+    try:
+        return find_layout(layout)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; correct it, or name the layout with --layout") from None
 
 
 def _size_and_fps(path: Path, rows: DetectionRows, given: Overrides) -> tuple[tuple[int, int], float]:
@@ -334,6 +357,17 @@ def _body_notes(path: Path, rows: DetectionRows, layout: Skeleton, keypoints: np
     others = [body.name for body in fitting_layouts(keypoints) if body != layout]
     remedy = f"; they can be {' or '.join(others)}: give --layout {others[0]}" if others else "; check --layout"
     return (f"{path}: the keypoints are read as {layout.name}, in which {' and '.join(faults)}{remedy}",)
+
+
+def _time_notes(path: Path, frames: np.ndarray, fps: float) -> tuple[str, ...]:
+    """A note if the frames are as far apart as a frame lasts in milliseconds: these can be times."""
+    steps = np.diff(np.unique(frames))
+    if len(steps) < 3 or (step := np.median(steps)) < 5 or abs(step * fps / 1000 - 1) > 0.05:
+        return ()
+    return (
+        f"{path}: frames are {step:g} apart, as many milliseconds as a frame lasts at {fps:g} frames/s; if these are "
+        "times, number the frames in the file instead",
+    )
 
 
 _UPRIGHT = 1.5

@@ -1,11 +1,14 @@
 """Detections that show a person again: detectors draw several boxes over one person, most of them with low scores."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from jaxpose.keypoints.tracking import pose_distances, seen_boxes
+from jaxpose.keypoints.tracking import pose_distance, seen_boxes
 
 _SAME_POSE = 0.1  # mean distance of the keypoints, relative to the person's size: nearer are the same person's
 _COVERED = 0.7  # share of a box that lies in another's
+_PAIRS = 4096  # compared at once
 _LOW_SCORE = 0.5  # of the score of the person whose box covers it
 
 
@@ -41,28 +44,38 @@ def without_duplicates(
     Returns:
       Which detections to keep (N,), bool.
     """
+    order = np.lexsort((-scores, frames))
+    named = np.array([person is not None for person in ids])
     kept = np.ones(len(frames), bool)
-    order = np.argsort(frames, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(frames[order])) + 1):
-        if len(rows) < 2:
-            continue
-        rows = rows[np.argsort(-scores[rows], kind="stable")]
-        distances = pose_distances(keypoints[rows], keypoints[rows])
-        covered = _covered_shares(keypoints[rows])
-        for place, row in enumerate(rows):
-            better = [at for at in range(place) if kept[rows[at]]]
-            other = [ids[rows[at]] not in (ids[row], None) and ids[row] is not None for at in better]
-            again = (distances[better, place] < _SAME_POSE) & ~np.array(other, bool)
-            if by_score and ids[row] is None:
-                again |= (covered[better, place] > _COVERED) & (scores[row] < _LOW_SCORE * scores[rows[better]])
-            kept[row] = not again.any()
+    for better, worse in _pairs(frames, order):
+        distances = pose_distance(keypoints[better], keypoints[worse])
+        both_named = named[better] & named[worse]
+        differ = np.array([ids[a] != ids[b] for a, b in zip(better, worse, strict=True)], bool)
+        again = (distances < _SAME_POSE) & ~(both_named & differ)
+        if by_score:
+            covered = _covered_share(keypoints[better], keypoints[worse])
+            again |= (covered > _COVERED) & (scores[worse] < _LOW_SCORE * scores[better]) & ~named[worse]
+        for a, b in zip(better[again], worse[again], strict=True):
+            kept[b] &= not kept[a]
     return kept
 
 
-def _covered_shares(keypoints: np.ndarray) -> np.ndarray:
-    """Share (P, P) of the second person's box that lies in the first one's; 0 for people of whom nothing was seen."""
-    low, high = seen_boxes(keypoints)
-    area = np.prod(np.maximum(high - low, 0), axis=-1)
-    sides = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
-    overlap = np.prod(np.maximum(sides, 0), axis=-1)
+def _pairs(frames: np.ndarray, order: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of detections of the same frame, the better one first; those that are better than the others come first."""
+    counts = np.unique(frames, return_counts=True)[1]
+    place = np.concatenate([np.arange(count) for count in counts])  # in the frame
+    others = np.repeat(counts, counts) - place - 1  # of the frame, that are worse
+    for rank in range(int(counts.max()) - 1):
+        at = np.flatnonzero((place == rank) & (others > 0))
+        better = np.repeat(at, others[at])
+        worse = better + 1 + np.concatenate([np.arange(count) for count in others[at]])
+        for part in np.array_split(np.arange(len(better)), len(better) // _PAIRS + 1):
+            yield order[better[part]], order[worse[part]]
+
+
+def _covered_share(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Share (N,) of the box around the second pose that lies in that of the first; 0 if nothing was seen of one."""
+    (low, high), (other_low, other_high) = seen_boxes(first), seen_boxes(second)
+    area = np.prod(np.maximum(other_high - other_low, 0), axis=-1)
+    overlap = np.prod(np.maximum(np.minimum(high, other_high) - np.maximum(low, other_low), 0), axis=-1)
     return np.where(area > 0, overlap / np.where(area > 0, area, 1), 0)

@@ -8,10 +8,14 @@ import numpy as np
 
 from jaxpose.keypoints.duplicates import person_scores, without_duplicates
 from jaxpose.keypoints.track_ids import meaningful_ids
-from jaxpose.keypoints.tracking import adopt_unnamed, associate, least_step
+from jaxpose.keypoints.tracking import adopt_unnamed, associate, frame_step, jumps
 from jaxpose.runtime.errors import InputError
 
+MAX_PEOPLE = 1000
+"""Most detections in a frame: more are those of many frames under one number."""
 _SPARSE = 15  # frames from one detection to the next, in which people can exchange their places
+_JUMPS = 0.05  # share of steps from which ids are in doubt
+_FEWEST_JUMPS = 3
 
 
 class Identities(NamedTuple):
@@ -47,8 +51,14 @@ def identify(
         another person with twice their score.
 
     Raises:
-      InputError: nobody has the score.
+      InputError: nobody has the score, or a frame has more than `MAX_PEOPLE` detections.
     """
+    found, counts = np.unique(frames, return_counts=True)
+    if counts.max() > MAX_PEOPLE:
+        raise InputError(
+            f"{path}: {counts.max()} detections in frame {found[counts.argmax()]}, more than the {MAX_PEOPLE:,} that "
+            "are read; check the frame numbers"
+        )
     values = np.asarray(scores, np.float64) if len(scores) else person_scores(keypoints)
     values = np.nan_to_num(values, posinf=0, neginf=0)
     notes = []
@@ -73,7 +83,20 @@ def identify(
     rows, known = rows[once], [known[place] for place in np.flatnonzero(once)]
     people, linked = _linked(frames[rows], keypoints[rows], known)
     notes += [linked] if linked else []
+    if any(known):  # not None, nor "", which is all of a file
+        notes += _jump_notes(frames[rows], keypoints[rows], people)
     return Identities(rows, people, tuple(f"{path}: {note}" for note in notes))
+
+
+def _jump_notes(frames: np.ndarray, keypoints: np.ndarray, people: list[str]) -> list[str]:
+    """A note if people with a track id jump about, as they do if ids are places in a list of detections."""
+    jumped, steps = jumps(frames, keypoints, people)
+    if jumped < _FEWEST_JUMPS or jumped < _JUMPS * steps:
+        return []
+    return [
+        f"people jump by half their size or more in {jumped} of {steps} steps from a frame to the next: the track ids "
+        "may not be those of people over time; without ids in the file, people are linked by their place"
+    ]
 
 
 def _linked(frames: np.ndarray, keypoints: np.ndarray, ids: list[str | None]) -> tuple[list[str], str]:
@@ -86,7 +109,7 @@ def _linked(frames: np.ndarray, keypoints: np.ndarray, ids: list[str | None]) ->
         rest = f", {unnamed - joined} are further tracks, new1 and on" if joined < unnamed else ""
         return people, f"{unnamed} of {len(ids)} detections have no track id: {joined} joined the nearest track{rest}"
     people = [str(person) for person in associate(frames, keypoints)]
-    step = least_step(frames)
+    step = frame_step(frames)
     if step < _SPARSE or len(set(people)) == 1:
         return people, ""
     return people, f"detections are {step} frames apart and have no track ids: their place alone tells who is who"

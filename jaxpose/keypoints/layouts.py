@@ -250,9 +250,10 @@ def conversion(source: Skeleton, target: Skeleton, seen: Sequence[bool] | np.nda
     for joint, meaning in zip(target.joints, meanings(target.joints), strict=True):
         if mixture := _most_seen(mixtures.get(joint, ((meaning,),)), columns, seen):
             rows[joint] = unit[[columns[name] for name in mixture]].mean(axis=0)
-    spine_unseen = "spine" not in columns or not seen[columns["spine"]]
-    if target == H36M_17 and spine_unseen and {"pelvis", "thorax"} <= rows.keys():
-        rows["spine"] = (rows["pelvis"] + rows["thorax"]) / 2
+    if target == H36M_17 and {"pelvis", "thorax"} <= rows.keys():
+        between = (rows["pelvis"] + rows["thorax"]) / 2
+        if "spine" not in columns or (not seen[columns["spine"]] and seen[between > 0].all()):
+            rows["spine"] = between
     if missing := [joint for joint in target.joints if joint not in rows]:
         raise ValueError(
             f"no conversion from {source.name!r} to {target.name!r} keypoints: {source.name} has no "

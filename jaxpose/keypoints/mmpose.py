@@ -19,6 +19,7 @@ from jaxpose.keypoints.detections import (
     required_list,
     shows_nobody,
 )
+from jaxpose.keypoints.frame_numbers import whole_number
 from jaxpose.keypoints.track_ids import person_ids
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import H36M_17
@@ -41,8 +42,13 @@ def read_mmpose(path: Path, document: dict[str, Any] | list[Any]) -> DetectionRo
     header = {"instance_info": document} if isinstance(document, list) else document
     frames = required_field(path, header, "instance_info", list, "the file")
     instances, frame_numbers, labels = [], [], []
+    seen: set[int] = set()
     for index, frame in enumerate(frames):
-        number = required_field(path, frame, "frame_id", int, f"entry {index}")
+        number = whole_number(required_field(path, frame, "frame_id", (int, float, str), f"entry {index}"))
+        if number is None or number in seen:
+            fault = "is no whole number" if number is None else "is there twice, as if of two videos"
+            raise InputError(f"{path}: 'frame_id' of entry {index}, {frame['frame_id']!r:.40}, {fault}; correct it")
+        seen.add(number)
         label = f"an instance in frame {number}"
         for instance in required_list(path, frame, "instances", f"frame {number}"):
             if shows_nobody(instance) or not required_list(path, instance, "keypoints", label):

@@ -8,6 +8,8 @@ and `h`. An archive of one array has
   where a keypoint was not seen;
 - optionally `scores`, the confidences, if `keypoints` has none; `layout` (a name), `width`, `height` and `fps`.
 
+Both may have `keypoint_names`, `joint_names` or `joints`, the name of each keypoint (VideoPose3D's in `metadata`).
+
 (frames, people, …) is turned where only this can be: the poses along the first axis move on a little, and those along
 the second do not. The scripts of VideoPose3D that run Detectron write `boxes`, `segments`, `keypoints` and `metadata`
 (`w`, `h`): for each frame and class, of which the second is people, boxes (people, 5), the last number a score, and
@@ -21,17 +23,17 @@ from typing import Any
 import numpy as np
 
 from jaxpose.files.safe_npz import load_npz
-from jaxpose.keypoints.detections import MAX_FRAMES, DetectionRows
-from jaxpose.keypoints.layouts import find_layout
-from jaxpose.keypoints.tracking import seen_boxes
+from jaxpose.keypoints.detections import MAX_FRAMES, DetectionRows, stated_size
+from jaxpose.keypoints.tracking import pose_distance
 from jaxpose.runtime.errors import InputError
-from jaxpose.skeleton import COCO_17, Skeleton
+from jaxpose.skeleton import COCO_17
 
 _LITTLE = 0.1  # of a person's size: as far a person moves from frame to frame
 _LOOKED_AT = 256  # poses along each axis
 _CLEARLY = 3  # times: by so much the steps along one axis must be smaller than along the other
 _CONFIDENCES = ("scores", "keypoint_scores", "confidences", "confidence")
-_FACTS = ("layout", "width", "height", "fps")
+_FACTS = ("width", "height", "fps", "layout")
+_NAMES = ("keypoint_names", "joint_names", "joints")
 
 
 def read_keypoint_npz(path: Path) -> list[DetectionRows]:
@@ -56,7 +58,7 @@ def _videos(path: Path, members: Mapping[str, Any]) -> list[DetectionRows]:
     metadata = members.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     videos = metadata.get("video_metadata")
-    layout = _layout(path, metadata.get("layout_name"))
+    layout, names = _layout_name(metadata.get("layout_name")), _names(path, metadata)
     all_rows = []
     for video, actions in _dict(path, members["positions_2d"], "'positions_2d'").items():
         for action, views in _dict(path, actions, f"'positions_2d' of {video!r}").items():
@@ -65,7 +67,8 @@ def _videos(path: Path, members: Mapping[str, Any]) -> list[DetectionRows]:
                 raise InputError(f"{path}: {video!r} {action!r} is not a list of arrays")
             name = str(video) if action == "custom" else f"{video}/{action}"
             people = [_poses(path, view, f"{name}, array {number}") for number, view in enumerate(views)]
-            rows = _rows(path, people, name)._replace(layout=layout, size=_size(path, videos, video), video=name)
+            rows = _rows(path, people, name)
+            rows = rows._replace(layout=layout, names=names, size=_size(videos, video), video=name)
             all_rows.append(rows._replace(people=[""] * len(rows.people)) if len(set(rows.people)) == 1 else rows)
     return all_rows
 
@@ -79,11 +82,13 @@ def _one_video(path: Path, members: Mapping[str, Any]) -> DetectionRows:
         [_poses(path, track, "'keypoints'") for track in (keypoints if has_people_axis else [keypoints])],
         "'keypoints'",
     )
-    width, height, fps = (_number(path, members, name) for name in ("width", "height", "fps"))
-    size = None if width is None or height is None else (round(width), round(height))
-    ignored = [name for name in members if name not in ("keypoints", *_FACTS, *_CONFIDENCES)]
+    width, height, fps, layout = (_value(members.get(name)) for name in _FACTS)
+    size = stated_size(width, height)
+    ignored = [name for name in members if name not in ("keypoints", *_FACTS, *_NAMES, *_CONFIDENCES)]
     notes = (f"{path}: {', '.join(map(repr, ignored))[:80]} in the archive is not read",) if ignored else ()
-    return rows._replace(layout=_layout(path, members.get("layout")), size=size, fps=fps, notes=rows.notes + notes)
+    return rows._replace(
+        layout=_layout_name(layout), names=_names(path, members), size=size, fps=fps, notes=rows.notes + notes
+    )
 
 
 def _with_confidence(path: Path, members: Mapping[str, Any]) -> Any:
@@ -129,7 +134,7 @@ def _detectron(path: Path, members: Mapping[str, Any]) -> DetectionRows:
     if len({pose.shape for pose in poses}) > 1:
         raise InputError(f"{path}: people of different numbers of keypoints")
     metadata = members.get("metadata")
-    size = _size(path, {path.name: metadata}, path.name) if isinstance(metadata, dict) and metadata else None
+    size = _size({path.name: metadata}, path.name) if isinstance(metadata, dict) and metadata else None
     points = np.stack(poses) if poses else np.zeros((0, 0, 3))
     note = f"{path}: {several} of {len(frames)} frames have several boxes: the person of the best box is read"
     return DetectionRows(
@@ -165,16 +170,6 @@ def _is_empty(value: Any) -> bool:
 def _is_sequence(value: Any) -> bool:
     """Whether a value is a list, or an array with axes."""
     return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
-
-
-def _number(path: Path, members: Mapping[str, Any], name: str) -> float | None:
-    """A member that is one number; None if it is missing."""
-    if name not in members:
-        return None
-    value = np.asarray(members[name])
-    if value.size != 1 or value.dtype.kind not in "fiu" or not np.isfinite(value).all():
-        raise InputError(f"{path}: {name!r} must be one number")
-    return float(value.reshape(-1)[0])
 
 
 def _rows(path: Path, people: list[np.ndarray], label: str) -> DetectionRows:
@@ -214,16 +209,12 @@ def _is_frames_first(path: Path, people: list[np.ndarray], label: str) -> bool:
 
 
 def _usual_step(poses: np.ndarray) -> float:
-    """Median distance of keypoints from one pose to the next along the first axis of (A, B, K, 3), in people's sizes.
+    """Median distance of poses from one to the next along the first axis of (A, B, K, 3), in people's sizes.
 
-    Infinite if no keypoint is seen twice.
+    Infinite if there are no two in which a keypoint is seen.
     """
-    seen = np.isfinite(poses).all(axis=-1) & (poses[..., 2] > 0)
-    low, high = seen_boxes(poses.reshape(-1, *poses.shape[2:]))
-    sizes = np.maximum(np.hypot(*np.maximum(high - low, 0).T), 1).reshape(poses.shape[:2])
-    both = seen[1:] & seen[:-1]
-    moves = np.diff(np.where(seen[..., None], poses[..., :2], 0), axis=0)
-    steps = (np.hypot(moves[..., 0], moves[..., 1]) / sizes[:-1, :, None])[both]
+    steps = pose_distance(poses[:-1], poses[1:])
+    steps = steps[steps < 1e9]
     return float(np.median(steps)) if steps.size else np.inf
 
 
@@ -245,23 +236,33 @@ def _dict(path: Path, value: Any, label: str) -> dict[Any, Any]:
     return value
 
 
-def _layout(path: Path, name: Any) -> Skeleton | None:
-    """The layout of a name; None for None."""
-    if name is None:
+def _layout_name(name: Any) -> str | None:
+    """The name of a layout; None for None."""
+    name = _value(name)
+    return None if name is None else str(name)
+
+
+def _names(path: Path, facts: Mapping[str, Any]) -> list[str] | None:
+    """The names of the keypoints; None if there are none.
+
+    Raises:
+      InputError: they are no list of names.
+    """
+    field = next((field for field in _NAMES if field in facts), None)
+    if field is None:
         return None
-    try:
-        return find_layout(str(name))
-    except ValueError as error:
-        raise InputError(f"{path}: {error}; correct it, or convert the keypoints to one of these") from None
+    names = np.asarray(facts[field])
+    if names.ndim != 1 or not all(isinstance(name, str) for name in names.tolist()):
+        raise InputError(f"{path}: {field!r} must be the names of the keypoints")
+    return names.tolist()
 
 
-def _size(path: Path, videos: Any, video: Any) -> tuple[int, int] | None:
+def _value(member: Any) -> Any:
+    """A number or text of a member, which archives hold as arrays of one; what is none of these as it is."""
+    return member.item() if isinstance(member, np.ndarray) and member.size == 1 else member
+
+
+def _size(videos: Any, video: Any) -> tuple[int, int] | None:
     """Width and height of a video in `video_metadata`; None if they are missing."""
-    if not isinstance(videos, dict) or video not in videos:
-        return None
-    try:
-        return int(videos[video]["w"]), int(videos[video]["h"])
-    except (LookupError, TypeError, ValueError, OverflowError):
-        raise InputError(
-            f"{path}: 'video_metadata' of {video!r} has a missing or invalid 'w' or 'h'; correct it"
-        ) from None
+    sides = videos.get(video) if isinstance(videos, dict) else None
+    return stated_size(_value(sides.get("w")), _value(sides.get("h"))) if isinstance(sides, dict) else None

@@ -13,6 +13,7 @@ from jaxpose.keypoints.detections import (
     Overrides,
     parse_keypoint_json,
     read_keypoint_text,
+    shows_somebody,
     tracks_by_person,
 )
 from jaxpose.keypoints.formats import IN_WORDS
@@ -115,9 +116,19 @@ def read_keypoints(path: Path, given: Overrides) -> tuple[str, list[Detections]]
     file = KeypointFile(path)
     for name, reader in READERS.items():
         if reader.recognises(file):
-            videos = _sized(path, reader.read(file), given)
+            videos = _sized(path, _with_somebody(path, reader.read(file)), given)
             return name, [track for rows, facts in videos for track in tracks_by_person(path, rows, facts)]
     raise InputError(f"{path} {_describe_unknown(file.document)}; name {IN_WORDS}")
+
+
+def _with_somebody(path: Path, videos: list[DetectionRows]) -> list[DetectionRows]:
+    """The videos that show somebody, with a note about the others; all of them if none does."""
+    shown = [rows for rows in videos if shows_somebody(rows)]
+    if not shown or len(shown) == len(videos):
+        return videos
+    empty = ", ".join(rows.video for rows in videos if not shows_somebody(rows))
+    note = f"{path}: nobody is seen in the videos {empty:.200}, which are left out"
+    return [rows._replace(notes=(*rows.notes, note)) for rows in shown]
 
 
 def _sized(path: Path, videos: list[DetectionRows], given: Overrides) -> list[tuple[DetectionRows, Overrides]]:

@@ -50,10 +50,6 @@ def preprocess(
       InputError: fewer than half of the keypoints that are needed are seen, or one is never seen whose name does not
         tell where it is; or there is no conversion between the layouts.
     """
-    try:
-        weights = conversion(person.layout, layout)
-    except ValueError as error:
-        raise InputError(f"the run takes {layout.name} keypoints: {error}; train a run for yours") from None
     rows = person.frames - person.frames[0]
     detected = np.full((int(rows[-1]) + 1, *person.keypoints.shape[1:]), np.nan, np.float32)
     detected[rows] = person.keypoints
@@ -64,8 +60,12 @@ def preprocess(
         detected = exchange_back(detected, exchanged, person.layout)
         seen = exchange_back(seen[..., None], exchanged, person.layout)[..., 0]
         notes += _exchange_notes(person, exchanged)
-    needed = weights.any(axis=0)
     rare = _rarely_seen(seen)
+    try:
+        weights = conversion(person.layout, layout, ~rare)
+    except ValueError as error:
+        raise InputError(f"the run takes {layout.name} keypoints: {error}; train a run for yours") from None
+    needed = weights.any(axis=0)
     _check_seen(person, seen, rare, needed, min_confidence)
     estimated = rare & can_be_estimated(person.layout)
     notes += _estimate_notes(person, detected, seen, estimated & needed, min_confidence)

@@ -132,6 +132,7 @@ def test_a_size_that_says_nothing_is_left_to_the_user(tmp_path):
     [
         (lambda d: d.pop("images"), "the file has a missing or invalid 'images'"),
         (lambda d: d["images"][1].update(width=999), r"images of several sizes \(999 x 800 and 1000 x 800\)"),
+        (lambda d: d["images"].append(d["images"][1]), "two images have the id 107"),
         (lambda d: d["images"].append(None), "image 3 has a missing or invalid 'id'"),
         (lambda d: d["annotations"][0].update(image_id=5), "annotation 0 is of image 5, which is not among 'images'"),
         (lambda d: d["annotations"][1].update(keypoints="x"), "annotation 1 has a missing or invalid 'keypoints'"),

@@ -37,6 +37,15 @@ def test_what_is_given_goes_before_what_the_file_says():
     assert (track.width, track.height, track.fps) == (1280, 720, 50)
 
 
+def test_frames_that_can_be_times_in_milliseconds_are_doubted():
+    rows = ROWS._replace(frames=[0, 33, 67, 100, 133], people=["a"] * 5, keypoints=np.repeat(ROWS.keypoints[:1], 5, 0))
+    (track,) = tracks_by_person(PATH, rows, Overrides(fps=30.0))
+    assert "frames are 33 apart, as many milliseconds as a frame lasts at 30 frames/s; if these are" in track.notes[-1]
+    for frames, fps in (([0, 33, 67, 100, 133], 25.0), ([0, 1, 2, 3, 4], 999.0), ([0, 60, 120, 180, 240], 30.0)):
+        (track,) = tracks_by_person(PATH, rows._replace(frames=frames), Overrides(fps=fps))
+        assert not any("milliseconds" in note for note in track.notes)
+
+
 def test_shares_of_the_image_become_pixels():
     (track,) = tracks_by_person(PATH, ROWS._replace(keypoints=np.full((3, 17, 3), 0.5), relative=True), Overrides())
     np.testing.assert_array_equal(track.keypoints[0, 0], [320, 240, 0.5])

@@ -53,6 +53,14 @@ def test_names_are_a_name_for_each_keypoint(names, tmp_path):
         read_mmpose(tmp_path, {"meta_info": {"keypoint_id2name": names}, "instance_info": [FRAME]})
 
 
+def test_frames_are_numbered_once(tmp_path):
+    frames = [FRAME | {"frame_id": number} for number in (7, "8", 9.0)]
+    assert read_mmpose(tmp_path, frames).frames == [7, 8, 9]
+    for number, fault in ((8, "is there twice, as if of two videos"), (0.5, "is no whole number")):
+        with pytest.raises(InputError, match=f"'frame_id' of entry 3, {number}, {fault}; correct it"):
+            read_mmpose(tmp_path, [*frames, FRAME | {"frame_id": number}])
+
+
 def test_instances_of_nobody_are_left_out(tmp_path):
     nobody = [{}, None, {"keypoints": [], "keypoint_scores": []}, {"keypoints": None}]
     frames = [{"frame_id": 3, "instances": nobody}, {"frame_id": 4, "instances": None}, FRAME]

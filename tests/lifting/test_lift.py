@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers.lifters import IMAGE, person, untrained_lifter
 from helpers.samples import DESCRIPTION, make_track
+from helpers.walking import detected, walk
 
 import jaxpose
 from jaxpose.data.windows import pack

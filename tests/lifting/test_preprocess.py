@@ -7,7 +7,7 @@ from helpers.real_detections import needs_detections, sports2d
 from helpers.samples import make_track
 from helpers.walking import detected, walk
 
-from jaxpose.keypoints.layouts import MEDIAPIPE_33
+from jaxpose.keypoints.layouts import HALPE_26, MEDIAPIPE_33
 from jaxpose.lifting import preprocess
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, H36M_17, layout
@@ -164,6 +164,18 @@ def test_real_detections_without_the_weak_ones_are_near_to_those_with_them():
     off = np.linalg.norm(prepared.keypoints - full, axis=-1)[prepared.filled]
     assert prepared.filled.mean() > 0.05
     assert off.mean() < 0.08 * 400
+
+
+def test_a_middle_that_is_never_seen_is_that_of_its_two_sides():
+    """A table of COCO's 17 names and a neck that is read as Halpe's has no hip: nothing has to be estimated for it."""
+    keypoints = np.random.default_rng(0).uniform(100, 900, (4, 26, 3))
+    keypoints[:, [HALPE_26.index("hip"), HALPE_26.index("head")]] = np.nan
+    prepared = preprocess.preprocess(person(keypoints, HALPE_26), H36M_17, keep_sides=True)
+    for joint, ends in {"pelvis": "hip", "head": "eye"}.items():
+        left, right = (keypoints[:, HALPE_26.index(f"{side}_{ends}")] for side in ("left", "right"))
+        np.testing.assert_allclose(prepared.keypoints[:, H36M_17.index(joint)], (left + right) / 2, rtol=1e-5)
+    assert prepared.notes == ()
+    assert not prepared.filled.any()
 
 
 def test_a_wrong_size_of_the_image_is_suspected():
