@@ -24,6 +24,10 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]{8,}")
 _DIGITS = re.compile(r"[0-9]+")
 _MAX_DIGITS = 40
+_JITTER = 0.3  # of a step, by which the time of a frame may be early or late
+_REGULAR = 0.4  # share of the steps of a video that are usual; there are frames without people
+_PER_SECOND = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
+"""Units of times since 1970 by their digits: seconds, milliseconds, microseconds, nanoseconds."""
 
 
 class FrameNumbers(NamedTuple):
@@ -96,16 +100,27 @@ def frames_of_numbers(path: Path, numbers: Sequence[int], what: str) -> FrameNum
 
     Returns:
       The frames; those of time stamps are counted from 0.
+
+    Raises:
+      InputError: they are too large for frames, and their steps too irregular for times.
     """
     values = sorted(set(numbers))
-    if not values or values[-1] < FIRST_TIME_STAMP:
+    if not values or values[0] < FIRST_TIME_STAMP:
         return FrameNumbers(list(numbers))
     steps = [after - before for before, after in itertools.pairwise(values)]
     usual = sorted(steps)[(len(steps) - 1) // 2] if steps else 1
+    alike = sum(abs(step - usual) <= _JITTER * usual for step in steps)
+    if alike < _REGULAR * len(steps):
+        raise InputError(
+            f"{path}: {what} are numbers from {values[0]} on, too large for frames, and rise by irregular steps, "
+            "unlike the times of a video; number the frames"
+        )
     frame_of = {values[0]: 0}
     for before, after in itertools.pairwise(values):
         frame_of[after] = frame_of[before] + max(1, (2 * (after - before) + usual) // (2 * usual))
-    note = f"{path}: {what} are numbers from {values[0]} on, in steps of {usual}: counted as frames from 0 on"
+    unit = _PER_SECOND.get(len(str(values[0])))
+    rate = f" ({unit / usual:.4g} a second)" if unit and steps else ""
+    note = f"{path}: {what} are numbers from {values[0]} on, in steps of {usual}{rate}: counted as frames from 0 on"
     return FrameNumbers([frame_of[number] for number in numbers], (note,))
 
 
@@ -194,7 +209,7 @@ def _counting_number(
         return numbers[varying[0]]
     candidates = [numbers[place] for place in varying]
     if len(names) > 2 and _rise_together(candidates):  # of two names, nothing can be told
-        frames = [column for column in candidates if max(column) < FIRST_TIME_STAMP]
+        frames = [column for column in candidates if min(column) < FIRST_TIME_STAMP]
         offsets = {tuple(number - column[0] for number in column) for column in frames}
         if len(offsets) == 1:
             return frames[-1]

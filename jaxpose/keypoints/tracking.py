@@ -51,10 +51,13 @@ def adopt_unnamed(frames: np.ndarray, keypoints: np.ndarray, ids: Sequence[str |
         named = _linked(times, keypoints, named, step, start_tracks=False)
     rest = [row for row, person in enumerate(named) if person is None]
     joined = list(ids).count(None) - len(rest)
+    prefix = "new"
+    while any(person.startswith(prefix) for person in named if person is not None):
+        prefix += "_"
     if rest:
         numbers = _linked(frames[rest], keypoints[rest], [None] * len(rest), step, start_tracks=True)
         for row, number in zip(rest, numbers, strict=True):
-            named[row] = f"new{number}"
+            named[row] = f"{prefix}{number}"
     return [str(person) for person in named], joined
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -84,6 +85,21 @@ def test_time_stamps_are_counted_by_their_usual_step(gaps, step, start, chance):
     found = frames_of_names(PATH, names)
     assert found.frames == frames
     assert f"clip: the names of the images are numbers from {names[0][:-4]} on, in steps of " in found.notes[0]
+    assert step < 10**4 or " a second): counted" in found.notes[0]
+
+
+@given(st.integers(0, 10**6))
+def test_large_numbers_at_random_are_neither_frames_nor_times(seed):
+    numbers = np.random.default_rng(seed).integers(10**18, 9 * 10**18, 150).tolist()
+    with pytest.raises(InputError, match=r"clip: x are numbers from .* too large for frames, and rise by irregular"):
+        frames_of_numbers(PATH, numbers, "x")
+
+
+def test_the_rate_of_time_stamps_is_said():
+    (note,) = frames_of_numbers(PATH, [1700000000000 + 40 * n for n in range(9)], "x").notes
+    assert (
+        note == "clip: x are numbers from 1700000000000 on, in steps of 40 (25 a second): counted as frames from 0 on"
+    )
 
 
 def test_seconds_and_their_fraction_are_one_time():

@@ -88,3 +88,5 @@ def test_a_person_who_is_there_already_is_not_joined():
     pose = people(count=1, frames=1)[0, 0]
     found, joined = adopt_unnamed(np.array([0, 1, 1]), np.stack([pose] * 3), ["a", "a", None])
     assert (found, joined) == (["a", "a", "new1"], 0)
+    found, _ = adopt_unnamed(np.array([0, 1, 1]), np.stack([pose] * 3), ["new1", "new1", None])
+    assert found == ["new1", "new1", "new_1"]

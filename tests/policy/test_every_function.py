@@ -415,6 +415,23 @@ ROWS: dict[str, Row] = {
         **FINITE,
         no_frames="a file without detections is refused",
     ),
+    "keypoints.tracking.pose_distance": row(
+        "", {"first": lambda c: c.poses(), "second": lambda c: c.poses(seed=1)}, **TRACK, **FINITE
+    ),
+    "keypoints.duplicates.person_scores": row("", {"keypoints": lambda c: c.poses()}, **TRACK, **FINITE),
+    "keypoints.duplicates.without_duplicates": row(
+        "",
+        {
+            "frames": lambda c: np.arange(c.frames) // 2,
+            "keypoints": lambda c: c.poses(),
+            "scores": lambda c: np.ones(c.frames),
+            "ids": lambda c: [None] * c.frames,
+            "by_score": True,
+        },
+        **TRACK,
+        **FINITE,
+        no_frames="a file without detections is refused",
+    ),
     **{f"export.motion.{name}": row("", MOTION, **TRACK) for name in ("upright", "y_up", "z_up")},
     "export.motion.filled_mask": row("", MOTION, **TRACK, **FINITE),
     "export.bvh.continuous_euler_zxy": row("", {"quaternions": lambda c: c.array(c.frames, 4)}, **TRACK, **REFUSED),
