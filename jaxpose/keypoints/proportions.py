@@ -74,16 +74,18 @@ def estimation_weights(layout: Skeleton, seen: np.ndarray) -> np.ndarray:
 
     Args:
       layout: of the keypoints.
-      seen: (K,) bool; at least one that `can_be_estimated`.
+      seen: (K,) bool.
 
     Returns:
       (K, K) float64; estimated = weights @ keypoints. Rows of keypoints that were seen are those of the identity, all
-      rows sum to one, except for those that cannot be estimated, which are zero.
+      rows sum to one, except for those that cannot be estimated, by their names or because no other is seen: zero.
     """
     body, known = _standing_body(), can_be_estimated(layout)
     names = meanings(layout.joints)
     weights = np.diag(np.asarray(seen, np.float64))
     sources, wanted = np.flatnonzero(seen & known), np.flatnonzero(~np.asarray(seen) & known)
+    if not len(sources) or not len(wanted):
+        return weights
     used = [str(names[joint]) for joint in (*sources, *wanted)]
     places, bones = np.array([body[name][1] for name in used]), [_bones(name) for name in used]
     shared = [[sum(one[bone] for bone in one.keys() & other.keys()) for other in bones] for one in bones]

@@ -1,4 +1,4 @@
-"""Exchanged sides are found in made-up walks, projected motion capture and real detections; crossings are not touched."""
+"""Exchanged sides are found in made-up walks, motion capture and real detections; crossings are not touched."""
 
 import itertools
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers.lifters import IMAGE, person, untrained_lifter
 from helpers.samples import DESCRIPTION, make_track
+from helpers.walking import detected, walk
 
 import jaxpose
 from jaxpose.data.windows import pack
@@ -81,11 +82,23 @@ def test_frames_with_a_low_score_are_gaps_and_are_lifted_as_such(lifter):
         jaxpose.lift(keypoints, lifter, layout="h36m_17", min_score=0.95, **IMAGE)
 
 
-def test_joints_that_are_never_seen_are_named(lifter):
+def test_joints_that_are_never_seen_are_estimated_and_named(lifter):
     keypoints = make_track(frames=4).keypoints_2d.copy()
     keypoints[:, H36M_17.index("left_knee")] = np.nan
-    with pytest.raises(InputError, match="track keypoints: left_knee never seen; a pose cannot be lifted without"):
-        jaxpose.lift(keypoints, lifter, layout="h36m_17", **IMAGE)
+    with pytest.warns(UserWarning, match=r"track keypoints: left_knee \(never seen\): estimated from the other keypoints"):
+        assert np.isfinite(jaxpose.lift(keypoints, lifter, layout="h36m_17", **IMAGE)).all()
+
+
+def test_exchanged_sides_are_exchanged_back_unless_they_are_to_be_kept(lifter):
+    track = detected(walk(60, turn=30, joints=H36M_17.joints, speed=2))
+    exchanged = track.copy()
+    exchanged[20:30] = track[20:30][:, list(H36M_17.mirrored)]
+    image = {"layout": "h36m_17", "width": 1000, "height": 1000, "fps": 50}
+    with pytest.warns(UserWarning, match="exchanged left and right in 10 of 60 frames"):
+        back = jaxpose.lift(exchanged, lifter, **image)
+    np.testing.assert_array_equal(back, jaxpose.lift(track, lifter, **image))
+    kept = jaxpose.lift(exchanged, lifter, keep_sides=True, **image)
+    assert np.abs(kept - back).max() > 0.01
 
 
 def test_models_with_a_confidence_are_given_it():
