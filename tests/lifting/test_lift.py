@@ -90,7 +90,7 @@ def test_joints_that_are_never_seen_are_estimated_and_named(lifter):
 
 
 def test_exchanged_sides_are_exchanged_back_unless_they_are_to_be_kept(lifter):
-    track = detected(walk(60, turn=30, joints=H36M_17.joints, speed=2))
+    track = detected(walk(60, turn=30, joints=H36M_17.joints, speed=2, pixels_per_metre=350))
     exchanged = track.copy()
     exchanged[20:30] = track[20:30][:, list(H36M_17.mirrored)]
     image = {"layout": "h36m_17", "width": 1000, "height": 1000, "fps": 50}
