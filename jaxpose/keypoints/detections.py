@@ -247,6 +247,7 @@ def _people_seen(path: Path, rows: DetectionRows) -> DetectionRows:
       InputError: nobody is seen, or a number is infinite or too large.
     """
     _check_coordinates(path, rows.keypoints)
+    _check_confidences(path, rows.keypoints[..., 2])
     if not shows_somebody(rows):
         raise InputError(f"{path} holds no detections; run the detector again, on a video with people")
     keypoints = _with_unseen_as_nan(rows.keypoints)
@@ -286,6 +287,8 @@ def _laid_out(path: Path, rows: DetectionRows, given: Skeleton | None) -> tuple[
     if layout is None:
         fitting = fitting_layouts(keypoints)
         hint = f", of which {' and '.join(body.name for body in fitting)} can be right" if fitting else ""
+        if count < min(known.num_joints for known in LAYOUTS.values()):
+            hint = ": none is known of so few; write them by name, as in a table of frame, joint, x and y"
         raise InputError(f"{path} does not say which of its {count} keypoints is which; give --layout{hint}")
     if count == layout.num_joints:
         return layout, rows
@@ -293,7 +296,9 @@ def _laid_out(path: Path, rows: DetectionRows, given: Skeleton | None) -> tuple[
         return layout, rows._replace(keypoints=keypoints[:, : layout.num_joints])
     if count < layout.num_joints or count in {known.num_joints for known in LAYOUTS.values()}:
         raise InputError(f"{path} has {count} keypoints, but {layout.name} {layout.num_joints}; name another layout")
-    note = f"{path}: the first {layout.num_joints} of {count} keypoints are read as {layout.name} (--layout)"
+    note = (
+        f"{path}: of {count} keypoints the first {layout.num_joints} are read, as {layout.name}; --layout names another"
+    )
     return layout, rows._replace(keypoints=keypoints[:, : layout.num_joints], notes=(*rows.notes, note))
 
 
@@ -345,7 +350,7 @@ def _in_pixels(path: Path, rows: DetectionRows, size: tuple[int, int]) -> tuple[
     relative = are_divided_by_size(path, keypoints)
     notes: tuple[str, ...] = ()
     if rows.relative is not None and relative != rows.relative:
-        unit = "divided by the image's width and height" if relative else "in pixels"
+        unit = "shares of the image's width and height" if relative else "pixels"
         notes = (f"{path}: x and y are read as {unit}, which is not usual in this format",)
     if relative:
         keypoints[..., :2] *= size
@@ -358,7 +363,9 @@ def _body_notes(path: Path, rows: DetectionRows, layout: Skeleton, keypoints: np
     if not faults:
         return ()
     others = [body.name for body in fitting_layouts(keypoints) if body != layout]
-    remedy = f"; they can be {' or '.join(others)}: give --layout {others[0]}" if others else "; check --layout"
+    remedy = "; check --layout, and that y points down"
+    if others:
+        remedy = f"; they can be {' or '.join(others)}: give --layout {others[0]}"
     return (f"{path}: the keypoints are read as {layout.name}, in which {' and '.join(faults)}{remedy}",)
 
 
@@ -388,6 +395,20 @@ def _turned_notes(path: Path, keypoints: np.ndarray, size: tuple[int, int]) -> t
         f"{path}: no keypoint is {side} {short} in images of {width} x {height} pixels; if the video is turned, give "
         f"--size {height} {width}",
     )
+
+
+_NEGATIVE, _MANY = -0.05, 0.2
+"""Third numbers below this are no confidences, and a file with a larger share of them is refused."""
+
+
+def _check_confidences(path: Path, confidences: np.ndarray) -> None:
+    """Refuse a third number of each keypoint that is negative for many, as z is."""
+    known = confidences[np.isfinite(confidences) & (confidences != 0) & (confidences != -1)]
+    if known.size and (share := (known < _NEGATIVE).mean()) > _MANY:
+        raise InputError(
+            f"{path}: the third number of each keypoint is negative for {share:.0%} of them, as z is; it must be a "
+            "confidence from 0 to 1: write one, or leave it out"
+        )
 
 
 def _check_coordinates(path: Path, keypoints: np.ndarray) -> None:

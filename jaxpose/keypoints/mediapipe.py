@@ -83,7 +83,11 @@ def _is_frame(node: Any) -> bool:
 
 def _is_numbered(node: Any) -> bool:
     """Whether a node is an object of frames by their numbers."""
-    if not isinstance(node, dict) or not node or not all(key.isascii() and key.isdigit() for key in node):
+    if (
+        not isinstance(node, dict)
+        or not node
+        or not all(key.isascii() and key.isdigit() and len(key) < 19 for key in node)
+    ):
         return False
     frame = first_entry(list(node.values()))
     return isinstance(frame, list) or _is_frame(frame) or _is_named(frame)
@@ -101,8 +105,7 @@ def _numbered_frames(path: Path, frames: Any) -> list[tuple[int, Any]]:
       InputError: there are no frames, or some have a number and others do not.
     """
     if _is_numbered(frames) and not _is_named(frames):
-        numbers = [int(key[:15]) for key in frames]
-        return list(zip(numbers, frames.values(), strict=True))
+        return [(int(number), frame) for number, frame in frames.items()]
     frames = [frames] if _is_frame(frames) or _is_named(frames) else frames
     if not isinstance(frames, list):
         raise InputError(f"{path}: the file has a missing or invalid 'frames' ({frames!r:.40}); export the file again")

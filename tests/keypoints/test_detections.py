@@ -111,9 +111,7 @@ def test_the_unit_is_that_of_nearly_all_keypoints(far):
     assert not any("x and y are read" in note for note in track.notes)
 
 
-@pytest.mark.parametrize(
-    ("relative", "said"), [(False, "divided by the image's width and height"), (True, "in pixels")]
-)
+@pytest.mark.parametrize(("relative", "said"), [(False, "shares of the image's width and height"), (True, "pixels")])
 def test_a_unit_that_the_format_does_not_have_is_said(relative, said):
     pixels = people(count=1, frames=20)[0].astype(np.float64)
     written = pixels if relative else pixels / (1000, 800, 1)
@@ -184,7 +182,7 @@ def test_keypoints_after_those_of_the_body_are_left_out_and_this_is_said(layout)
     (track,) = tracks_by_person(PATH, rows, Overrides())
     assert track.layout == layout
     assert track.notes == (
-        f"dance.json: the first {layout.num_joints} of 49 keypoints are read as {layout.name} (--layout)",
+        f"dance.json: of 49 keypoints the first {layout.num_joints} are read, as {layout.name}; --layout names another",
     )
     junk = rows._replace(keypoints=rows.keypoints[:, ::-1])
     with pytest.raises(InputError, match=r"does not say which of its 49 keypoints is which; give --layout$"):
@@ -214,6 +212,11 @@ def test_layouts_that_can_be_right_are_named():
         ({"keypoints": SEEN * [1, 1, 1e300]}, "keypoints must be pixels and a confidence"),
         ({"keypoints": SEEN * 1e305, "relative": True}, r"coordinates up to 2e\+307"),
         ({"keypoints": SEEN * [np.nan, 1, 1]}, "dance.json holds no detections"),
+        (
+            {"keypoints": SEEN * [1, 1, -0.01]},
+            "third number of each keypoint is negative for 100% of them, as z is",
+        ),
+        ({"layout": None, "keypoints": SEEN[:, :15]}, "which of its 15 keypoints is which; .* none is known of so few"),
         ({"fps": "30/1"}, "'30/1' frames a second; give --fps"),
         ({"frames": [0, 1, 10**9]}, "frames 0 to 1000000000; at most 1,000,000 frames are read"),
         ({"frames": [-1, 0, 10**30]}, "at most 1,000,000 frames are read"),

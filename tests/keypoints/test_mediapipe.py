@@ -81,7 +81,7 @@ def test_landmarks_in_pixels_are_read_and_said(tmp_path):
     pixels = [{"x": 3.2 * n + 20, "y": 7 * n + 3, "visibility": 1} for n in range(33)]
     (track,) = read_keypoints(write(tmp_path / "m.json", [pixels] * 3), Overrides(size=(320, 240), fps=30.0))[1]
     np.testing.assert_allclose(track.keypoints[0, :, 0], 3.2 * np.arange(33) + 20, rtol=1e-6)
-    assert track.notes[0].endswith("x and y are read as in pixels, which is not usual in this format")
+    assert track.notes[0].endswith("x and y are read as pixels, which is not usual in this format")
 
 
 def test_world_landmarks_are_refused(tmp_path):
@@ -107,6 +107,7 @@ def test_a_size_that_says_nothing_is_none(header, tmp_path):
         ([[*POSE[:32], {"x": 1, "y": "2"}]], "a landmark of frame 0 has a missing or invalid 'y'"),
         ([[*POSE[:32], {"x": 1, "y": 2, "visibility": "much"}]], "'landmarks' of frame 0 are not numbers"),
         ({"frames": 3}, "the file has a missing or invalid 'frames'"),
+        ({"frames": {"1" * 19: POSE}}, "the file has a missing or invalid 'frames'"),
         ({"frames": {"nose": POSE}}, "the file has a missing or invalid 'frames'"),
         ([{"pose_landmarks": 3}], "frame 0 is 3; it must be a list of landmarks, or null"),
         ([[[[[[POSE]]]]]], "it must be a list of landmarks, or null"),
