@@ -220,7 +220,12 @@ def _image_frames(path: Path, images: Sequence[dict[str, Any]]) -> FrameNumbers:
         by_id = FrameNumbers(posetrack[1]) if posetrack else frames_of_numbers(path, ids, "the frame_id of the images")
         return _compared_with_names(path, by_id, names) if are_named else by_id
     if are_named:
-        return frames_of_names(path, names)
+        try:
+            return frames_of_names(path, names)
+        except InputError as error:
+            raise InputError(
+                f"{error}; or give the images a frame_id, and those of several videos a video_id"
+            ) from None
     if posetrack := posetrack_ids([image["id"] for image in images]):
         return FrameNumbers(posetrack[1])
     note = f"{path}: the images have neither frame_id nor a number in file_name; their order counts the frames"

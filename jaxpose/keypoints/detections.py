@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxpose.files import guarded_read
 from jaxpose.keypoints.body_check import body_faults, fitting_layouts
+from jaxpose.keypoints.frame_numbers import frames_of_numbers
 from jaxpose.keypoints.identities import identify
 from jaxpose.keypoints.layouts import BODY_25, COCO_18, LAYOUTS, find_layout, layout_of_names
 from jaxpose.keypoints.units import are_divided_by_size, seen_keypoints
@@ -198,10 +199,12 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
     notes = rows.notes + unit_notes + _body_notes(path, rows, layout, keypoints)
     if given.size is not None:
         notes += _turned_notes(path, keypoints, given.size)
-    first, last = min(rows.frames), max(rows.frames)
+    numbers = frames_of_numbers(path, rows.frames, "the frames")
+    notes += numbers.notes
+    first, last = min(numbers.frames), max(numbers.frames)
     if last - first >= MAX_FRAMES or max(-first, last) >= 2**53:
         raise InputError(f"{path}: frames {first} to {last}; at most {MAX_FRAMES:,} frames are read: split the video")
-    frames = np.asarray(rows.frames, np.int64)
+    frames = np.asarray(numbers.frames, np.int64)
     identities = identify(path, frames, keypoints, rows.people, scores=rows.scores, min_score=given.min_score)
     notes += identities.notes + _time_notes(path, frames, fps)
     rows_of: dict[str, list[int]] = {}

@@ -24,6 +24,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]{8,}")
 _DIGITS = re.compile(r"[0-9]+")
 _MAX_DIGITS = 40
+_MAX_LENGTH = 1000  # of a name with its folders
 _JITTER = 0.3  # of a step, by which the time of a frame may be early or late
 _REGULAR = 0.4  # share of the steps of a video that are usual; there are frames without people
 _PER_SECOND = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
@@ -56,6 +57,8 @@ def frames_of_names(path: Path, names: Sequence[str]) -> FrameNumbers:
         images have the same number.
     """
     distinct = list(dict.fromkeys(names))
+    if any(len(name) > _MAX_LENGTH for name in distinct):
+        raise InputError(f"{path}: the name of an image has more than {_MAX_LENGTH:,} characters; rename the images")
     stems = _without_hashes([_SUFFIXES.sub("", name.replace("\\", "/")) for name in distinct])
     _check_one_video(path, distinct, stems)
     if not _DIGITS.search(stems[0]):
@@ -105,7 +108,7 @@ def frames_of_numbers(path: Path, numbers: Sequence[int], what: str) -> FrameNum
       InputError: they are too large for frames, and their steps too irregular for times.
     """
     values = sorted(set(numbers))
-    if not values or values[-1] < FIRST_TIME_STAMP:
+    if not values or values[0] < FIRST_TIME_STAMP:
         return FrameNumbers(list(numbers))
     steps = [after - before for before, after in itertools.pairwise(values)]
     usual = sorted(steps)[(len(steps) - 1) // 2] if steps else 1
@@ -209,7 +212,7 @@ def _counting_number(
         return numbers[varying[0]]
     candidates = [numbers[place] for place in varying]
     if len(names) > 2 and _rise_together(candidates):  # of two names, nothing can be told
-        frames = [column for column in candidates if max(column) < FIRST_TIME_STAMP]
+        frames = [column for column in candidates if min(column) < FIRST_TIME_STAMP]
         offsets = {tuple(number - column[0] for number in column) for column in frames}
         if len(offsets) == 1:
             return frames[-1]

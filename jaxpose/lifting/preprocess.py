@@ -144,7 +144,8 @@ def _estimate_notes(
         return ()
     reasons = []
     for joint in np.flatnonzero(estimated):
-        count, confidence = seen[:, joint].sum(), np.nan_to_num(detected[:, joint, 2]).max(initial=0)
+        count, found = seen[:, joint].sum(), np.isfinite(detected[:, joint]).all(axis=-1)
+        confidence = detected[found, joint, 2].max(initial=0)
         reason = f"seen in {count} of {len(seen)} frames" if count else "never seen"
         if confidence > 0 and not count:
             reason = f"its confidence is at most {confidence:.2g}, not above {min_confidence:g}"

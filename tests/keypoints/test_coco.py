@@ -117,7 +117,7 @@ def test_videos_have_names_and_sizes_of_their_own(tmp_path):
 
 def test_two_videos_that_do_not_say_so_are_refused(tmp_path):
     path = coco_annotations(tmp_path / "a.json", TWO)
-    with pytest.raises(InputError, match=r"'cam1_0\.jpg' and 'cam2_0\.jpg', as if these were two videos"):
+    with pytest.raises(InputError, match=r"'cam1_0\.jpg' and 'cam2_0\.jpg', as if .*; or give the images a frame_id"):
         read(path, images(lambda n: {"file_name": ["cam1_0.jpg", "cam1_1.jpg", "cam2_0.jpg"][n]}))
 
 

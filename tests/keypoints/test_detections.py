@@ -37,6 +37,13 @@ def test_what_is_given_goes_before_what_the_file_says():
     assert (track.width, track.height, track.fps) == (1280, 720, 50)
 
 
+def test_frames_that_must_be_times_are_counted():
+    rows = ROWS._replace(frames=[1700000000120, 1700000000000, 1700000000040])
+    (track,) = tracks_by_person(PATH, rows, Overrides())
+    assert track.frames.tolist() == [0, 1, 3]
+    assert "the frames are numbers from 1700000000000 on, in steps of 40 (25 a second)" in "".join(track.notes)
+
+
 def test_frames_that_can_be_times_in_milliseconds_are_doubted():
     rows = ROWS._replace(frames=[0, 33, 67, 100, 133], people=["a"] * 5, keypoints=np.repeat(ROWS.keypoints[:1], 5, 0))
     (track,) = tracks_by_person(PATH, rows, Overrides(fps=30.0))
@@ -212,7 +219,7 @@ def test_layouts_that_can_be_right_are_named():
         ({"layout": None, "keypoints": SEEN[:, :15]}, "which of its 15 keypoints is which; .* none is known of so few"),
         ({"fps": "30/1"}, "'30/1' frames a second; give --fps"),
         ({"frames": [0, 1, 10**9]}, "frames 0 to 1000000000; at most 1,000,000 frames are read"),
-        ({"frames": [10**30] * 3}, "at most 1,000,000 frames are read"),
+        ({"frames": [-1, 0, 10**30]}, "at most 1,000,000 frames are read"),
         ({"frames": [1, 2, 2], "people": ["b", "a", "a"]}, "track a is twice in frame 2; give two people two ids"),
     ],
 )

@@ -23,8 +23,8 @@ def moved(share):
 
 @pytest.mark.parametrize("by_score", [True, False])
 def test_the_same_pose_again_is_the_same_person(by_score):
-    assert kept([moved(0.05), POSE, moved(0.08)], [0.3, 0.9, 0.8], by_score=by_score) == [False, True, False]
-    assert kept([POSE, moved(0.3)], [0.9, 0.8], by_score=by_score) == [True, True]
+    assert kept([moved(0.02), POSE, moved(0.035)], [0.3, 0.9, 0.8], by_score=by_score) == [False, True, False]
+    assert kept([POSE, moved(0.06)], [0.9, 0.8], by_score=by_score) == [True, True]
 
 
 def test_other_frames_and_other_ids_are_other_people():

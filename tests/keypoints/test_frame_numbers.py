@@ -118,6 +118,7 @@ def test_seconds_and_their_fraction_are_one_time():
         (["x_1.jpg", "x_01.jpg"], r"'x_1\.jpg' and 'x_01\.jpg' are the same frame; remove one of them"),
         (["x_1.jpg", "x_01.jpg", "x_2.jpg"], r"'x_1\.jpg' and 'x_01\.jpg' are both frame 1; remove one"),
         (["w_1.rf.0a.jpg", "w_1.rf.0b.jpg", "w_2.rf.0c.jpg"], "are both frame 1; remove one"),
+        ([".aaa" * 300 + "1"], "has more than 1,000 characters; rename"),
         ([f"{'9' * 50}.png", "1.png"], "a number of more than 40 digits; rename"),
     ],
 )

@@ -405,7 +405,9 @@ ROWS: dict[str, Row] = {
     "keypoints.gaps.longest_gap": row("", {"seen": SEEN}, **TRACK, **FINITE),
     "keypoints.gaps.person_size": row("", {**PIXELS, "seen": SEEN}, **TRACK, inf="finite"),
     "keypoints.proportions.can_be_estimated": row("", **TRACK, **FINITE),
-    "keypoints.proportions.estimation_weights": row("", {"seen": lambda c: np.arange(c.skeleton.num_joints) > 0}, **TRACK, **FINITE),
+    "keypoints.proportions.estimation_weights": row(
+        "", {"seen": lambda c: np.arange(c.skeleton.num_joints) > 0}, **TRACK, **FINITE
+    ),
     "keypoints.sides.find_exchanges": row("", {"keypoints": lambda c: c.poses(), "seen": SEEN}, **TRACK, **FINITE),
     "keypoints.sides.exchange_back": row("", {"keypoints": lambda c: c.poses(), "exchanged": SEEN}, **TRACK),
     "keypoints.units.seen_keypoints": row("", {"keypoints": lambda c: c.poses()}, **TRACK, **FINITE),
