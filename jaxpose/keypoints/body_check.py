@@ -1,6 +1,7 @@
 """Whether poses can be a body's as a layout has it: a file of another layout of as many keypoints shows itself."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -52,6 +53,18 @@ def body_faults(layout: Skeleton, keypoints: np.ndarray) -> list[str] | None:
     if below > 0.5:
         faults.append(f"the face is below the hips in {below:.0%} of the poses")
     return faults
+
+
+def body_notes(path: Path, layout: Skeleton, keypoints: np.ndarray) -> tuple[str, ...]:
+    """A note if poses (N, K, 3) cannot be a body's in the layout, with the layouts in which they can."""
+    faults = body_faults(layout, keypoints)
+    if not faults:
+        return ()
+    others = [body.name for body in fitting_layouts(keypoints) if body != layout]
+    remedy = "; check --layout, and that y points down"
+    if others:
+        remedy = f"; they can be {' or '.join(others)}: give --layout {others[0]}"
+    return (f"{path}: the keypoints are read as {layout.name}, in which {' and '.join(faults)}{remedy}",)
 
 
 def fitting_layouts(keypoints: np.ndarray) -> list[Skeleton]:

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxpose.files import guarded_read
-from jaxpose.keypoints.body_check import body_faults, fitting_layouts
+from jaxpose.keypoints import units
+from jaxpose.keypoints.body_check import body_faults, body_notes, fitting_layouts
 from jaxpose.keypoints.frame_numbers import frames_of_numbers
 from jaxpose.keypoints.identities import identify
 from jaxpose.keypoints.layouts import BODY_25, COCO_18, LAYOUTS, find_layout, layout_of_names
-from jaxpose.keypoints.units import are_divided_by_size, seen_keypoints
+from jaxpose.keypoints.units import seen_keypoints
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, Skeleton
 
@@ -195,12 +196,14 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
     """
     rows = _people_seen(path, rows)
     layout, rows = _laid_out(path, rows, given.layout)
-    (width, height), fps = _size_and_fps(path, rows, given)
-    keypoints, unit_notes = _in_pixels(path, rows, (width, height))
+    size, fps = _size_and_fps(path, rows, given)
+    keypoints, notes = units.in_pixels(path, rows.keypoints, rows.relative, size)
     _check_coordinates(path, keypoints[seen_keypoints(keypoints)])
-    notes = rows.notes + unit_notes + _body_notes(path, rows, layout, keypoints)
+    notes = rows.notes + notes
+    if rows.names is None:
+        notes += body_notes(path, layout, keypoints)
     if given.size is not None:
-        notes += _turned_notes(path, keypoints, given.size)
+        notes += units.turned_notes(path, keypoints, given.size)
     numbers = frames_of_numbers(path, rows.frames, "the frames")
     notes += numbers.notes
     first, last = min(numbers.frames), max(numbers.frames)
@@ -222,7 +225,7 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
                 f"{path}: track {name} is twice in frame {frames[order][twice[0]]}; give two people two ids"
             )
         poses = keypoints[order].astype(np.float32)
-        tracks.append(Detections(name, frames[order], poses, layout, width, height, fps, notes))
+        tracks.append(Detections(name, frames[order], poses, layout, *size, fps, notes))
     return tracks
 
 
@@ -342,35 +345,6 @@ def _number(value: Any) -> float:
         return float("nan")
 
 
-def _in_pixels(path: Path, rows: DetectionRows, size: tuple[int, int]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Keypoints in pixels, and a note if the file has another unit than its format.
-
-    Raises:
-      InputError: the unit cannot be told.
-    """
-    keypoints = rows.keypoints.copy()
-    relative = are_divided_by_size(path, keypoints)
-    notes: tuple[str, ...] = ()
-    if rows.relative is not None and relative != rows.relative:
-        unit = "shares of the image's width and height" if relative else "pixels"
-        notes = (f"{path}: x and y are read as {unit}, which is not usual in this format",)
-    if relative:
-        keypoints[..., :2] *= size
-    return keypoints, notes
-
-
-def _body_notes(path: Path, rows: DetectionRows, layout: Skeleton, keypoints: np.ndarray) -> tuple[str, ...]:
-    """A note if the poses cannot be a body's in the layout, with the layouts in which they can."""
-    faults = body_faults(layout, keypoints) if rows.names is None else None
-    if not faults:
-        return ()
-    others = [body.name for body in fitting_layouts(keypoints) if body != layout]
-    remedy = "; check --layout, and that y points down"
-    if others:
-        remedy = f"; they can be {' or '.join(others)}: give --layout {others[0]}"
-    return (f"{path}: the keypoints are read as {layout.name}, in which {' and '.join(faults)}{remedy}",)
-
-
 def _time_notes(path: Path, frames: np.ndarray, fps: float) -> tuple[str, ...]:
     """A note if the frames are as far apart as a frame lasts in milliseconds: these can be times."""
     steps = np.diff(np.unique(frames))
@@ -379,23 +353,6 @@ def _time_notes(path: Path, frames: np.ndarray, fps: float) -> tuple[str, ...]:
     return (
         f"{path}: frames are {step:g} apart, as many milliseconds as a frame lasts at {fps:g} frames/s; if these are "
         "times, number the frames in the file instead",
-    )
-
-
-_UPRIGHT = 1.5
-"""Ratio of the sides from which an image may be that of a telephone, upright or lying."""
-
-
-def _turned_notes(path: Path, keypoints: np.ndarray, size: tuple[int, int]) -> tuple[str, ...]:
-    """A note if all keypoints would also lie within the image turned upright, or turned to lie."""
-    width, height = size
-    short, long = min(size), max(size)
-    if long < _UPRIGHT * short or keypoints[..., :2][seen_keypoints(keypoints)].max() > short:
-        return ()
-    side = "right of" if width > height else "below"
-    return (
-        f"{path}: no keypoint is {side} {short} in images of {width} x {height} pixels; if the video is turned, give "
-        f"--size {height} {width}",
     )
 
 

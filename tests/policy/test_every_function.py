@@ -414,6 +414,9 @@ ROWS: dict[str, Row] = {
     "keypoints.units.are_divided_by_size": row(
         "", {"path": Path("k.json"), "keypoints": lambda c: np.abs(c.poses())}, **TRACK, **FINITE
     ),
+    "keypoints.units.in_pixels": row(
+        "", {"path": Path("k.json"), "keypoints": lambda c: np.abs(c.poses()), "shares": True, "size": (9, 8)}, **TRACK
+    ),
     "keypoints.body_check.body_faults": row("", {"keypoints": lambda c: c.poses()}, **TRACK, **FINITE),
     "keypoints.body_check.fitting_layouts": row("", {"keypoints": lambda c: c.poses()}, **TRACK, **FINITE),
     "keypoints.tracking.associate": row(
