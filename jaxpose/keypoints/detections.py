@@ -163,11 +163,13 @@ def number_array(path: Path, values: Sequence[Any], labels: Sequence[str], name:
 
 
 def split_triples(path: Path, flat: np.ndarray) -> np.ndarray:
-    """Split flat lists x, y, confidence, x, … (N, 3K) into (N, K, 3).
+    """Split flat lists x, y, confidence, x, … (N, 3K) into (N, K, 3); lists of triples are that already.
 
     Raises:
-      InputError: they are not flat, or their length is not a multiple of three.
+      InputError: they are neither, or their length is not a multiple of three.
     """
+    if flat.ndim == 3 and flat.shape[1] and flat.shape[2] == 3:
+        return flat
     if flat.ndim != 2 or flat.shape[1] == 0 or flat.shape[1] % 3:
         raise InputError(
             f"{path}: keypoints of shape {flat.shape[1:]}; they must be flat lists: x, y, confidence, x, y, …"
@@ -248,10 +250,10 @@ def _people_seen(path: Path, rows: DetectionRows) -> DetectionRows:
     """
     _check_coordinates(path, rows.keypoints)
     _check_confidences(path, rows.keypoints[..., 2])
-    if not shows_somebody(rows):
-        raise InputError(f"{path} holds no detections; run the detector again, on a video with people")
     keypoints = _with_unseen_as_nan(rows.keypoints)
-    kept = np.flatnonzero(seen_keypoints(keypoints).any(axis=1))
+    kept = np.flatnonzero(seen_keypoints(keypoints).any(axis=1)) if len(rows.frames) else []
+    if not len(kept):
+        raise InputError(f"{path} holds no detections; run the detector again, on a video with people")
     frames, people = ([values[row] for row in kept] for values in (rows.frames, rows.people))
     scores = [rows.scores[row] for row in kept] if len(rows.scores) else ()
     return rows._replace(frames=frames, people=people, keypoints=keypoints[kept], scores=scores)

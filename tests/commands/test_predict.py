@@ -156,7 +156,7 @@ def test_one_who_is_asked_for_is_lifted_or_refused(run, crowd, tmp_path, refusal
         [str(run), str(crowd), *out, "--track", "9"]
     )
     line = refusal(predict.main, [str(run), str(crowd), *out, "--track", "5"])
-    assert line == "error: --track 5: there is no such track; there are 3, the longest are 4, 7, 9"
+    assert line == "error: --track 5: there is no such track; there are 3, the longest are 4, 9, 7"
 
 
 def test_nobody_who_can_be_lifted_is_an_error(run, tmp_path, refused):

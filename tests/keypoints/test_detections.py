@@ -249,7 +249,9 @@ def test_fields_are_there_and_of_their_kind():
 
 def test_flat_lists_are_triples():
     np.testing.assert_array_equal(detections.split_triples(PATH, np.arange(6).reshape(1, 6)), [[[0, 1, 2], [3, 4, 5]]])
-    for flat in (np.zeros((1, 4)), np.zeros((2, 0)), np.zeros((1, 3, 3)), np.zeros(3)):
+    triples = np.arange(18).reshape(2, 3, 3)
+    np.testing.assert_array_equal(detections.split_triples(PATH, triples), triples)
+    for flat in (np.zeros((1, 4)), np.zeros((2, 0)), np.zeros((1, 3, 2)), np.zeros((1, 0, 3)), np.zeros(3)):
         with pytest.raises(InputError, match="must be flat lists"):
             detections.split_triples(PATH, flat)
 

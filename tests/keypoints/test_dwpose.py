@@ -92,7 +92,7 @@ def test_another_number_of_keypoints_has_no_layout(tmp_path):
         ([frame(people=[{"face_keypoints_2d": None}])], "a person in frame 0 has a missing"),
         ([frame(people=[3])], "a person in frame 0 has a missing or invalid 'pose_keypoints_2d'"),
         ([frame(), frame(canvas_width=641)], "canvases of several sizes; make one file of each video"),
-        ([frame([[1, 2, 1]] * 18)], "they must be flat lists: x, y, confidence"),
+        ([frame([[1, 2]] * 18)], "they must be flat lists: x, y, confidence"),
         ([frame(body(10, 20)[1:])], "they must be flat lists: x, y, confidence"),
         ([frame(body(10, 20), body(10, 20, 17))], "'pose_keypoints_2d' of frame 0 has shape"),
         ([frame(body("1", "x"))], "'pose_keypoints_2d' of frame 0 are not numbers"),

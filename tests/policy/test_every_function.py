@@ -410,6 +410,12 @@ ROWS: dict[str, Row] = {
     ),
     "keypoints.sides.find_exchanges": row("", {"keypoints": lambda c: c.poses(), "seen": SEEN}, **TRACK, **FINITE),
     "keypoints.sides.exchange_back": row("", {"keypoints": lambda c: c.poses(), "exchanged": SEEN}, **TRACK),
+    "keypoints.units.seen_keypoints": row("", {"keypoints": lambda c: c.poses()}, **TRACK, **FINITE),
+    "keypoints.units.are_divided_by_size": row(
+        "", {"path": Path("k.json"), "keypoints": lambda c: np.abs(c.poses())}, **TRACK, **FINITE
+    ),
+    "keypoints.body_check.body_faults": row("", {"keypoints": lambda c: c.poses()}, **TRACK, **FINITE),
+    "keypoints.body_check.fitting_layouts": row("", {"keypoints": lambda c: c.poses()}, **TRACK, **FINITE),
     "keypoints.tracking.associate": row(
         "",
         {"frames": lambda c: np.arange(c.frames), "keypoints": lambda c: c.poses()},
