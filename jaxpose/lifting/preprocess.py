@@ -72,7 +72,7 @@ def preprocess(
     seen = seen & ~estimated
     detected[~seen] = 0
     pixels = gaps.fill_gaps(detected[..., :2], seen)
-    pixels = estimation_weights(person.layout, seen.any(axis=0)) @ pixels
+    pixels = estimation_weights(person.layout, seen.any(axis=0)).astype(np.float32) @ pixels
     mapped = weights @ np.concatenate([pixels, detected[..., 2:]], axis=-1)
     filled = (~seen).astype(np.float32) @ (weights.T != 0) > 0
     notes += _gap_notes(person, seen, needed & ~estimated) + _image_size_notes(person, detected, seen)
