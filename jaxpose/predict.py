@@ -38,12 +38,19 @@ class Command:
     fps: Annotated[float | None, tyro.conf.arg(metavar="FPS")] = None
     """Frames a second of the video, if KEYPOINTS does not say."""
     layout: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """Which keypoint is which, if KEYPOINTS does not say: h36m_17, coco_17, coco_18, halpe_26, body_25 or mediapipe_33,
-    or the run's own layout."""
+    """Which keypoint is which, if KEYPOINTS does not say: h36m_17, coco_17, posetrack_17, coco_18, halpe_26, body_25,
+    body_25b or mediapipe_33, or the run's own layout."""
     track: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ID ...")] = ()
     """Track ids of the people to lift; all people by default."""
+    min_score: float | None = None
+    """People whose score is below this are left out: the detector's score of a person, or else the mean confidence of
+    the person's keypoints. By default, nearly the same pose again is left out, and whoever is mostly inside the box of
+    a person with twice the score."""
     min_confidence: float = 0.0
-    """Keypoints whose confidence is not above this count as not seen and are interpolated."""
+    """Keypoints whose confidence is not above this count as not seen: they are filled relative to the body."""
+    keep_sides: bool = False
+    """Leave left and right as the detector has them. By default, legs, arms or all, exchanged for some frames, are
+    exchanged back where that makes the motion smooth."""
     crop: bool = False
     """Lift as if the video had been cropped around each person: for people who are small in the image or at its edge.
     Camera space is then that of a camera that is aimed at the person."""
@@ -70,7 +77,14 @@ def predict(command: Command) -> None:
     from jaxpose.keypoints.detections import Overrides
     from jaxpose.keypoints.readers import read_keypoints
     from jaxpose.lifting.lift import named_layout
-    from jaxpose.lifting.people import choose_tracks, describe_axes, describe_people, lift_people, run_warnings
+    from jaxpose.lifting.people import (
+        choose_tracks,
+        describe_axes,
+        describe_people,
+        lift_people,
+        reading_notes,
+        run_warnings,
+    )
     from jaxpose.runs.trained import open_run
 
     check_output_path(command.out)
@@ -78,12 +92,18 @@ def predict(command: Command) -> None:
         raise InputError(f"--upright {command.upright:g}: a camera looks down by -90 to 90 degrees")
     lifter = open_run(command.run, command.checkpoint)
     layout = None if command.layout is None else named_layout(command.layout, lifter)
-    file_format, people = read_keypoints(command.keypoints, Overrides(layout, command.size, command.fps))
+    file_format, people = read_keypoints(
+        command.keypoints, Overrides(layout, command.size, command.fps, command.min_score)
+    )
     print(f"{file_format}: {describe_people(people)}")
+    chosen = choose_tracks(people, command.track)
+    for note in reading_notes(chosen):  # before lifting, as they may say why it fails
+        warn(note)
     motions, warnings = lift_people(
-        choose_tracks(people, command.track),
+        chosen,
         lifter,
         min_confidence=command.min_confidence,
+        keep_sides=command.keep_sides,
         crop=command.crop,
         skip_failures=not command.track,
     )

@@ -25,7 +25,7 @@ class Motion(NamedTuple):
     positions: np.ndarray  # (T, J, 3) float32 metres
     skeleton: Skeleton
     fps: float
-    filled: np.ndarray | None = None  # (T, J) bool, joints that were not seen but interpolated; None: no joint was
+    filled: np.ndarray | None = None  # (T, J) bool, joints that were not seen but filled in; None: no joint was
     space: Literal["camera", "world"] = "camera"
     start: int = 0  # frame number of positions[0] in the video
 

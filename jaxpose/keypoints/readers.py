@@ -13,6 +13,7 @@ from jaxpose.keypoints.detections import (
     Overrides,
     parse_keypoint_json,
     read_keypoint_text,
+    shows_somebody,
     tracks_by_person,
 )
 from jaxpose.keypoints.formats import IN_WORDS
@@ -32,7 +33,7 @@ class KeypointFile:
         return "" if self.path.is_dir() else read_keypoint_text(self.path)
 
     @functools.cached_property
-    def frames(self) -> list[openpose.Frame]:
+    def folder(self) -> openpose.Folder:
         """The JSON files of a folder; raises `InputError` if there are none, or one is not JSON."""
         return openpose.read_folder(self.path)
 
@@ -43,7 +44,7 @@ class KeypointFile:
         Raises `InputError` for what begins as JSON and is not.
         """
         if self.path.is_dir():
-            return [frame.document for frame in self.frames]
+            return [frame.document for frame in self.folder.files]
         return parse_keypoint_json(self.path, self.text) if self.text.lstrip().startswith(("{", "[")) else None
 
 
@@ -54,15 +55,30 @@ class Reader(NamedTuple):
     read: Callable[[KeypointFile], list[DetectionRows]]
 
 
-def _json_reader(recognises: Callable[[Any], bool], read: Callable[[Path, Any], DetectionRows]) -> Reader:
-    """A reader of JSON documents."""
-    return Reader(lambda file: recognises(file.document), lambda file: [read(file.path, file.document)])
+def _json_reader(
+    recognises: Callable[[Any], bool], read: Callable[[Path, Any], DetectionRows | list[DetectionRows]]
+) -> Reader:
+    """A reader of JSON documents, of one video or of several."""
+
+    def read_file(file: KeypointFile) -> list[DetectionRows]:
+        rows = read(file.path, file.document)
+        return rows if isinstance(rows, list) else [rows]
+
+    return Reader(lambda file: recognises(file.document), read_file)
+
+
+def _read_dwpose(file: KeypointFile) -> list[DetectionRows]:
+    """Read DWPose's file, or its folder with a file for each frame."""
+    if not file.path.is_dir():
+        return [dwpose.read_dwpose(file.path, file.document)]
+    rows = dwpose.read_dwpose(file.path, file.document, [frame.number for frame in file.folder.files])
+    return [rows._replace(notes=file.folder.notes + rows.notes)]
 
 
 READERS: Mapping[str, Reader] = {
     "OpenPose": Reader(
         lambda file: file.path.is_dir() and not dwpose.is_dwpose(file.document),
-        lambda file: [openpose.read_openpose(file.path, file.frames)],
+        lambda file: [openpose.read_openpose(file.path, file.folder)],
     ),
     "npz": Reader(
         lambda file: file.path.suffix == ".npz" or zipfile.is_zipfile(file.path),
@@ -75,14 +91,7 @@ READERS: Mapping[str, Reader] = {
     "MMPose": _json_reader(mmpose.is_mmpose, mmpose.read_mmpose),
     "COCO annotations": _json_reader(coco.is_coco_annotations, coco.read_coco_annotations),
     "MediaPipe": _json_reader(mediapipe.is_mediapipe, mediapipe.read_mediapipe),
-    "DWPose": Reader(
-        lambda file: dwpose.is_dwpose(file.document),
-        lambda file: [
-            dwpose.read_dwpose(
-                file.path, file.document, [frame.number for frame in file.frames] if file.path.is_dir() else None
-            )
-        ],
-    ),
+    "DWPose": Reader(lambda file: dwpose.is_dwpose(file.document), _read_dwpose),
     "AlphaPose": _json_reader(coco.is_alphapose, coco.read_coco_results),
     "COCO results": _json_reader(coco.is_coco_results, coco.read_coco_results),
 }
@@ -107,8 +116,34 @@ def read_keypoints(path: Path, given: Overrides) -> tuple[str, list[Detections]]
     file = KeypointFile(path)
     for name, reader in READERS.items():
         if reader.recognises(file):
-            return name, [track for rows in reader.read(file) for track in tracks_by_person(path, rows, given)]
+            videos = _sized(path, _with_somebody(path, reader.read(file)), given)
+            return name, [track for rows, facts in videos for track in tracks_by_person(path, rows, facts)]
     raise InputError(f"{path} {_describe_unknown(file.document)}; name {IN_WORDS}")
+
+
+def _with_somebody(path: Path, videos: list[DetectionRows]) -> list[DetectionRows]:
+    """The videos that show somebody, with a note about the others; all of them if none does."""
+    shown = [rows for rows in videos if shows_somebody(rows)]
+    if not shown or len(shown) == len(videos):
+        return videos
+    empty = ", ".join(rows.video for rows in videos if not shows_somebody(rows))
+    note = f"{path}: nobody is seen in the videos {empty:.200}, which are left out"
+    return [rows._replace(notes=(*rows.notes, note)) for rows in shown]
+
+
+def _sized(path: Path, videos: list[DetectionRows], given: Overrides) -> list[tuple[DetectionRows, Overrides]]:
+    """Videos with the facts given by the user, but one size for all of them only if the file has no others."""
+    sizes = {rows.size for rows in videos if rows.size is not None} if len(videos) > 1 else set()
+    if given.size is None or len(sizes) < 2:
+        return [(rows, given) for rows in videos]
+    note = (
+        f"{path}: {len(videos)} videos of {len(sizes)} sizes; --size {given.size[0]} {given.size[1]} is used for "
+        "those whose size is not in the file"
+    )
+    return [
+        (rows._replace(notes=(*rows.notes, note)), given if rows.size is None else given._replace(size=None))
+        for rows in videos
+    ]
 
 
 def _describe_unknown(document: Any) -> str:

@@ -15,6 +15,7 @@ from jaxpose.data.track import person_extent
 from jaxpose.data.windows import pack_keypoints
 from jaxpose.export.motion import Motion
 from jaxpose.keypoints.detections import DetectionRows, Detections, Overrides, tracks_by_person
+from jaxpose.keypoints.duplicates import person_scores
 from jaxpose.keypoints.layouts import conversion, find_layout
 from jaxpose.lifting.preprocess import crop_to_person, preprocess
 from jaxpose.runs.trained import TrainedModel, open_run
@@ -39,7 +40,9 @@ def lift(
     width: int,
     height: int,
     fps: float | None = None,
+    min_score: float | None = None,
     min_confidence: float = 0.0,
+    keep_sides: bool = False,
     crop: bool = False,
 ) -> np.ndarray:
     """Lift one person's 2D keypoints; gaps and other doubts are `UserWarning`s.
@@ -51,15 +54,17 @@ def lift(
       width: of the image, pixels.
       height: of the image, pixels.
       fps: of the video; None for that of the run's training.
+      min_score: frames in which the mean confidence of the keypoints is below it count as without the person.
       min_confidence: keypoints whose confidence is not above it count as not seen.
+      keep_sides: leave left and right as the detector has them, also where exchanging them makes the motion smooth.
       crop: lift as if the video had been cropped around the person; see `crop_to_person`.
 
     Returns:
       (T, J, 3) float32 metres, in camera space, relative to the root.
 
     Raises:
-      InputError: the keypoints are not as described, a joint is never seen, their layout cannot be converted to the
-        run's, or there is no such run.
+      InputError: the keypoints are not as described, most are never seen, no frame reaches `min_score`, their layout
+        cannot be converted to the run's, or there is no such run.
     """
     lifter = run if isinstance(run, TrainedModel) else open_run(Path(run))
     keypoints = np.asarray(keypoints)
@@ -74,19 +79,35 @@ def lift(
         )
     seen = np.ones_like(keypoints[..., :1]) if keypoints.shape[2] == 2 else keypoints[..., 2:]
     given = Overrides(named_layout(layout, lifter), (width, height), training_fps(lifter) if fps is None else fps)
-    rows = DetectionRows(
-        range(len(keypoints)), [""] * len(keypoints), np.concatenate([keypoints[..., :2], seen], axis=-1)
-    )
+    points = np.concatenate([keypoints[..., :2], seen], axis=-1)
+    if min_score is not None:
+        points = _with_score(points, min_score)
+    rows = DetectionRows(range(len(points)), [""] * len(points), points)
     (person,) = tracks_by_person(Path("keypoints"), rows, given)
-    person = person._replace(name="keypoints")
-    motion, notes = lift_person(person, lifter, min_confidence=min_confidence, crop=crop)
-    for note in notes:
+    every_frame = np.full((len(points), *person.keypoints.shape[1:]), np.nan, np.float32)
+    every_frame[person.frames] = person.keypoints  # frames without the person are lifted as well, as gaps
+    person = person._replace(name="keypoints", frames=np.arange(len(points)), keypoints=every_frame)
+    motion, notes = lift_person(person, lifter, min_confidence=min_confidence, keep_sides=keep_sides, crop=crop)
+    for note in (*person.notes, *notes):
         warnings.warn(note, stacklevel=2)
     return motion.positions
 
 
+def _with_score(keypoints: np.ndarray, min_score: float) -> np.ndarray:
+    """Keypoints (T, K, 3), NaN in the frames whose score is below a limit; raises `InputError` if all are."""
+    scores = person_scores(keypoints)
+    if not (scores >= min_score).any():
+        raise InputError(f"no frame has a score of {min_score:g} or more, the highest is {scores.max():.3g}")
+    return np.where((scores >= min_score)[:, None, None], keypoints, np.nan)
+
+
 def lift_person(
-    person: Detections, lifter: TrainedModel, *, min_confidence: float = 0.0, crop: bool = False
+    person: Detections,
+    lifter: TrainedModel,
+    *,
+    min_confidence: float = 0.0,
+    keep_sides: bool = False,
+    crop: bool = False,
 ) -> tuple[Motion, tuple[str, ...]]:
     """Lift one person's track.
 
@@ -94,16 +115,19 @@ def lift_person(
       person: the track.
       lifter: the run.
       min_confidence: keypoints whose confidence is not above it count as not seen.
+      keep_sides: leave left and right as the detector has them, also where exchanging them makes the motion smooth.
       crop: lift as if the video had been cropped around the person; see `crop_to_person`.
 
     Returns:
       The motion, at the frame rate of the track, from its first frame to its last; and warnings.
 
     Raises:
-      InputError: a joint is never seen, or the layout of the keypoints cannot be converted to the run's.
+      InputError: most keypoints are never seen, or the layout of the keypoints cannot be converted to the run's.
     """
     description = lifter.description
-    keypoints, filled, notes = preprocess(person, description.layout, min_confidence=min_confidence)
+    keypoints, filled, notes = preprocess(
+        person, description.layout, min_confidence=min_confidence, keep_sides=keep_sides
+    )
     rate, usual = training_fps(lifter), description.extent or USUAL_EXTENT
     size = (person.width, person.height)
     if crop:

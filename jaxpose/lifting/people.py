@@ -13,10 +13,17 @@ from jaxpose.runtime.errors import InputError
 def describe_people(people: Sequence[Detections]) -> str:
     """One sentence about the tracks of a file, which are at least one."""
     first, count = people[0], "1 track" if len(people) == 1 else f"{len(people)} tracks"
+    sizes = sorted({(person.width, person.height) for person in people})
+    images = f"{len(sizes)} sizes, {sizes[0][0]} x {sizes[0][1]} to " if len(sizes) > 1 else ""
     return (
-        f"{count} of {first.layout.name} keypoints in images of {first.width} x {first.height} pixels at {first.fps:g} "
-        "frames/s."
+        f"{count} of {first.layout.name} keypoints in images of {images}{sizes[-1][0]} x {sizes[-1][1]} pixels at "
+        f"{first.fps:g} frames/s."
     )
+
+
+def reading_notes(people: Sequence[Detections]) -> list[str]:
+    """What was decided or left out when the people's files were read: each line once, though it is about them all."""
+    return list(dict.fromkeys(note for person in people for note in person.notes))
 
 
 def run_warnings(lifter: TrainedModel) -> list[str]:
@@ -50,6 +57,7 @@ def lift_people(
     lifter: TrainedModel,
     *,
     min_confidence: float = 0.0,
+    keep_sides: bool = False,
     crop: bool = False,
     skip_failures: bool = False,
 ) -> tuple[list[Motion], list[str]]:
@@ -59,6 +67,7 @@ def lift_people(
       people: their tracks.
       lifter: the run.
       min_confidence: keypoints whose confidence is not above it count as not seen.
+      keep_sides: leave left and right as the detector has them.
       crop: lift as if the video had been cropped around each person; see `crop_to_person`.
       skip_failures: leave out people who cannot be lifted, unless nobody can.
 
@@ -71,7 +80,7 @@ def lift_people(
     motions, failures, warnings = [], [], []
     for person in people:
         try:
-            motion, notes = lift_person(person, lifter, min_confidence=min_confidence, crop=crop)
+            motion, notes = lift_person(person, lifter, min_confidence=min_confidence, keep_sides=keep_sides, crop=crop)
         except InputError as error:
             if not skip_failures:
                 raise

@@ -1,4 +1,4 @@
-"""Prepare keypoints for a lifter: interpolate missing ones, map joints, crop around the person."""
+"""Prepare keypoints for a lifter: exchange sides back, fill gaps, estimate what is never seen, map joints, crop."""
 
 from typing import NamedTuple
 
@@ -8,58 +8,74 @@ from jaxpose.data.track import person_extent
 from jaxpose.keypoints import gaps
 from jaxpose.keypoints.detections import Detections
 from jaxpose.keypoints.layouts import conversion
+from jaxpose.keypoints.proportions import can_be_estimated, estimation_weights
+from jaxpose.keypoints.sides import exchange_back, find_exchanges
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import Skeleton
 
 LONG_GAP_S = 0.5
-"""Seconds; in a longer gap, a straight line is a guess."""
+"""Seconds; what is filled into a longer gap is a guess."""
+
+_RARE_FRAMES, _RARE_SHARE = 10, 0.05  # seen in fewer frames than these, and in a smaller share of them: a blunder
 
 
 class Preprocessed(NamedTuple):
     """A person's keypoints in a lifter's layout, at the frame rate of the video."""
 
     keypoints: np.ndarray  # (T, K, 3) float32 pixels and a confidence, every frame from the first to the last
-    filled: np.ndarray  # (T, K) bool, not seen in the image but interpolated
+    filled: np.ndarray  # (T, K) bool, not seen in the image but filled or estimated
     notes: tuple[str, ...]  # warnings
 
 
-def preprocess(person: Detections, layout: Skeleton, *, min_confidence: float = 0.0) -> Preprocessed:
-    """Convert a person's keypoints to another layout and interpolate those that were not seen.
+def preprocess(
+    person: Detections, layout: Skeleton, *, min_confidence: float = 0.0, keep_sides: bool = False
+) -> Preprocessed:
+    """Convert a person's keypoints to another layout; fill those that were not seen, with a confidence of 0.
 
-    Interpolation is linear in time (`interpolate_missing`); the confidence of interpolated keypoints is 0. If one end
-    of a midpoint is never seen, such as the far eye of a person in profile, the other end stands for both.
+    - Left and right that the detector exchanged for runs of frames are exchanged back (`sides.find_exchanges`).
+    - Gaps are filled relative to the body (`gaps.fill_gaps`).
+    - Keypoints that are never seen, such as the far hip of a person in profile, or in fewer than 10 frames and 5 % of
+      those with the person, are estimated from the others (`proportions.estimation_weights`).
 
     Args:
       person: the track; frames may be missing.
       layout: the layout to convert to.
       min_confidence: keypoints whose confidence is not above it count as not seen.
+      keep_sides: leave left and right as the detector has them.
 
     Returns:
       The keypoints in that layout.
 
     Raises:
-      InputError: a joint is never seen, or there is no conversion between the layouts.
+      InputError: fewer than half of the keypoints that are needed are seen, or one is never seen whose name does not
+        tell where it is; or there is no conversion between the layouts.
     """
-    try:
-        conversion_weights = conversion(person.layout, layout)
-    except ValueError as error:
-        raise InputError(f"the run takes {layout.name} keypoints: {error}; train a run for yours") from None
     rows = person.frames - person.frames[0]
     detected = np.full((int(rows[-1]) + 1, *person.keypoints.shape[1:]), np.nan, np.float32)
     detected[rows] = person.keypoints
     seen = np.isfinite(detected).all(axis=-1) & (detected[..., 2] > min_confidence)
-    weights = conversion_weights * seen.any(axis=0)
-    totals = weights.sum(axis=1, keepdims=True)
-    if not totals.all():
-        unseen = ", ".join(joint for joint, total in zip(layout.joints, totals[:, 0], strict=True) if not total)
-        above = f" with a confidence above {min_confidence:g}" if min_confidence else ""
-        raise InputError(f"track {person.name}: {unseen} never seen{above}; a pose cannot be lifted without it")
+    notes: tuple[str, ...] = ()
+    if not keep_sides:
+        exchanged = find_exchanges(detected, seen, person.layout)
+        detected = exchange_back(detected, exchanged, person.layout)
+        seen = exchange_back(seen[..., None], exchanged, person.layout)[..., 0]
+        notes += _exchange_notes(person, exchanged)
+    rare = _rarely_seen(seen)
+    try:
+        weights = conversion(person.layout, layout, ~rare)
+    except ValueError as error:
+        raise InputError(f"the run takes {layout.name} keypoints: {error}; train a run for yours") from None
+    needed = weights.any(axis=0)
+    _check_seen(person, seen, rare, needed, min_confidence)
+    estimated = rare & can_be_estimated(person.layout)
+    notes += _estimate_notes(person, detected, seen, estimated & needed, min_confidence)
+    seen = seen & ~estimated
     detected[~seen] = 0
-    complete = gaps.interpolate_missing(detected, seen)
-    complete[..., 2] = detected[..., 2]
-    mapped = (weights / totals) @ complete
-    filled = (~seen).astype(np.float32) @ (conversion_weights.T != 0) > 0
-    notes = _gap_notes(person, seen, weights.any(axis=0)) + _image_size_notes(person, detected, seen)
+    pixels = gaps.fill_gaps(detected[..., :2], seen)
+    pixels = estimation_weights(person.layout, seen.any(axis=0)).astype(np.float32) @ pixels
+    mapped = weights @ np.concatenate([pixels, detected[..., 2:]], axis=-1)
+    filled = (~seen).astype(np.float32) @ (weights.T != 0) > 0
+    notes += _gap_notes(person, seen, needed & ~estimated) + _image_size_notes(person, detected, seen)
     return Preprocessed(mapped.astype(np.float32), filled, notes)
 
 
@@ -81,6 +97,63 @@ def crop_to_person(keypoints: np.ndarray, share: float) -> tuple[np.ndarray, flo
     side = max(person_extent(keypoints), 1.0) / share
     corner = np.median((xy.min(axis=1) + xy.max(axis=1)) / 2, axis=0) - side / 2
     return np.concatenate([xy - corner.astype(xy.dtype), keypoints[..., 2:]], axis=-1), side
+
+
+def _rarely_seen(seen: np.ndarray) -> np.ndarray:
+    """Which keypoints (K,) are never or hardly ever seen (T, K) in the frames in which any is."""
+    count, frames = seen.sum(axis=0), seen.any(axis=1).sum()
+    return (count == 0) | ((count < _RARE_FRAMES) & (count < _RARE_SHARE * frames))
+
+
+def _check_seen(
+    person: Detections, seen: np.ndarray, rare: np.ndarray, needed: np.ndarray, min_confidence: float
+) -> None:
+    """Raise `InputError` if a pose would be a guess: most keypoints that are needed are not seen."""
+    above = f" with a confidence above {min_confidence:g}" if min_confidence else ""
+    names = np.array(person.layout.joints)
+    if 2 * (needed & ~rare).sum() < needed.sum():
+        lower = "; lower --min-confidence" if min_confidence else ""
+        raise InputError(
+            f"track {person.name}: {(needed & ~rare).sum()} of the {needed.sum()} keypoints that the run needs are "
+            f"seen{above}, too few for a pose, without {', '.join(names[needed & rare])}{lower}"
+        )
+    if (lost := needed & ~seen.any(axis=0) & ~can_be_estimated(person.layout)).any():
+        raise InputError(
+            f"track {person.name}: {', '.join(names[lost])} never seen{above}; a pose cannot be lifted without it"
+        )
+
+
+def _exchange_notes(person: Detections, exchanged: np.ndarray) -> tuple[str, ...]:
+    """A note about frames with keypoints (T, K) whose sides were exchanged back; none if there are none."""
+    frames = exchanged.any(axis=1)
+    if not frames.any():
+        return ()
+    starts = np.flatnonzero(frames & ~np.concatenate([[False], frames[:-1]]))
+    return (
+        f"track {person.name}: the detector exchanged left and right in {frames.sum()} of {len(frames)} frames, "
+        f"{len(starts)} times, first in frame {person.frames[0] + starts[0]}; they are exchanged back, for smooth "
+        "motion (--keep-sides, keep_sides=True, leaves them)",
+    )
+
+
+def _estimate_notes(
+    person: Detections, detected: np.ndarray, seen: np.ndarray, estimated: np.ndarray, min_confidence: float
+) -> tuple[str, ...]:
+    """A note about keypoints (K,) that are estimated; none if there are none."""
+    if not estimated.any():
+        return ()
+    reasons = []
+    for joint in np.flatnonzero(estimated):
+        count, found = seen[:, joint].sum(), np.isfinite(detected[:, joint]).all(axis=-1)
+        confidence = detected[found, joint, 2].max(initial=0)
+        reason = f"seen in {count} of {len(seen)} frames" if count else "never seen"
+        if confidence > 0 and not count:
+            reason = f"its confidence is at most {confidence:.2g}, not above {min_confidence:g}"
+        reasons.append(f"{person.layout.joints[joint]} ({reason})")
+    return (
+        f"track {person.name}: {', '.join(reasons)}: estimated from the other keypoints by the proportions of a "
+        "standing body, a guess",
+    )
 
 
 def _gap_notes(person: Detections, seen: np.ndarray, used: np.ndarray) -> tuple[str, ...]:

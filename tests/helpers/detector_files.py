@@ -5,6 +5,8 @@ import json
 
 import numpy as np
 
+from jaxpose.keypoints.layouts import MEDIAPIPE_33
+
 MMPOSE_H36M = (
     "root", "right_hip", "right_knee", "right_foot", "left_hip", "left_knee", "left_foot",
     "spine", "thorax", "neck_base", "head",
@@ -32,8 +34,8 @@ def write(path, document):
     return path
 
 
-def coco_annotations(path, tracks, tracked=True):
-    """Images in the order of their frames, ids that are none, annotations shuffled."""
+def coco_annotations(path, tracks, tracked=True, names=None):
+    """Images in the order of their frames, ids that are none, annotations shuffled; perhaps the keypoints' names."""
     images = [{"id": 100 + 7 * t, "file_name": f"{t}.jpg", "width": 1000, "height": 800} for t in range(len(tracks[0]))]
     notes = [
         {"id": 1, "image_id": 100 + 7 * t, "category_id": 1, "keypoints": flat(pose)}
@@ -42,7 +44,8 @@ def coco_annotations(path, tracks, tracked=True):
         for t, pose in enumerate(track)
     ]
     boxes = [{"id": 9, "image_id": 100, "category_id": 3, "bbox": [0, 0, 1, 1]}]
-    return write(path, {"images": images, "annotations": notes[::-1] + boxes})
+    categories = {"categories": [{"id": 1, "name": "person", "keypoints": list(names)}]} if names else {}
+    return write(path, {"images": images, "annotations": notes[::-1] + boxes} | categories)
 
 
 def results(path, tracks, person="track_id", image="{}"):
@@ -75,6 +78,23 @@ def mediapipe(path, tracks, size=(1000, 800)):
 
     frames = [[landmarks(pose) for pose in tracks[:, t]] for t in range(len(tracks[0]))]
     return write(path, {"frames": frames, "width": size[0], "height": size[1], "fps": 30})
+
+
+def mediapipe_protobufs(path, tracks):
+    """What `mediapipe` gives, with the numbers of the frames as keys."""
+    document = json.loads(mediapipe(path, tracks).read_text())
+    frames = {
+        str(t): {"pose_landmarks": [{"landmark": one} for one in frame]} for t, frame in enumerate(document["frames"])
+    }
+    return write(path, document | {"frames": frames})
+
+
+def mediapipe_names(path, tracks):
+    """What `mediapipe` gives, with landmarks in another order, by their names."""
+    document = json.loads(mediapipe(path, tracks).read_text())
+    named = [[dict(zip(MEDIAPIPE_33.joints, one, strict=True)) for one in frame] for frame in document["frames"]]
+    frames = [[{name.upper(): one[name] for name in sorted(one)} for one in frame] for frame in named]
+    return write(path, document | {"frames": frames})
 
 
 def dwpose(path, tracks, size=(1000, 800), relative=False):

@@ -1,7 +1,5 @@
 """ControlNet's frames of people on a canvas: what is pixels and what is divided by the canvas."""
 
-import json
-
 import numpy as np
 import pytest
 from helpers.detector_files import dwpose, people, write
@@ -25,11 +23,17 @@ def body(x, y, joints=18, confidence=1.0):
 
 def test_frames_bodies_and_what_has_none(tmp_path):
     hand = {"pose_keypoints_2d": None, "hand_left_keypoints_2d": body(5.0, 5.0, 21)}
-    document = [frame(body(10, 20), body(30, 40)), frame(), frame([]), frame() | {"people": [hand]}, frame([0.0] * 54)]
+    document = [
+        frame(body(10, 20), body(30, 40)),
+        frame(),
+        frame([]),
+        frame() | {"people": [hand, {}, None]},
+        frame() | {"people": None},
+    ]
     document.append(frame(body(1, 9)))
     rows = read_dwpose(tmp_path, document)
     assert (rows.frames, rows.people, rows.layout) == ([0, 0, 5], [None] * 3, COCO_18)
-    assert (rows.size, rows.fps, rows.relative) == ((640, 480), None, False)
+    assert (rows.size, rows.fps, rows.relative) == ((640, 480), None, None)
     np.testing.assert_array_equal(rows.keypoints[:, 0], [[10, 20, 1], [30, 40, 1], [1, 9, 1]])
     assert len(read_dwpose(tmp_path, document[1:5]).frames) == 0
 
@@ -41,35 +45,39 @@ def test_one_frame_alone(tmp_path):
 
 @pytest.mark.parametrize("relative", [False, True])
 def test_the_coordinates_decide_their_unit(tmp_path, relative):
-    document = json.loads(dwpose(tmp_path / "d.json", people(joints=18), relative=relative).read_text())
-    assert read_dwpose(tmp_path, document).relative is relative
+    tracks = people(joints=18)
+    path = dwpose(tmp_path / "d.json", tracks, relative=relative)
+    found = read_keypoints(path, Overrides(fps=25.0))[1]
+    assert not any("x and y are read" in note for track in found for note in track.notes)  # both are usual
+    for track, expected in zip(sorted(found, key=lambda one: one.keypoints[0, 0, 0]), tracks, strict=True):
+        np.testing.assert_allclose(track.keypoints[..., :2], expected[..., :2], rtol=1e-5)
 
 
 @pytest.mark.parametrize("low", [-0.2, 0.0])
 def test_joints_somewhat_outside_of_the_image_do_not_change_the_unit(tmp_path, low):
-    relative = [*body(0.5, 0.5, 15), *(0.5, 1.11, 0.9), *(low, 0.3, 0.9), *(0.0, 0.0, 0.0)]
-    assert read_dwpose(tmp_path, [frame(relative)]).relative
+    relative = [*body(0.5, 0.5, 14), *(0.5, 2.5, 0.9), *(0.5, 1.11, 0.9), *(low, 0.3, 0.9), *(0.0, 0.0, 0.0)]
     pixels = [*body(300, 200, 15), *(0.0, 100.0, 1.0), *(-1.5, 90.0, 1.0), *(0.0, 0.0, 0.0)]
-    assert not read_dwpose(tmp_path, [frame(pixels)]).relative
+    for written, first in ((relative, (320, 240)), (pixels, (300, 200))):
+        (track,) = read_keypoints(write(tmp_path / "d.json", [frame(written)]), Overrides(fps=25.0))[1]
+        np.testing.assert_array_equal(track.keypoints[0, 0, :2], first)
 
 
-@pytest.mark.parametrize(
-    ("bodies", "fields"),
-    [
-        ([body(0.5, 0.5), body(300.0, 200.0), body(90.0, 1.0)], {}),
-        ([[*body(0.5, 0.5, 17), 0.5, 2.5, 1.0]], {}),
-        ([body(0.5, 0.5)], {"canvas_height": 15}),
-    ],
-    ids=["a body of each kind", "one far outside", "a tiny canvas"],
-)
-def test_coordinates_that_can_be_either_are_refused(tmp_path, bodies, fields):
-    with pytest.raises(InputError, match=r"can be pixels or divided by the canvas; write all of them in pixels"):
-        read_dwpose(tmp_path, [frame(*bodies, **fields)])
+def test_bodies_of_both_units_are_refused(tmp_path):
+    path = write(tmp_path / "d.json", [frame(body(0.5, 0.5), body(300.0, 200.0), body(90.0, 1.0))])
+    with pytest.raises(InputError, match=r"at most 2 in 1 of 3 poses, .* they can be pixels or divided by the image's"):
+        read_keypoints(path, Overrides(fps=25.0))
 
 
 def test_keypoints_that_were_not_seen_do_not_decide(tmp_path):
-    rows = read_dwpose(tmp_path, [frame(body(0.5, 0.5, 3) + body(900.0, 900.0, 15, confidence=0.0))])
-    assert rows.relative
+    path = write(tmp_path / "d.json", [frame(body(0.5, 0.5, 3) + body(900.0, 900.0, 15, confidence=0.0))])
+    (track,) = read_keypoints(path, Overrides(fps=25.0))[1]
+    np.testing.assert_array_equal(track.keypoints[0, 0, :2], (320, 240))
+
+
+def test_a_canvas_without_a_size_is_no_size(tmp_path):
+    frames = [frame(body(10, 20), canvas_width=0), frame(body(10, 20), canvas_height=None)]
+    assert read_dwpose(tmp_path, frames).size is None
+    assert read_dwpose(tmp_path, [*frames, frame(canvas_width=640.0)]).size == (640, 480)
 
 
 def test_another_number_of_keypoints_has_no_layout(tmp_path):
@@ -83,10 +91,8 @@ def test_another_number_of_keypoints_has_no_layout(tmp_path):
         ([frame(people=3)], "frame 0 has a missing or invalid 'people'"),
         ([frame(people=[{"face_keypoints_2d": None}])], "a person in frame 0 has a missing"),
         ([frame(people=[3])], "a person in frame 0 has a missing or invalid 'pose_keypoints_2d'"),
-        ([frame(canvas_height=None)], "frame 0 has a missing or invalid 'canvas_height'"),
-        ([frame(canvas_width=True)], "frame 0 has a missing or invalid 'canvas_width'"),
         ([frame(), frame(canvas_width=641)], "canvases of several sizes; make one file of each video"),
-        ([frame([[1, 2, 1]] * 18)], "they must be flat lists: x, y, confidence"),
+        ([frame([[1, 2]] * 18)], "they must be flat lists: x, y, confidence"),
         ([frame(body(10, 20)[1:])], "they must be flat lists: x, y, confidence"),
         ([frame(body(10, 20), body(10, 20, 17))], "'pose_keypoints_2d' of frame 0 has shape"),
         ([frame(body("1", "x"))], "'pose_keypoints_2d' of frame 0 are not numbers"),

@@ -1,10 +1,13 @@
 """OpenPose's folder: a file a frame, people in any order."""
 
+import numpy as np
 import pytest
 from helpers.detector_files import openpose, people, write
 
 from jaxpose.keypoints import openpose as reader
+from jaxpose.keypoints.detections import Overrides
 from jaxpose.keypoints.layouts import BODY_25, COCO_18, HALPE_26
+from jaxpose.keypoints.readers import read_keypoints
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17
 
@@ -31,6 +34,36 @@ def test_frames_without_people_are_gaps(tmp_path):
     assert read(folder).frames == [0, 0, 2, 2]
 
 
+@pytest.mark.parametrize(("count", "layout"), [(133, COCO_17), (136, HALPE_26)])
+def test_whole_bodies_begin_with_the_body(count, layout, tmp_path):
+    folder = openpose(tmp_path / "json", people(count=1, joints=count, frames=3))
+    (track,) = read_keypoints(folder, Overrides(size=(1000, 800), fps=30.0))[1]
+    assert track.layout == layout
+    np.testing.assert_array_equal(track.keypoints, people(count=1, joints=count, frames=3)[0, :, : layout.num_joints])
+
+
+NOBODY = [{"pose_keypoints_2d": []}, {"pose_keypoints_2d": None}, {"pose_keypoints_2d": [0.0] * 75}]
+POSE = [float(number + 1) for number in range(75)]
+
+
+def test_people_without_keypoints_are_nobody(tmp_path):
+    for number in range(4):
+        write(tmp_path / f"frame_{number}.json", {"people": [*NOBODY, {"pose_keypoints_2d": POSE}][: 2 + number]})
+    write(tmp_path / "frame_4.json", {"people": None})
+    (track,) = read_keypoints(tmp_path, Overrides(size=(1000, 800), fps=30.0))[1]
+    assert track.frames.tolist() == [2, 3]
+
+
+def test_the_place_in_the_list_is_the_id_where_absent_people_keep_it(tmp_path):
+    """Pose2Sim's associated files: {} for a person who is not in the frame; the others keep their places."""
+    here = {"person_id": [-1], "pose_keypoints_2d": POSE}
+    for number, found in enumerate([[here, here], [{}, here], [{}, here], [here, {}]]):
+        write(tmp_path / f"frame_{number}.json", {"people": found})
+    rows = read(tmp_path)
+    assert (rows.frames, rows.people) == ([0, 0, 1, 2, 3], ["0", "1", "1", "1", "0"])
+    assert rows.notes[-1].endswith("some people are {}: the place in the list is read as the person's track id")
+
+
 @pytest.mark.parametrize(
     ("document", "fault"),
     [
@@ -38,7 +71,10 @@ def test_frames_without_people_are_gaps(tmp_path):
         ({"people": [3]}, "a person has a missing or invalid 'pose_keypoints_2d'"),
         ({"people": [{"pose_keypoints_2d": [1, 2]}]}, "keypoints of shape .*; they must be flat lists"),
         ({"people": [{"pose_keypoints_2d": ["x"] * 75}]}, "of frame_7.json are not numbers"),
-        ({"people": [{"pose_keypoints_2d": [1.0] * 75, "person_id": [[{}]]}]}, "a person has the track id"),
+        (
+            {"people": [{"pose_keypoints_2d": [1.0] * 75, "person_id": [[{}]]}]},
+            "a person of frame_7.json has the track id",
+        ),
     ],
 )
 def test_faults_are_named(document, fault, tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers.lifters import IMAGE, person, untrained_lifter
 from helpers.samples import DESCRIPTION, make_track
+from helpers.walking import detected, walk
 
 import jaxpose
 from jaxpose.data.windows import pack
@@ -17,7 +18,10 @@ from jaxpose.runs.trained import TrainedModel
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import H36M_17, layout
 
-pytestmark = pytest.mark.usefixtures("compiled_soon")
+pytestmark = [
+    pytest.mark.usefixtures("compiled_soon"),
+    pytest.mark.filterwarnings("ignore:.* are read as"),  # bodies made of random numbers are none
+]
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +71,37 @@ def test_gaps_are_interpolated_flagged_and_told(lifter):
     assert not whole.filled.any()
 
 
-def test_joints_that_are_never_seen_are_named(lifter):
+def test_frames_with_a_low_score_are_gaps_and_are_lifted_as_such(lifter):
+    keypoints = np.concatenate([make_track(frames=8).keypoints_2d, np.full((8, 17, 1), 0.9)], axis=-1)
+    keypoints[[0, 3, 7], :, 2] = 0.2
+    with pytest.warns(UserWarning, match="37.5% of the keypoints were not seen"):
+        lifted = jaxpose.lift(keypoints, lifter, layout="h36m_17", min_score=0.5, **IMAGE)
+    keypoints[[0, 3, 7]] = np.nan  # the first and the last frames as well: the motion keeps its length
+    with pytest.warns(UserWarning, match="37.5% of the keypoints were not seen"):
+        expected = jaxpose.lift(keypoints, lifter, layout="h36m_17", **IMAGE)
+    assert lifted.shape == (8, 17, 3)
+    np.testing.assert_array_equal(lifted, expected)
+    with pytest.raises(InputError, match=r"no frame has a score of 0\.95 or more, the highest is 0\.9"):
+        jaxpose.lift(keypoints, lifter, layout="h36m_17", min_score=0.95, **IMAGE)
+
+
+def test_joints_that_are_never_seen_are_estimated_and_named(lifter):
     keypoints = make_track(frames=4).keypoints_2d.copy()
     keypoints[:, H36M_17.index("left_knee")] = np.nan
-    with pytest.raises(InputError, match="track keypoints: left_knee never seen; a pose cannot be lifted without"):
-        jaxpose.lift(keypoints, lifter, layout="h36m_17", **IMAGE)
+    with pytest.warns(UserWarning, match=r"keypoints: left_knee \(never seen\): estimated from the other"):
+        assert np.isfinite(jaxpose.lift(keypoints, lifter, layout="h36m_17", **IMAGE)).all()
+
+
+def test_exchanged_sides_are_exchanged_back_unless_they_are_to_be_kept(lifter):
+    track = detected(walk(60, turn=30, joints=H36M_17.joints, speed=2, pixels_per_metre=350))
+    exchanged = track.copy()
+    exchanged[20:30] = track[20:30][:, list(H36M_17.mirrored)]
+    image = {"layout": "h36m_17", "width": 1000, "height": 1000, "fps": 50}
+    with pytest.warns(UserWarning, match="exchanged left and right in 10 of 60 frames"):
+        back = jaxpose.lift(exchanged, lifter, **image)
+    np.testing.assert_array_equal(back, jaxpose.lift(track, lifter, **image))
+    kept = jaxpose.lift(exchanged, lifter, keep_sides=True, **image)
+    assert np.abs(kept - back).max() > 0.01
 
 
 def test_models_with_a_confidence_are_given_it():
@@ -149,7 +179,6 @@ def test_an_older_run_is_taken_for_fifty_frames_a_second(lifter):
         (np.zeros((0, 17, 2)), "coco", "keypoints are float64 of shape"),
         (np.full((5, 17, 2), "a"), "coco", "keypoints are <U1 of shape"),
         (np.full((5, 16, 2), 300), "coco", "keypoints has 16 keypoints, but coco_17 17"),
-        (np.full((5, 17, 2), 0.5), "coco", "no coordinate is greater than 0.5"),
         (np.full((5, 17, 2), np.inf), "coco", "coordinates up to inf"),
         (np.full((5, 17, 2), 300), "mpii", "there is no layout 'mpii'; known: h36m_17"),
     ],

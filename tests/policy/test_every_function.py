@@ -210,6 +210,7 @@ TRACKS = {"tracks": lambda c: [track_of(c, "Walking"), track_of(c, "Sitting")]}
 FLAT = {"predictions": lambda c: np.concatenate([c.poses()] * 2), "targets": lambda c: np.concatenate([c.poses(1)] * 2)}
 LENGTHS = {"lengths": lambda c: c.array(len(c.skeleton.bones))}
 MOTION = {"motion": lambda c: Motion("walk", c.poses(), c.skeleton, 50.0)}
+PIXELS = {"values": lambda c: c.array(c.frames, c.skeleton.num_joints, 2)}
 SEEN = {"seen": lambda c: np.arange(c.frames * c.skeleton.num_joints).reshape(c.frames, c.skeleton.num_joints) % 3 > 0}[
     "seen"
 ]
@@ -412,10 +413,44 @@ ROWS: dict[str, Row] = {
         use="jit", arguments={"skeleton": lambda c: c.skeleton}, **TRACK
     ),
     "keypoints.gaps.interpolate_missing": row("", {"values": lambda c: c.poses(), "seen": SEEN}, **TRACK),
+    "keypoints.gaps.fill_gaps": row("", {**PIXELS, "seen": SEEN}, **TRACK),
     "keypoints.gaps.longest_gap": row("", {"seen": SEEN}, **TRACK, **FINITE),
+    "keypoints.gaps.person_size": row("", {**PIXELS, "seen": SEEN}, **TRACK, inf="finite"),
+    "keypoints.proportions.can_be_estimated": row("", **TRACK, **FINITE),
+    "keypoints.proportions.estimation_weights": row(
+        "", {"seen": lambda c: np.arange(c.skeleton.num_joints) > 0}, **TRACK, **FINITE
+    ),
+    "keypoints.sides.find_exchanges": row("", {"keypoints": lambda c: c.poses(), "seen": SEEN}, **TRACK, **FINITE),
+    "keypoints.sides.exchange_back": row("", {"keypoints": lambda c: c.poses(), "exchanged": SEEN}, **TRACK),
+    "keypoints.units.seen_keypoints": row("", {"keypoints": lambda c: c.poses()}, **TRACK, **FINITE),
+    "keypoints.units.are_divided_by_size": row(
+        "", {"path": Path("k.json"), "keypoints": lambda c: np.abs(c.poses())}, **TRACK, **FINITE
+    ),
+    "keypoints.units.in_pixels": row(
+        "", {"path": Path("k.json"), "keypoints": lambda c: np.abs(c.poses()), "shares": True, "size": (9, 8)}, **TRACK
+    ),
+    "keypoints.body_check.body_faults": row("", {"keypoints": lambda c: c.poses()}, **TRACK, **FINITE),
+    "keypoints.body_check.fitting_layouts": row("", {"keypoints": lambda c: c.poses()}, **TRACK, **FINITE),
     "keypoints.tracking.associate": row(
         "",
         {"frames": lambda c: np.arange(c.frames), "keypoints": lambda c: c.poses()},
+        **TRACK,
+        **FINITE,
+        no_frames="a file without detections is refused",
+    ),
+    "keypoints.tracking.pose_distance": row(
+        "", {"first": lambda c: c.poses(), "second": lambda c: c.poses(seed=1)}, **TRACK, **FINITE
+    ),
+    "keypoints.duplicates.person_scores": row("", {"keypoints": lambda c: c.poses()}, **TRACK, **FINITE),
+    "keypoints.duplicates.without_duplicates": row(
+        "",
+        {
+            "frames": lambda c: np.arange(c.frames) // 2,
+            "keypoints": lambda c: c.poses(),
+            "scores": lambda c: np.ones(c.frames),
+            "ids": lambda c: [None] * c.frames,
+            "by_score": True,
+        },
         **TRACK,
         **FINITE,
         no_frames="a file without detections is refused",
