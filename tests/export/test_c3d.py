@@ -46,9 +46,7 @@ def test_frames_are_numbered_beyond_what_one_word_holds(tmp_path, start):
 
 
 def test_frames_that_have_no_number_are_refused():
-    with pytest.raises(
-        InputError, match="frames up to 4294967295, and 1 begins at 4294967293; number the frames"
-    ):
+    with pytest.raises(InputError, match="frames up to 4294967295, and 1 begins at 4294967293; number the frames"):
         encode_c3d(make(start=2**32 - 4))
 
 

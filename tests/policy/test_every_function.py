@@ -39,6 +39,7 @@ from jaxpose.data.synthetic import body
 from jaxpose.data.track import Description, Track
 from jaxpose.export.motion import Motion
 from jaxpose.models import temporal_streaming
+from jaxpose.models.lifter import Prediction
 from jaxpose.models.linear import LinearModel
 from jaxpose.models.temporal import TemporalModel, receptive_plan
 from jaxpose.runtime import devices
@@ -172,6 +173,13 @@ def windows_of(case: Case) -> windows.Windows:
         positions=poses + np.asarray([0, 0, 9], poses.dtype),
         camera=cameras(case.batch),
     )
+
+
+def prediction_of(case: Case) -> Prediction:
+    """Predicted poses, in deviations of half a metre; the root has none."""
+    unit = np.full((case.skeleton.num_joints, 3), 0.5, np.float32)
+    unit[0] = 0
+    return Prediction(case.batches(), unit=unit)
 
 
 def model_of(case: Case) -> TemporalModel:
@@ -359,23 +367,12 @@ ROWS: dict[str, Row] = {
         no_frames="is of one frame",
     ),
     "data.windows.pack": row(use="", arguments=TRACKS, no_frames=InputError, **TRACK),
-    "data.windows.take_windows": row(
-        use="jit", arguments=WINDOW | {"context": (1, 1)}, no_frames="pack refuses it", **TRACK
-    ),
     "data.windows.gather_windows": row(
         use="jit", arguments=WINDOW | {"context": (1, 1)}, no_frames="pack refuses it", **TRACK
     ),
     "data.windows.screen_camera": row("", {"track": lambda c: track_of(c, "Walking")}, **TRACK, **FINITE),
     "data.windows.recentre": row(
         use="jit", arguments=WINDOW | {"longer": 3}, no_frames="pack refuses it", **TRACK, **FINITE
-    ),
-    "data.windows.mirror_where": row(
-        arguments={
-            "mirrored": lambda c: np.arange(c.batch) % 2 == 0,
-            "keypoints": lambda c: c.array(c.batch, c.frames, c.skeleton.num_joints, 2),
-            "poses": lambda c: c.batches(),
-        },
-        use="jit",
     ),
     "data.transforms.mirror_marked": row(use="jit", arguments={"windows": windows_of}),
     "data.transforms.turn_cameras": row(
@@ -454,9 +451,14 @@ ROWS: dict[str, Row] = {
         **TRACK,
     ),
     "training.attribution.descend": row(use="jit", arguments={"steps": 2, "weights": {"position": 1.0}}, **TRACK),
-    "training.setup.position_loss": row(
-        arguments=BATCHES, no_batch="a batch has windows", no_frames="a batch has windows"
-    ),
+    **{
+        f"training.objectives.{name}": row(
+            arguments={"prediction": prediction_of, "targets": BATCHES["targets"]},
+            no_batch="a batch has windows",
+            no_frames="a batch has windows",
+        )
+        for name in ("mpjpe_loss", "mse_loss", "z_mse_loss")
+    },
     "evaluation.predict_tracks.predict_tracks": row(
         use="",
         arguments={
@@ -516,6 +518,10 @@ STATIC = {  # they take settings, shapes and names, and give what is static; a t
     "models.temporal.multiply_adds",
     "models.temporal.live_activations",
     "models.temporal_streaming.multiply_adds",
+    "models.temporal.batch_norm_momentum",
+    # Settings, and the base class of networks:
+    "models.configs.model_from_dict",
+    "models.lifter.Lifter",
     # Layers of temporal.TemporalModel:
     "models.layers.Convolution",
     "models.layers.Pointwise",

@@ -9,10 +9,8 @@ import pytest
 
 from jaxpose.runs import checkpoint, job
 from jaxpose.runs.log import read_log
-from jaxpose.runs.progress import loss_text
 from jaxpose.runtime.errors import StopError
 from jaxpose.training import loop
-from jaxpose.training.config import Config
 from jaxpose.training.step import NORMS
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
@@ -71,14 +69,6 @@ def test_a_signal_is_heard_after_at_most_two_queued_calls(config, tmp_path, monk
     assert checkpoint.steps(run)[-1] == len(queued)
     steps = [record["step"] for record in read_log(run)]
     assert steps == [step for step in range(1, len(queued) + 1) if step % 5 or step < len(queued)]
-
-
-@pytest.mark.parametrize(
-    ("settings", "text"),
-    [({}, "loss 123.5 mm"), ({"constraints": {"angle": 1.0}}, "loss 123.5 mm"), ({"loss": "mse"}, "loss 0.1235")],
-)
-def test_a_loss_has_a_unit_only_if_it_is_a_length(settings, text):
-    assert loss_text(0.12346, Config(**settings)) == text
 
 
 def test_what_is_printed_of_another_loss_has_no_unit(config, tmp_path, capsys):
