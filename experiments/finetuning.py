@@ -40,13 +40,13 @@ OTHERS = (
 )
 """CMU's subjects of the pre-training. Those of the target data (1, 2, 3) are not among them."""
 OTHERS_TEST = "S60"  # only reported on
-PRETRAINING = {"mirror": ("mirror",), "yaw": ("mirror", "yaw")}
-"""The augmentation of each pre-training."""
+
+PRETRAINED = "pretrained"  # the run of the pre-training, in the folder of the runs
 
 
-def tuned(epochs: int, learning_rate: float, schedule: str = "cosine", pretraining: str = "mirror") -> dict[str, Any]:
+def tuned(epochs: int, learning_rate: float, schedule: str = "cosine") -> dict[str, Any]:
     """What a fine-tuning changes of the preset `quick`."""
-    return {"epochs": epochs, "learning_rate": learning_rate, "schedule": schedule, "pretraining": pretraining}
+    return {"epochs": epochs, "learning_rate": learning_rate, "schedule": schedule, "init": PRETRAINED}
 
 
 VALIDATION: dict[str, dict[str, dict[str, Any]]] = {
@@ -91,34 +91,26 @@ def main(
     with cli_errors():
         keep_compiled()
         base = dataclasses.replace(PRESETS["quick"], data=data)
+        pretrain(others, out / PRETRAINED)
         plans = VALIDATION if stage == "validate" else {"test": CHOSEN}
         scores: dict[str, dict[str, list[dict[str, float]]]] = {}
         for split, plan in plans.items():
             train_split, test_split = SPLITS[split]
             rows = scores.setdefault(split, {})
-            rows["pre-trained, not fine-tuned"] = [score_of(pretrain("mirror", others, out), data, test_split)]
+            rows["pre-trained, not fine-tuned"] = [score_of(out / PRETRAINED, data, test_split)]
             for (name, changes), seed in itertools.product(plan.items(), seeds if stage == "test" else (0,)):
                 settings = {**changes, "train_split": train_split, "test_split": test_split, "seed": seed}
-                if pretraining := settings.pop("pretraining", None):
-                    settings["init"] = str(pretrain(pretraining, others, out))
+                if "init" in settings:
+                    settings["init"] = str(out / settings["init"])
                 config = dataclasses.replace(base, **settings)
                 rows.setdefault(name, []).append(train(config, out / slug(f"{split} {name} {seed}")))
             write(stage, out, scores)
 
 
-def pretrain(name: str, others: str, out: Path) -> Path:
-    """Train on the other people, unless that is done; returns the folder of the run."""
-    config = dataclasses.replace(
-        PRESETS["quick"],
-        data=others,
-        train_split=OTHERS,
-        test_split=OTHERS_TEST,
-        augment=PRETRAINING[name],
-        epochs=4,
-        seed=100,
-    )
-    train(config, out / f"pretrained-{name}")
-    return out / f"pretrained-{name}"
+def pretrain(others: str, run: Path) -> None:
+    """Train on the other people, unless that is done."""
+    splits = {"data": others, "train_split": OTHERS, "test_split": OTHERS_TEST}
+    train(dataclasses.replace(PRESETS["quick"], **splits, epochs=4, seed=100), run)
 
 
 def train(config: Config, run: Path) -> dict[str, float]:
