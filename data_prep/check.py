@@ -2,9 +2,9 @@
 
     jaxpose prepare check DIR
 
-Every split has a table: each quantity of `data_prep.quality` in the median and the worst track, and the number of
-tracks beyond its limit. Suspect tracks and violations of the data contract are listed below. A contact sheet beside DIR
-shows a few frames of a few tracks.
+Every split has a table: each quantity of `data_prep.checks.quality` in the median and the worst track, and the number
+of tracks beyond its limit. Suspect tracks and violations of the data contract are listed below. A contact sheet beside
+DIR shows a few frames of a few tracks.
 
 The exit code is 0 if nothing is suspect, 1 if something is, and 2 if the data set cannot be read.
 """
@@ -49,8 +49,8 @@ def check(command: Command) -> None:
     from rich.console import Console
     from rich.progress import track as progress
 
-    from data_prep.contact_sheet import contact_sheet, evenly_spaced
-    from data_prep.quality_report import is_measurable, make_report, problem_lines, quality_table
+    from data_prep.checks.contact_sheet import contact_sheet, evenly_spaced
+    from data_prep.checks.quality_report import is_measurable, make_report, problem_lines, quality_table
     from jaxpose.data import store
     from jaxpose.files.atomic import atomic_write
 

@@ -1,25 +1,39 @@
-"""Prepare the CMU Graphics Lab Motion Capture Database, which is free to download (allasfamc.zip, mocap.cs.cmu.edu).
+"""Prepare CMU motion capture, which is free to download (allasfamc.zip, mocap.cs.cmu.edu).
 
     jaxpose prepare cmu allasfamc.zip --out DIR
     jaxpose train --data DIR --train-split S1+S2 --test-split S3
 
-The database has no video: subjects are seen by the cameras of Human3.6M, and keypoints are projections with the noise
-of a 2D detector.
+The CMU Graphics Lab Motion Capture Database has no video: subjects are seen by the cameras of Human3.6M, and keypoints
+are projections with the noise of a 2D detector.
 """
 
 import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
+import functools
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
+import numpy as np
 import tyro
 
-from data_prep.writer.command import Output, check_options, report, run, write
+from data_prep.formats import amc, asf
+from data_prep.formats.archives import members
+from data_prep.writer.command import Output, check_options, prepare
+from data_prep.writer.source import Source, SplitSize
+from jaxpose.data.resampling import resample
+from jaxpose.data.track import Description, Track
+from jaxpose.keypoints.layouts import conversion
+from jaxpose.runtime.errors import InputError
+from jaxpose.skeleton import CMU_31, H36M_17
+
+if TYPE_CHECKING:  # `--help` answers without JAX
+    from jaxpose.cameras import Camera
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Command(Output):
-    """The arguments of `jaxpose prepare cmu`."""
+class Options(Output):
+    """The options of `jaxpose prepare cmu`."""
 
     source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SOURCE")]
     """allasfamc.zip, or a folder or another archive with files NN.asf and NN_MM.amc anywhere in it."""
@@ -31,33 +45,173 @@ class Command(Output):
     """Frames per second to write; the files have 120."""
     seed: int | None = 0
     """Seed of the noise on the keypoints; None for exact projections."""
-    beam: str | None = None
-    """Options of an Apache Beam pipeline that prepares the subjects, such as 'runner=DirectRunner' (extra: beam)."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command."""
-    run(Command, prepare, arguments, name="cmu", description=__doc__)
+CITATION = """@misc{cmu_mocap,
+  title = {{CMU} Graphics Lab Motion Capture Database},
+  howpublished = {mocap.cs.cmu.edu},
+  note = {created with funding from NSF EIA-0196217}
+}"""
+
+CAPTURE_FPS = 120.0
 
 
-def prepare(command: Command) -> None:
-    """Write the data set, and print its size.
+class Subject(NamedTuple):
+    """Paths in the source of the files of a subject."""
+
+    skeleton: str  # of its ASF file
+    trials: dict[str, str]  # of its AMC files, by names such as 01_02
+
+
+def make_source(options: Options) -> Source:
+    """Return the source of the subjects; see `tracks`.
 
     Raises:
-      InputError: an option is out of its range, a file violates its format, or the folder cannot be written.
+      InputError: an option is out of its range, or the subjects cannot be found.
     """
-    check_options(fps=command.fps, seed=command.seed)
+    from data_prep.cameras.virtual import noise_note
 
-    from data_prep.sources import cmu
-    from data_prep.writer.data_set import check_output_folder
+    check_options(fps=options.fps, seed=options.seed)
+    found, incomplete = find_subjects(options.source)
+    subjects = select_subjects(found, options.subjects, options.skip)
+    splits = tuple(f"S{number}" for number in subjects)
+    text = f"{options.source.name} seen by the cameras of Human3.6M; {noise_note(options.seed)}"
+    return Source(
+        Description("CMU motion capture", False, H36M_17, H36M_17, 2, splits),
+        functools.partial(tracks, options.source, subjects, options.fps, options.seed),
+        text="; ".join([text, *incomplete]),
+        citation=CITATION,
+        inputs=(options.source,),
+        remarks=functools.partial(_remarks, incomplete, subjects),
+    )
 
-    check_output_folder(command.out)
-    subjects, remarks = cmu.find_subjects(command.source)
-    subjects = cmu.select_subjects(subjects, command.subjects, command.skip)
-    source = cmu.make_source(command.source, subjects, command.fps, command.seed, remarks)
-    sizes = write(command, source, beam=command.beam)
-    report(command.out, sizes, [*remarks, *cmu.lost_views(subjects, sizes)])
 
+def find_subjects(path: Path) -> tuple[dict[int, Subject], list[str]]:
+    """Find the subjects in a folder or an archive.
+
+    Args:
+      path: a folder, a zip or a tar archive with files NN.asf and NN_MM.amc, anywhere in it.
+
+    Returns:
+      Subjects by number, in order, with at least one trial each, and remarks on files that are left out.
+
+    Raises:
+      InputError: `path` cannot be read, has a file twice, or has no subject.
+    """
+    paths: dict[str, str] = {}
+    for member in members(path):
+        name = PurePosixPath(member.path).name.lower()
+        if re.fullmatch(r"[0-9]{1,9}(\.asf|_[0-9]{1,9}\.amc)", name):
+            if name in paths:
+                raise InputError(f"{path}: {paths[name]} and {member.path} have the same name; keep one of them")
+            paths[name] = member.path
+    skeletons = {_numbers(name)[0]: file for name, file in paths.items() if name.endswith(".asf")}
+    trials: dict[int, dict[str, str]] = {}
+    for name in sorted(paths, key=_numbers):
+        if name.endswith(".amc"):
+            trials.setdefault(_numbers(name)[0], {})[name.removesuffix(".amc")] = paths[name]
+    subjects = {number: Subject(skeletons[number], trials[number]) for number in trials if number in skeletons}
+    if not subjects:
+        raise InputError(f"{path}: no NN.asf with NN_MM.amc in it; download allasfamc.zip from mocap.cs.cmu.edu")
+    incomplete = {
+        "trials without a skeleton": sorted(trials.keys() - subjects.keys()),
+        "skeletons without trials": sorted(skeletons.keys() - subjects.keys()),
+    }
+    return subjects, [f"left out, {kind}: {_listed(numbers)}" for kind, numbers in incomplete.items() if numbers]
+
+
+def select_subjects(
+    subjects: Mapping[int, Subject], numbers: Collection[int], skip: Collection[str]
+) -> dict[int, Subject]:
+    """Select subjects by number, all if there are no numbers, and remove the trials to skip.
+
+    Raises:
+      InputError: a number or a trial does not exist, or a subject has no trials left.
+    """
+    if unknown := sorted({*numbers} - subjects.keys()):
+        raise InputError(f"--subjects: there is no subject {_listed(unknown)}, only {_listed(subjects)}")
+    if unknown := sorted({*skip} - {trial for subject in subjects.values() for trial in subject.trials}):
+        raise InputError(f"--skip: there is no trial {', '.join(unknown)}; trials have the names of their files, NN_MM")
+    selected = {}
+    for number in sorted({*numbers} or subjects):
+        skeleton, trials = subjects[number]
+        selected[number] = Subject(skeleton, {name: path for name, path in trials.items() if name not in skip})
+        if not selected[number].trials:
+            raise InputError(f"--skip leaves no trial of subject {number}; choose others with --subjects")
+    return selected
+
+
+def tracks(path: Path, subjects: Mapping[int, Subject], fps: float, seed: int | None, split: str) -> Iterator[Track]:
+    """Yield the trials of a subject, seen by the cameras of a Human3.6M subject.
+
+    Args:
+      path: folder or archive that has the files of `subjects`.
+      subjects: by number.
+      fps: frames per second of the tracks.
+      seed: of the detector's noise; None for exact projections.
+      split: "S1" for subject 1.
+
+    Yields:
+      A track per trial, in order, and camera, except for those that `virtual_tracks` leaves out.
+
+    Raises:
+      InputError: a file violates its format; the message names the line and the remedy.
+    """
+    from data_prep.cameras.virtual import move_to_centre, virtual_tracks
+
+    number = int(split.removeprefix("S"))
+    skeleton_path, trials = subjects[number]
+    needed = {skeleton_path, *trials.values()}
+    contents = {member.path: member.read() for member in members(path) if member.path in needed}
+    skeleton = asf.read(contents[skeleton_path], f"{path}: {skeleton_path}")
+    if missing := [joint for joint in CMU_31.joints if joint not in skeleton.joints]:
+        raise InputError(f"{path}: {skeleton_path}: there is no bone {', '.join(missing)}; remove the subject")
+    for trial, trial_path in trials.items():
+        try:
+            motion = amc.read(contents.pop(trial_path), f"{path}: {trial_path}", skeleton)
+        except InputError as error:
+            raise InputError(f"{error} (--skip {trial})") from None
+        world = resample(world_17(skeleton, motion), CAPTURE_FPS, fps).astype(np.float32)
+        action = f"trial {trial.partition('_')[2]}"
+        yield from virtual_tracks(split, action, move_to_centre(world), fps, _cameras(number), seed)
+
+
+def world_17(skeleton: asf.Skeleton, motion: np.ndarray) -> np.ndarray:
+    """Positions (T, 17, 3) of `H36M_17`, metres, z up, of motion (T, D) from `amc.read`."""
+    joints = [skeleton.joints.index(joint) for joint in CMU_31.joints]
+    positions = conversion(CMU_31, H36M_17) @ asf.forward_kinematics(skeleton, motion)[:, joints]
+    return positions[..., [2, 0, 1]]  # the files have y up
+
+
+def _remarks(
+    incomplete: Sequence[str], subjects: Mapping[int, Subject], sizes: Mapping[str, SplitSize]
+) -> Sequence[str]:
+    """Remark on the files that are left out, and on the views that `virtual_tracks` has left out."""
+    from data_prep.cameras.virtual import LEFT_OUT
+
+    views = {number: len(_cameras(number)) * len(subject.trials) for number, subject in subjects.items()}
+    lost = {number: views[number] - sizes[f"S{number}"].tracks for number in views}
+    counts = ", ".join(f"{lost[number]} of {views[number]} of S{number}" for number in lost if lost[number])
+    return [*incomplete, *([f"{LEFT_OUT}: {counts}"] if counts else [])]
+
+
+def _cameras(number: int) -> Mapping[str, "Camera"]:
+    """Return the cameras that see a subject: those of the Human3.6M subjects, in turn."""
+    from jaxpose.data.human36m import H36M_CAMERAS
+
+    return list(H36M_CAMERAS.values())[(number - 1) % len(H36M_CAMERAS)]
+
+
+def _numbers(name: str) -> tuple[int, ...]:
+    """Return the numbers in the name of a file."""
+    return tuple(int(digits) for digits in re.findall("[0-9]+", name))
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+main = functools.partial(prepare, "cmu")
 
 if __name__ == "__main__":
     main()

@@ -10,18 +10,19 @@ projected joints.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from data_prep.writer.command import Output, check_options, report, run, write
+from data_prep.writer.command import Output, check_options, run, write
+from data_prep.writer.source import SplitSize
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Command(Output):
-    """The arguments of `jaxpose prepare h36m`."""
+class Options(Output):
+    """The options of `jaxpose prepare h36m`."""
 
     archives: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """Folder with the archives as downloaded, or extracted, or converted; or one archive; or data_3d_h36m.npz."""
@@ -35,62 +36,69 @@ class Command(Output):
     """Frames per second, for data other than Human3.6M."""
     title: str = ""
     """Name of the data in reports."""
-    beam: str | None = None
-    """Options of an Apache Beam pipeline that prepares the subjects, such as 'runner=DirectRunner' (extra: beam)."""
     dry_run: tyro.conf.FlagCreatePairsOff[bool] = False
     """List the files found and missing, and write nothing."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
-    run(Command, prepare, arguments, name="h36m", description=__doc__)
+    run(Options, prepare, arguments, name="h36m", description=__doc__)
 
 
-def prepare(command: Command) -> None:
+def prepare(options: Options) -> None:
     """Write a data set for each source of keypoints, and print its size.
 
     Raises:
       InputError: an option is out of its range, files are missing or damaged, or a folder cannot be written.
     """
-    check_options(fps=command.fps)
+    check_options(fps=options.fps)
 
     import rich
     from rich.console import Console
 
-    from data_prep.human36m import mocap_files, remarks
+    from data_prep.human36m import mocap_files, remarks, tracks
     from data_prep.human36m.builder import PROJECTED, Human36m, keypoint_config, make_source
-    from data_prep.human36m.tracks import Options, check_complete, exclude
     from data_prep.writer.data_set import check_output_folder
     from jaxpose.data.human36m import DAMAGED_S9, S11_DIRECTIONS
 
-    paths = [None if str(path) == PROJECTED else path for path in command.keypoints]
+    paths = [None if str(path) == PROJECTED else path for path in options.keypoints]
     configs = [keypoint_config(path) for path in paths]
-    folders = [command.out / config.name if len(configs) > 1 else command.out for config in configs]
+    folders = [options.out / config.name if len(configs) > 1 else options.out for config in configs]
     for folder in folders:
         check_output_folder(folder)
     with Console(stderr=True).status("looking for poses"):
-        inventory = mocap_files.find_recordings(command.archives)
-    excluded = [S11_DIRECTIONS] * (command.s11_directions == "none") + [*DAMAGED_S9] * command.without_damaged_s9
-    files = exclude(inventory.files, excluded)
-    if command.dry_run:
+        inventory = mocap_files.find_recordings(options.archives)
+    excluded = [S11_DIRECTIONS] * (options.s11_directions == "none") + [*DAMAGED_S9] * options.without_damaged_s9
+    files = tracks.exclude(inventory.files, excluded)
+    if options.dry_run:
         rich.print(remarks.inventory_table(inventory), *inventory.remarks, sep="\n")
         for config, path in zip(configs, paths, strict=True):
             print(remarks.describe_keypoints(config, path))
-    splits = [check_complete(inventory, files, path) for path in paths]
-    if command.dry_run:
+    splits = [tracks.check_complete(inventory, files, path) for path in paths]
+    if options.dry_run:
         print(f"complete: without --dry-run, {', '.join(map(str, folders))} would be written")
         return
     notes = [*inventory.remarks, *remarks.excluded_recordings(inventory, excluded)]
-    damaged_view = S11_DIRECTIONS if command.s11_directions == "three-views" else None
+    damaged_view = S11_DIRECTIONS if options.s11_directions == "three-views" else None
     for config, path, subjects, folder in zip(configs, paths, splits, folders, strict=True):
-        source = f"{command.archives.name} and {path.name if path else PROJECTED}"  # npz files have any content
-        title = command.title or (f"Human3.6M, {config.name}" if inventory.missing else source)
-        made = make_source(Options(files, path, command.fps, damaged_view), config, subjects, title, notes)
-        made = made._replace(inputs=(command.archives, *([path] if path else [])))
+        source = f"{options.archives.name} and {path.name if path else PROJECTED}"  # npz files have any content
+        title = options.title or (f"Human3.6M, {config.name}" if inventory.missing else source)
+        made = make_source(tracks.Options(files, path, options.fps, damaged_view), config, subjects, title, notes)
+        made = made._replace(
+            inputs=(options.archives, *([path] if path else [])),
+            remarks=functools.partial(_remarks, notes, folder, path),
+        )
         known = config.name if config in Human36m.BUILDER_CONFIGS else config
-        builder = functools.partial(Human36m, config=known)
-        sizes = write(dataclasses.replace(command, out=folder), made, beam=command.beam, builder=builder)
-        report(folder, sizes, [*notes, *remarks.unused_keypoints(folder, path)])
+        write(dataclasses.replace(options, out=folder), made, builder=functools.partial(Human36m, config=known))
+
+
+def _remarks(
+    notes: Sequence[str], folder: Path, keypoints: Path | None, sizes: Mapping[str, SplitSize]
+) -> Sequence[str]:
+    """Remark on what the archives have, and on keypoints that were not used."""
+    from data_prep.human36m.remarks import unused_keypoints
+
+    return [*notes, *unused_keypoints(folder, keypoints)]
 
 
 if __name__ == "__main__":

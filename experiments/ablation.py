@@ -30,17 +30,18 @@ from jaxpose.evaluation.metric_records import PUBLISHED_KEYS
 from jaxpose.evaluation.predict_tracks import predict_tracks
 from jaxpose.files.atomic import atomic_write, atomic_write_text
 from jaxpose.files.guarded_read import read_json
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runtime import tables
 from jaxpose.runtime.devices import keep_compiled, replicate
 from jaxpose.runtime.errors import InputError, cli_errors
 from jaxpose.runtime.tables import Table
 from jaxpose.training import loop, setup
-from jaxpose.training.config import PRESETS, Config
+from jaxpose.training.config import PRESETS, Config, from_dict, to_dict
 from jaxpose.training.state import State
 from jaxpose.training.step import Recipe
 from jaxpose.visualization import figures
 
-BASE = Config(filter_widths=(3, 3, 3), channels=256, batch_size=512, epochs=8)
+BASE = Config(model=TemporalConfig(filter_widths=(3, 3, 3), channels=256), batch_size=512, epochs=8)
 TERMS = ("angle", "distance", "symmetry", "range_of_motion", "velocity", "acceleration", "angular_acceleration")
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "none": {},
@@ -197,18 +198,17 @@ def load_or_train(out: Path, name: str, config: Config, data: Data, console: Con
     Raises:
       InputError: the file does not hold the scores of a run.
     """
-    path, settings = out / f"{name.replace(', ', '-').replace(' ', '-')}-{config.seed}.json", dataclasses.asdict(config)
-    settings = json.loads(json.dumps(settings))
+    path = out / f"{name.replace(', ', '-').replace(' ', '-')}-{config.seed}.json"
     try:
         saved = read_json(path)
         rows({BASELINE: [saved]})
-        if saved["config"] == settings:
+        if from_dict(saved["config"]) == config:
             return saved
     except FileNotFoundError:
         pass
-    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+    except (InputError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
         raise InputError(f"{path} holds no scores of a run ({error!r:.100}); remove it to train again") from error
-    run = {"config": settings} | train_and_score(config, data)
+    run = {"config": to_dict(config)} | train_and_score(config, data)
     out.mkdir(parents=True, exist_ok=True)
     atomic_write_text(path, json.dumps(run, indent=1) + "\n")
     mean, _ = mean_and_spread([run], "mpjpe")

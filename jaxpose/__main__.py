@@ -16,15 +16,11 @@ COMMANDS: Mapping[str, str] = {
     "explain": "which loss term pulls which joint where",
     "convert": "weights of the published PyTorch code to a run, and back",
 }
-SOURCES: Mapping[str, str] = {
-    "h36m": "Human3.6M",
-    "cmu": "CMU motion capture",
-    "humaneva": "HumanEva-I",
-    "mpi_inf_3dhp": "MPI-INF-3DHP",
-    "bvh": "your own BVH files",
-    "check": "check a prepared data set before training on it",
-}
-"""`jaxpose prepare SOURCE …` is `python -m data_prep.SOURCE …`."""
+
+
+def preparations() -> Mapping[str, str]:
+    """What `jaxpose prepare NAME …` can do, by name; it is `python -m data_prep.NAME …`."""
+    return importlib.import_module("data_prep").commands()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if len(words) == 1 or words[1] in ("-h", "--help"):
                 print(usage())
                 return
-            module, rest = f"data_prep.{known(words[1], SOURCES)}", words[2:]
+            module, rest = f"data_prep.{known(words[1], preparations())}", words[2:]
         else:
             module, rest = f"jaxpose.{known(words[0], [*COMMANDS, 'prepare'])}", words[1:]
         importlib.import_module(module).main(rest)
@@ -64,7 +60,7 @@ def usage() -> str:
     """The commands, a line each."""
     lines = ["usage: jaxpose COMMAND [ARGUMENTS]", "", "Lift 2D keypoints to 3D human poses.", ""]
     lines += [f"  {name:<22}{text}" for name, text in COMMANDS.items()]
-    lines += [f"  {f'prepare {name}':<22}{text}" for name, text in SOURCES.items()]
+    lines += [f"  {f'prepare {name}':<22}{text}" for name, text in preparations().items()]
     return "\n".join([*lines, "", "jaxpose COMMAND --help lists the arguments of a command."])
 
 

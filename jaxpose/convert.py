@@ -1,9 +1,11 @@
-"""Convert weights of the published VideoPose3D code (PyTorch) to a run, or a run to such weights.
+"""Convert weights of published PyTorch code to a run, or a run to such weights.
 
     jaxpose convert pretrained_h36m_cpn.bin --out runs/pretrained
     jaxpose convert RUN --out weights.bin
 
-The shapes of the weights tell the architecture, except whether the model is causal. Needs the extra `torch`.
+Weights of VideoPose3D and of SemGCN's version of the network of Martinez et al. are known, and are recognised by their
+names. Their shapes tell the architecture, except whether a model of VideoPose3D is causal. Files of PyTorch need the
+extra `torch`; a .npz archive of the arrays of a state_dict does not.
 """
 
 import dataclasses
@@ -22,13 +24,13 @@ class Command:
     """The arguments of `jaxpose convert`."""
 
     source: tyro.conf.Positional[Path]
-    """A file of the published code to import, or the folder of a run to export."""
+    """A file of published code, or an archive .npz of the arrays of a state_dict, to import; or a run to export."""
     out: Path
-    """The folder of the run, or the file, to create."""
+    """The folder of the run, or the file, to create. A file whose name ends with .npz has arrays, without PyTorch."""
     causal: bool = False
-    """Import: the model predicts from past frames only."""
+    """Import of VideoPose3D: the model predicts from past frames only."""
     dense: bool | None = None
-    """Import: wide filters in place of dilated ones; by default, as the filter widths suggest."""
+    """Import of VideoPose3D: wide filters in place of dilated ones; by default, as the filter widths suggest."""
     data: str = "synthetic"
     """Import: the prepared data set whose joints the weights are for; by default, joints of Human3.6M."""
 
@@ -46,15 +48,15 @@ def convert(command: Command) -> None:
     """
     from jaxpose.runs import weights
 
-    options = {"causal": command.causal, "dense": command.dense, "data": command.data}
+    defaults = {field.name: field.default for field in dataclasses.fields(Command)}
+    given = {name: getattr(command, name) for name in ("causal", "dense", "data")}
+    given = {name: value for name, value in given.items() if value != defaults[name]}
     if not os.path.isdir(command.source):
-        config = weights.import_run(command.source, command.out, **options)
-        model = config.model
-        widths, direction = ",".join(map(str, model.filter_widths)), "causal" if model.causal else "symmetric"
-        filters = "dense" if model.dense else "dilated"
-        print(f"Filter widths {widths}, {filters}, {direction}; {model.channels} channels.")
+        model = weights.import_run(command.source, command.out, **given).model
+        settings = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(model).items())
+        print(f"A network {model.kind!r}: {settings}.")
         print(f"The run is in {command.out}")
-    elif options != {field.name: field.default for field in dataclasses.fields(Command) if field.name in options}:
+    elif given:
         raise InputError(f"{command.source} is a run, whose architecture is known; remove all options but --out")
     else:
         weights.export_run(command.source, command.out)

@@ -49,16 +49,25 @@ __all__ = [
 
 
 class Quantity(NamedTuple):
-    """A quantity n of equation (1).
+    """A quantity n of equation (1), computed from the poses of one track: E numbers or vectors a frame.
 
     Three factors scale its term: `unit` makes the squared difference dimensionless, the caller's weight says how much
     it counts, and `LOSS_SCALE` converts the weighted sum to metres, the unit of the position loss.
+
+    Attributes:
+      compute: the quantity, from positions (T, J, 3) in metres and the skeleton to (T - order, E) numbers or to
+        (T - order, E, 3) vectors; none for a track of `order` frames or fewer. It is differentiated: its gradient must
+        be finite everywhere (`jaxpose.numerics`).
+      joints: from the skeleton to (E, n) indices of the joints that each element depends on, in NumPy: an element does
+        not count where one of these is not visible.
+      unit: the difference that counts as 1, in the quantity's own unit.
+      order: of the finite difference in time, 0 for a quantity of single poses.
     """
 
-    compute: Callable[[jax.Array, Skeleton], jax.Array]  # (T, J, 3) to (T - order, E), or to vectors (T - order, E, 3)
-    joints: Callable[[Skeleton], np.ndarray]  # (E, n) indices of the joints that each element depends on
-    unit: float  # difference that counts as 1
-    order: int = 0  # of the finite difference in time
+    compute: Callable[[jax.Array, Skeleton], jax.Array]
+    joints: Callable[[Skeleton], np.ndarray]
+    unit: float
+    order: int = 0
 
 
 def _joints(skeleton: Skeleton) -> np.ndarray:
@@ -102,21 +111,20 @@ def _length_ratios(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     return safe_divide(lengths, jnp.mean(lengths, axis=-1, keepdims=True))
 
 
-QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
-    {
-        "angle": Quantity(joint_angles, _triples, unit=0.2),  # θ, radians
-        "distance": Quantity(bone_lengths, _bones, unit=0.02),  # d, metres
-        "symmetry": Quantity(symmetry_differences, _bone_pairs, unit=0.02),  # s, metres
-        "range_of_motion": Quantity(range_of_motion_violation, _triples, unit=0.05),  # r, radians
-        "velocity": Quantity(_velocities, _joints, unit=0.008, order=1),  # ẋ, metres per frame
-        "acceleration": Quantity(_accelerations, _joints, unit=0.008, order=2),  # ẍ, metres per frame²
-        "angular_acceleration": Quantity(_angular_accelerations, _triples, unit=0.02, order=2),  # θ̈, rad per frame²
-        # Beyond the paper:
-        "consistency": Quantity(_length_changes, _bones, unit=0.002, order=1),  # of bone lengths, metres per frame
-        "ratio": Quantity(_length_ratios, _all_joints_per_bone, unit=0.1),  # of each bone length to their mean
-    }
-)
-"""The seven quantities of equation (1), Table 1, and two more.
+QUANTITIES: dict[str, Quantity] = {
+    "angle": Quantity(joint_angles, _triples, unit=0.2),  # θ, radians
+    "distance": Quantity(bone_lengths, _bones, unit=0.02),  # d, metres
+    "symmetry": Quantity(symmetry_differences, _bone_pairs, unit=0.02),  # s, metres
+    "range_of_motion": Quantity(range_of_motion_violation, _triples, unit=0.05),  # r, radians
+    "velocity": Quantity(_velocities, _joints, unit=0.008, order=1),  # ẋ, metres per frame
+    "acceleration": Quantity(_accelerations, _joints, unit=0.008, order=2),  # ẍ, metres per frame²
+    "angular_acceleration": Quantity(_angular_accelerations, _triples, unit=0.02, order=2),  # θ̈, rad per frame²
+    # Beyond the paper:
+    "consistency": Quantity(_length_changes, _bones, unit=0.002, order=1),  # of bone lengths, metres per frame
+    "ratio": Quantity(_length_ratios, _all_joints_per_bone, unit=0.1),  # of each bone length to their mean
+}
+"""The seven quantities of equation (1), Table 1, and two more; a plugin adds its own with
+`QUANTITIES["mine"] = Quantity(…)`, before any is computed: programs that were compiled earlier do not see it.
 
 A unit is about the error that a network trained for positions alone leaves on real motion at 50 frames per second:
 every term then starts near 1, and equal weights give the terms equal influence."""

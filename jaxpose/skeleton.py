@@ -17,7 +17,7 @@ from typing import Any
 
 # The public interface: some of it serves callers of the library alone.
 __all__ = [
-    "CMU_31", "COCO_17", "H36M_17", "H36M_32", "H36M_32_TO_17", "HUMANEVA_15",
+    "CMU_31", "COCO_17", "H36M_16", "H36M_17", "H36M_32", "H36M_32_TO_17", "HUMANEVA_15",
     "Angle", "Skeleton", "is_printable_line", "layout",
 ]  # fmt: skip
 
@@ -171,6 +171,20 @@ H36M_17 = Skeleton(
     angles=_range_of_motion({}, _H36M_17_JOINTS),
 )
 """The 17 joints that Human3.6M results are reported on; "neck" is the joint also called nose."""
+
+H36M_16 = Skeleton(
+    name="h36m_16",
+    joints=tuple(joint for joint in _H36M_17_JOINTS if joint != "neck"),
+    parents=(-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 10, 11, 8, 13, 14),
+    left=(4, 5, 6, 10, 11, 12),
+    right=(1, 2, 3, 13, 14, 15),
+    angles=tuple(
+        dataclasses.replace(angle, joints=tuple(joint - (joint > H36M_17.index("neck")) for joint in angle.joints))
+        for angle in H36M_17.angles
+        if H36M_17.index("neck") not in angle.joints
+    ),
+)
+"""The joints of `H36M_17` without "neck", on which Martinez et al. and most networks of single frames are trained."""
 
 _H36M_32_JOINTS = (
     "Hips", "RightUpLeg", "RightLeg", "RightFoot", "RightToeBase", "RightToeSite",

@@ -30,6 +30,11 @@ class Command:
     debug_nans: bool = False
     """When a step is not finite, run its operations one by one and name the first that returns a NaN or infinity."""
 
+    def __post_init__(self) -> None:
+        """Raise `InputError` for a number of steps that cannot be traced."""
+        if self.profile < 0:
+            raise InputError(f"--profile is {self.profile}; it must be a number of steps, or 0 for no trace")
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
@@ -50,7 +55,9 @@ def parse(arguments: Sequence[str]) -> tuple[Command, str]:
     named = bool(arguments) and not arguments[0].startswith("-")
     preset, options = (arguments[0], arguments[1:]) if named else ("quick", arguments)
     if preset not in PRESETS:
-        raise InputError(f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}")
+        raise InputError(
+            f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}; --plugin FILE adds those of a file"
+        )
     command = _parse_options(options, PRESETS[preset], preset)
     if command.resume is None:
         return command, preset

@@ -124,16 +124,20 @@ def untrained(prepared, tmp_path_factory):
     """An untrained network for the prepared data, saved as a run leaves it; its test split is S9."""
     from helpers.samples import DESCRIPTION
 
+    from jaxpose.models.configs import TemporalConfig
     from jaxpose.runs import checkpoint
     from jaxpose.runs.folder import write_settings
     from jaxpose.training import setup
     from jaxpose.training.config import Config
+    from jaxpose.training.state import to_checkpoint
 
     run = tmp_path_factory.mktemp("runs") / "run"
-    config = Config(data=str(prepared), filter_widths=(3,), channels=8, batch_size=8, test_split="S9")
+    model = TemporalConfig(filter_widths=(3,), channels=8)
+    config = Config(data=str(prepared), model=model, batch_size=8, test_split="S9")
     write_settings(run, config, DESCRIPTION)
     with checkpoint.open_checkpoints(run) as checkpoints:
-        checkpoint.save(checkpoints, 7, setup.init(setup.build_recipe(config, DESCRIPTION, 65), jax.random.key(3)))
+        state = setup.init(setup.build_recipe(config, DESCRIPTION, 65), jax.random.key(3))
+        checkpoint.save(checkpoints, 7, to_checkpoint(state))
     return run
 
 

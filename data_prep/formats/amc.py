@@ -13,9 +13,10 @@ import numpy as np
 
 from data_prep.formats.asf import Skeleton
 from data_prep.formats.located_text import LARGEST, Token, errors_in_file, parse_number, unexpected
-from jaxpose.runtime.errors import InputError
 
 _UNITS = {":degrees": np.pi / 180, ":radians": 1.0}
+_RATE, _MAX_RATE = ":samples-per-second", 1000
+_FLAGS = (*_UNITS, ":fully-specified")
 _END = "the end of the file"
 
 
@@ -37,8 +38,7 @@ def read(content: bytes, name: str, skeleton: Skeleton) -> np.ndarray:
     with errors_in_file(name):
         text = re.sub("#.*", "", content.decode("latin-1"))
         words = text.split()
-        start = next((index for index, word in enumerate(words) if not word.startswith(":")), len(words))
-        radian = _radian(itertools.islice(_tokens(text), start + 1))
+        start, radian, _ = _header(text, skeleton)
         layout = _layout(itertools.islice(_tokens(text), start, None), skeleton)
         columns = [layout.index(part) + i for part, count in skeleton.channels.items() for i in range(1, count + 1)]
         numbers = _numbers(words[start:], layout, columns)
@@ -57,17 +57,40 @@ def _tokens(text: str) -> Iterator[Token]:
     yield Token(_END, line_number)
 
 
-def _radian(tokens: Iterable[Token]) -> float:
-    """Return the unit of angles in radians from the keywords before the first frame, which the last token begins."""
-    *header, first = tokens
-    keywords = [token.text.lower() for token in header]
-    for unit, radian in _UNITS.items():
-        if {*keywords} == {":fully-specified", unit}:
-            return radian
-    found = " ".join(keywords) or "nothing"
-    raise InputError(
-        f"line {first.line}: expected :FULLY-SPECIFIED and :DEGREES before the first frame, found {found:.50}"
-    )
+def _header(text: str, skeleton: Skeleton) -> tuple[int, float, float | None]:
+    """Read the keywords before the first frame.
+
+    Returns:
+      The number of their tokens; the unit of angles in radians, that of the skeleton if there is none; and the frames
+      per second, if they are there.
+    """
+    unit, rate, count = "", None, 0
+    tokens = _tokens(text)
+    for token in tokens:
+        keyword = token.text.lower()
+        if not keyword.startswith(":"):
+            break
+        count += 1
+        if keyword == _RATE:
+            rate, count = parse_number(value := next(tokens)), count + 1
+            if not 1 <= rate <= _MAX_RATE:
+                raise unexpected(value, f"1 to {_MAX_RATE} samples per second")
+        elif keyword not in _FLAGS:
+            raise unexpected(token, f"one of {', '.join((*_FLAGS, _RATE)).upper()}, or the first frame")
+        elif keyword in _UNITS and unit not in ("", keyword):
+            raise unexpected(token, f"one unit of angles, {unit.upper()}")
+        unit = keyword if keyword in _UNITS else unit
+    return count, _UNITS.get(unit, skeleton.radian), rate
+
+
+def capture_rate(content: bytes, name: str, skeleton: Skeleton) -> float | None:
+    """Read the frames per second in an AMC file, from `:SAMPLES-PER-SECOND`; None if it is not there.
+
+    Raises:
+      InputError: as `read`, for what is before the first frame.
+    """
+    with errors_in_file(name):
+        return _header(re.sub("#.*", "", content.decode("latin-1")), skeleton)[2]
 
 
 def _layout(tokens: Iterator[Token], skeleton: Skeleton) -> list[str]:

@@ -34,7 +34,9 @@ class Skeleton(NamedTuple):
 
     order: tuple[str, ...]  # of the root's six channels: tx, ty, tz, rx, ry, rz
     position: np.ndarray  # (3,) metres, of the root in the rest pose
+    orientation: np.ndarray  # (3, 3), the columns are the axes of the root in the rest pose
     unit: float  # of length in motion, metres
+    radian: float  # unit of angles in the file, radians; of motion, too, where that does not say another
     bones: tuple[Bone, ...]
 
     @property
@@ -60,7 +62,7 @@ def read(content: bytes, name: str) -> Skeleton:
 
     Raises:
       InputError: the content violates the format, or uses a part of it that is not supported: bones that stretch or
-        shift, or a root that is rotated in the rest pose.
+        shift.
     """
     with errors_in_file(name):
         sections = _sections(content.decode("latin-1"))
@@ -71,11 +73,15 @@ def read(content: bytes, name: str) -> Skeleton:
         joints = {joint: index for index, joint in enumerate(["root", *parents])}
         by_name = {block["name"][0].text: block for block in blocks}
         bones = tuple(_bone(bone, by_name[bone], joints[parent], unit, radian) for bone, parent in parents.items())
-        return Skeleton(_order(root), _position(root) * unit, unit, bones)
+        position = np.asarray([parse_number(token) for token in root["position"]]) * unit
+        return Skeleton(_order(root), position, _axes(root["orientation"], *root["axis"], radian), unit, radian, bones)
 
 
 def forward_kinematics(skeleton: Skeleton, motion: np.ndarray) -> np.ndarray:
     """Compute the positions of the joints.
+
+    Position and orientation of the root in the rest pose offset all motion by the same amount: the skeleton is turned
+    and placed as in the rest pose first, and then as the motion says, about the fixed axes.
 
     Args:
       skeleton: from `read`.
@@ -90,7 +96,8 @@ def forward_kinematics(skeleton: Skeleton, motion: np.ndarray) -> np.ndarray:
     turns = [index for index in range(6) if index not in shifts]
     axes = [_ROTATIONS.index(skeleton.order[index]) for index in turns]
     positions = [skeleton.position[:, None] + root[shifts]]
-    orientations = [_rotated_axes(np.repeat(np.eye(3)[..., None], len(motion), axis=-1), axes, root[turns])]
+    turned = _rotated_axes(np.repeat(np.eye(3)[..., None], len(motion), axis=-1), axes, root[turns])
+    orientations = [np.einsum("ibt,ba->iat", turned, skeleton.orientation)]
     for bone, angle in zip(skeleton.bones, angles, strict=True):
         orientation = bone.axes @ _rotated_axes(bone.axes.T @ orientations[bone.parent], bone.dof, angle)
         positions.append(positions[bone.parent] + bone.offset @ orientation)
@@ -123,7 +130,10 @@ def _rotated_axes(frames: np.ndarray, axes: Sequence[int], angles: np.ndarray) -
 
 # Number of tokens after each field; None: all up to the next field.
 
-_SECTIONS = (":version", ":name", ":units", ":documentation", ":root", ":bonedata", ":hierarchy")
+_SECTIONS = (
+    ":version", ":name", ":units", ":documentation", ":root", ":bonedata", ":hierarchy",
+    ":skin", ":namespace", ":skeleton",  # for programs that draw; not read
+)  # fmt: skip
 _UNITS = {"mass": 1, "length": 1, "angle": 1}
 _ROOT = {"order": 6, "axis": 1, "position": 3, "orientation": 3}
 _BONE = {"id": 1, "name": 1, "direction": 3, "length": 1, "axis": 4, "dof": None, "limits": None}
@@ -197,14 +207,6 @@ def _order(root: Mapping[str, Sequence[Token]]) -> tuple[str, ...]:
     return tuple(order)
 
 
-def _position(root: Mapping[str, Sequence[Token]]) -> np.ndarray:
-    """Return the position (3,) of the root in the rest pose, in units of length."""
-    for token in root["orientation"]:
-        if parse_number(token) != 0:
-            raise unexpected(token, "0 (a root that is rotated in the rest pose is not supported)")
-    return np.asarray([parse_number(token) for token in root["position"]])
-
-
 def _parents(tokens: Sequence[Token], names: Sequence[Token]) -> dict[str, str]:
     """Return the parent of every bone, parents first."""
     children: dict[str, list[str]] = {"root": []}
@@ -232,13 +234,17 @@ def _parents(tokens: Sequence[Token], names: Sequence[Token]) -> dict[str, str]:
     return ordered
 
 
+def _axes(angles: Sequence[Token], order: Token, radian: float) -> np.ndarray:
+    """Return the axes (3, 3), as columns, that three rotations about the fixed axes give, in an order such as XYZ."""
+    sequence = ["xyz".index(axis) for axis in one_of(order, [*map("".join, itertools.permutations("xyz"))])]
+    turns = np.asarray([[parse_number(angle)] for angle in angles]) * radian
+    return _rotated_axes(np.eye(3)[..., None], sequence, turns)[..., 0]
+
+
 def _bone(name: str, block: Mapping[str, Sequence[Token]], parent: int, unit: float, radian: float) -> Bone:
     """Return the bone that the fields of its block describe."""
     *angles, order = block["axis"]
-    sequence = ["xyz".index(axis) for axis in one_of(order, [*map("".join, itertools.permutations("xyz"))])]
-    axes = _rotated_axes(
-        np.eye(3)[..., None], sequence, np.asarray([[parse_number(angle)] for angle in angles]) * radian
-    )[..., 0]
+    axes = _axes(angles, order, radian)
     offset = np.asarray([parse_number(token) for token in block["direction"]]) * parse_number(*block["length"]) * unit
     dof: list[str] = []
     for token in block.get("dof", ()):  # the format has tx, ty, tz and l, too, for bones that shift or stretch

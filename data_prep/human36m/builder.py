@@ -11,7 +11,8 @@ import tensorflow_datasets as tfds
 from data_prep.human36m import mocap_files
 from data_prep.human36m.npz import read_keypoints
 from data_prep.human36m.tracks import Options, check_complete, exclude, tracks
-from data_prep.writer.builder import PoseTracks, Source
+from data_prep.writer.builder import PoseTracks
+from data_prep.writer.source import Source
 from jaxpose import skeleton
 from jaxpose.data.human36m import S11_DIRECTIONS
 from jaxpose.data.track import Description

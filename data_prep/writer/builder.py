@@ -3,26 +3,16 @@
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from data_prep.writer.source import Source
 from jaxpose.data.store import CONTRACT_VERSION
-from jaxpose.data.track import Description, Track, contract_violation, track_name
+from jaxpose.data.track import Description, contract_violation, track_name
 from jaxpose.runtime.errors import InputError
-
-
-class Source(NamedTuple):
-    """A data set to write; must be picklable where several processes write it."""
-
-    description: Description
-    tracks: Callable[[str], Iterable[Track]]  # returns the tracks of a split
-    text: str  # where the data come from and how they were changed, for people
-    citation: str = ""  # BibTeX of the publication
-    inputs: tuple[Path, ...] = ()  # files and folders that the tracks are made from
 
 
 def features(description: Description) -> tfds.features.FeaturesDict:

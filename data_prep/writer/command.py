@@ -1,19 +1,17 @@
-"""The common parts of the commands that prepare data: their options, checks of these, and the report at the end."""
+"""Run the commands that prepare data: `prepare` is the whole command of a data set, `run` and `write` its parts."""
 
 import dataclasses
+import importlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
+from data_prep.writer.source import Source
 from jaxpose.runtime.command import run_command
 from jaxpose.runtime.errors import InputError
-
-if TYPE_CHECKING:  # `--help` answers without TFDS
-    from data_prep.writer.builder import Source
-    from data_prep.writer.data_set import SplitSize
 
 Settings = TypeVar("Settings")
 
@@ -26,6 +24,31 @@ class Output:
     """Folder to write the prepared data set to; it must be empty, or not exist."""
     jobs: int = os.cpu_count() or 1
     """Subjects to prepare at a time."""
+    beam: str | None = None
+    """Options of an Apache Beam pipeline that prepares the subjects, such as 'runner=DirectRunner' (extra: beam)."""
+
+
+def prepare(name: str, arguments: Sequence[str] | None = None) -> None:
+    """Run `jaxpose prepare NAME`: write the data set of the module `data_prep.NAME`, and print its size.
+
+    The module has three things: a docstring, which is the help; `Options`, a dataclass that extends `Output`; and
+    `make_source(options)`, which returns the `Source`.
+
+    Args:
+      name: of the module.
+      arguments: as of `run_command`.
+    """
+    # By its name, also when Python runs it as `__main__`: the name of `tracks` is part of what an interrupted command
+    # is recognised by.
+    data_set = importlib.import_module(f"data_prep.{name}")
+
+    def prepare_on_cpu(options: Any) -> None:
+        from data_prep.writer.data_set import check_output_folder
+
+        check_output_folder(options.out)
+        write(options, data_set.make_source(options))
+
+    run(data_set.Options, prepare_on_cpu, arguments, name=name, description=data_set.__doc__)
 
 
 def run(
@@ -38,11 +61,11 @@ def run(
 ) -> None:
     """Run `jaxpose prepare NAME` on the CPU; the arguments are those of `run_command`."""
 
-    def on_cpu(command: Settings) -> None:
+    def on_cpu(options: Settings) -> None:
         import jax
 
         jax.config.update("jax_platforms", "cpu")  # leaves the GPU to a training
-        function(command)
+        function(options)
 
     run_command(settings, on_cpu, arguments, prog=f"jaxpose prepare {name}", description=description)
 
@@ -59,23 +82,24 @@ def check_options(*, fps: float = 50.0, seed: int | None = None) -> None:
         raise InputError(f"--seed is {seed}; it must be None, or from 0 to {2**32 - 1}")
 
 
-def write(output: Output, source: "Source", **options: Any) -> dict[str, "SplitSize"]:
-    """Write a source to the folder of a command; returns and raises as `data_set.write`, whose options it takes."""
-    from data_prep.writer import data_set
+def write(output: Output, source: Source, **options: Any) -> None:
+    """Write a source to the folder of a command, and print its remarks and the size of every split.
 
-    description, tracks, text, citation, inputs = source
-    return data_set.write(
-        output.out, description, tracks, text=text, citation=citation, inputs=inputs, jobs=output.jobs, **options
-    )
-
-
-def report(out: Path, sizes: Mapping[str, "SplitSize"], remarks: Sequence[str] = ()) -> None:
-    """Print remarks on what was left out, the size of every split, and the folder that was written."""
+    Args:
+      output: where and how.
+      source: what to write.
+      **options: further ones of `data_set.write`, which says what it raises.
+    """
     import rich
 
     from data_prep.writer import data_set
 
-    for remark in remarks:
+    description, tracks, text, citation, inputs, remarks = source
+    sizes = data_set.write(
+        output.out, description, tracks,
+        text=text, citation=citation, inputs=inputs, jobs=output.jobs, beam=output.beam, **options,
+    )  # fmt: skip
+    for remark in remarks(sizes):
         print(remark)
     rich.print(data_set.size_table(sizes))
-    print(f"wrote {out}")
+    print(f"wrote {output.out}")

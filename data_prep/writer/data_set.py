@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import rich.console
@@ -21,19 +20,12 @@ import rich.progress
 import rich.table
 import tensorflow_datasets as tfds
 
-from data_prep.writer.builder import PoseTracks, Source, quiet_tfds
+from data_prep.writer.builder import PoseTracks, quiet_tfds
+from data_prep.writer.source import Source, SplitSize
 from data_prep.writer.staging import finished_record, staging_folder
 from jaxpose.data import store
 from jaxpose.data.track import Description, Track
 from jaxpose.runtime.errors import InputError
-
-
-class SplitSize(NamedTuple):
-    """The size of a split."""
-
-    tracks: int
-    frames: int
-    seconds: float
 
 
 def write(

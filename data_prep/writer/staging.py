@@ -9,7 +9,7 @@ from pathlib import Path
 
 import filelock
 
-from data_prep.writer.builder import Source
+from data_prep.writer.source import Source
 from jaxpose.runtime.errors import InputError
 
 

@@ -18,10 +18,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from data_prep import cmu
 from data_prep.cameras.virtual import move_to_centre, virtual_tracks
 from data_prep.formats import amc, asf
 from data_prep.formats.archives import members
-from data_prep.sources import cmu
 from jaxpose.data.human36m import H36M_CAMERAS
 from jaxpose.data.resampling import resample
 from jaxpose.data.track import Track

@@ -36,6 +36,7 @@ from jaxpose.runtime.devices import data_mesh, replicate
 from jaxpose.skeleton import H36M_17
 from jaxpose.training import loop, setup
 from jaxpose.training.config import PRESETS, Config
+from jaxpose.training.step import Samples
 from jaxpose.visualization import figures
 
 FRAMES = 1_560_000  # of the seven subjects of Human3.6M with ground truth, before all four cameras
@@ -152,12 +153,12 @@ def training(config: Config, steps: int, data: PackedTracks) -> tuple[Thunk, Thu
     recipe = setup.build_recipe(config, DESCRIPTION, windows)
     starts = replicate(np.arange(windows, dtype=np.int32), recipe.mesh)
     state = setup.init(recipe, jax.random.key(config.seed))
-    order = loop.order_of_epoch(state, recipe)
+    samples = Samples(data, starts, loop.order_of_epoch(state, recipe))
 
     def go_on() -> object:
         nonlocal state
-        state, means = loop.train_steps(state, data, starts, order, steps, recipe)
-        return state, means
+        state, report = loop.train_steps(state, samples, steps, recipe)
+        return state, report
 
     return lambda: loop.order_of_epoch(state, recipe), go_on
 

@@ -20,10 +20,12 @@ from data_prep.writer import data_set
 from experiments.benchmarks.data_size import DESCRIPTION, LONGEST, SHORTEST, film
 from jaxpose.data.track import Track
 from jaxpose.evaluation.comparability import TEST_FRAMES
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs import checkpoint
 from jaxpose.runs.folder import write_settings
 from jaxpose.training import setup
 from jaxpose.training.config import Config
+from jaxpose.training.state import to_checkpoint
 
 SUBJECTS, CAMERAS, CLIPS = ("S9", "S11"), 4, 29
 CHILD = """
@@ -65,12 +67,11 @@ def main(frames: int = TEST_FRAMES, channels: int = 64, filter_widths: tuple[int
     with tempfile.TemporaryDirectory() as scratch:
         data, run = Path(scratch, "data"), Path(scratch, "run")
         write(data, frames)
-        config = Config(data=str(data), channels=channels, filter_widths=filter_widths)
+        config = Config(data=str(data), model=TemporalConfig(channels=channels, filter_widths=filter_widths))
         write_settings(run, config, DESCRIPTION)
         with checkpoint.open_checkpoints(run) as checkpoints:
-            checkpoint.save(
-                checkpoints, 0, setup.init(setup.build_recipe(config, DESCRIPTION, frames), jax.random.key(0))
-            )
+            state = setup.init(setup.build_recipe(config, DESCRIPTION, frames), jax.random.key(0))
+            checkpoint.save(checkpoints, 0, to_checkpoint(state))
         subprocess.run([sys.executable, "-c", CHILD, str(run), "--save", str(Path(scratch, "poses.npz"))], check=True)
 
 

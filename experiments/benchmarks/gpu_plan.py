@@ -54,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not gpu_present():
             # Otherwise the plugin looks for the libraries of a GPU and complains.
             jax.config.update("jax_platforms", "cpu")
-        configs = [dataclasses.replace(PRESETS[command.preset], precision=each) for each in command.precisions]
+        preset = PRESETS[command.preset]
+        models = [dataclasses.replace(preset.model, precision=each) for each in command.precisions]
+        configs = [dataclasses.replace(preset, model=model) for model in models]
         console = Console()
         with console.status("measuring" if gpu_present() else "compiling"):
             if jax.default_backend() == "gpu":
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def show(console: Console, rows: Sequence[Row], preset: str) -> None:
     """Print the table, a row per card and precision, beside the paper's time."""
     config = PRESETS[preset]
-    title = f"{preset}: {config.channels} channels, batch {config.batch_size}; {rows[0].how.upper()}"
+    title = f"{preset}: {config.model.channels} channels, batch {config.batch_size}; {rows[0].how.upper()}"
     table = Table("card", "products", title=title, box=box.SIMPLE)
     for heading in ("GiB", "TFLOP", "GB", "step", "epoch"):
         table.add_column(heading, justify="right")

@@ -27,7 +27,8 @@ from jaxpose.runs.gpu_plan import HUMAN36M, motion
 from jaxpose.runtime.devices import replicate
 from jaxpose.training import loop, setup
 from jaxpose.training.config import PRESETS, Config
-from jaxpose.training.state import State
+from jaxpose.training.state import State, to_checkpoint
+from jaxpose.training.step import Samples
 
 
 def measure(config: Config, turns: int, folder: Path) -> dict[str, list[float]]:
@@ -42,10 +43,10 @@ def measure(config: Config, turns: int, folder: Path) -> dict[str, list[float]]:
     recipe = setup.build_recipe(config, HUMAN36M, len(starts))
     data, starts = replicate((data, starts), recipe.mesh)
     state = setup.init(recipe, jax.random.key(0))
-    order = loop.order_of_epoch(state, recipe)
+    samples = Samples(data, starts, loop.order_of_epoch(state, recipe))
 
     def step(state: State) -> State:
-        return jax.block_until_ready(loop.train_steps(state, data, starts, order, 1, recipe)[0])
+        return jax.block_until_ready(loop.train_steps(state, samples, 1, recipe)[0])
 
     seconds: dict[str, list[float]] = {"plain": [], "saving": [], "blocked": []}
     steps = 1
@@ -55,7 +56,7 @@ def measure(config: Config, turns: int, folder: Path) -> dict[str, list[float]]:
             for name in ("plain", "saving"):
                 began = time.perf_counter()
                 if name == "saving":
-                    checkpoint.save(checkpoints, int(state.step), state)
+                    checkpoint.save(checkpoints, int(state.step), to_checkpoint(state))
                     blocked = time.perf_counter() - began
                 done = 0
                 while done < steps or (turn == 0 and checkpoints.is_saving_in_progress()):
@@ -94,7 +95,7 @@ def main(preset: str = "baseline-2048", batch_size: int = 64, turns: int = 3, ou
       out: File to write the seconds to, as JSON.
     """
     config = PRESETS[preset]
-    small = Config(filter_widths=config.filter_widths, channels=config.channels, batch_size=batch_size)
+    small = Config(model=config.model, batch_size=batch_size)
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # /tmp may be memory
         measured = measure(small, turns, Path(folder))
     Console().print(table(measured, config.save_minutes))

@@ -85,7 +85,7 @@ def ways(model: TemporalModel, variables: optax.Params, batch: int) -> list[Way]
     state = jax.jit(temporal_streaming.init, static_argnums=0)(model, variables, window[:, 0])
     for frame in range(frames):
         state, poses = step(model, variables, state, window[:, frame])
-    minimal = jax.jit(lambda variables, window: model.apply(variables, window)[:, 0])
+    minimal = jax.jit(lambda variables, window: model.apply(variables, window).poses[:, 0])
     dilated = jax.jit(functools.partial(dilated_network.apply, model))
     np.testing.assert_allclose(poses, minimal(variables, window), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(poses, dilated(variables, window)[:, 0], rtol=1e-5, atol=1e-5)

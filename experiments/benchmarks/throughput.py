@@ -26,16 +26,17 @@ from rich.table import Table
 
 from experiments.benchmarks.turns import Thunk, alternate
 from jaxpose.data.track import Description
-from jaxpose.data.windows import PackedTracks, take_windows, window_starts
+from jaxpose.data.windows import PackedTracks, gather_windows, window_starts
 from jaxpose.evaluation import predict_tracks
 from jaxpose.files.atomic import atomic_write, atomic_write_text
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.models.temporal import multiply_adds
 from jaxpose.runtime.devices import replicate
 from jaxpose.skeleton import H36M_17
 from jaxpose.training import loop, setup
 from jaxpose.training.config import Config
 from jaxpose.training.state import State
-from jaxpose.training.step import Batch, train_step
+from jaxpose.training.step import train_step
 from jaxpose.visualization import figures
 from tests.helpers.parity.torch_model import TemporalNet
 
@@ -86,11 +87,11 @@ def jax_training(config: Config, steps: int, *, whole: bool) -> Thunk:
     recipe = setup.build_recipe(config, DESCRIPTION, len(starts))
     data, starts = replicate(noise(), recipe.mesh), replicate(starts, recipe.mesh)
     state = setup.init(recipe, jax.random.key(0))
-    batch = take_windows(data, starts[: config.batch_size], config.frames, recipe.model.context)
+    batch = {"windows": gather_windows(data, starts[: config.batch_size], config.frames, recipe.model.context)}
 
     @functools.partial(jax.jit, donate_argnums=0)
     def repeat(state: State) -> State:
-        return jax.lax.fori_loop(0, steps, lambda _, state: train_step(state, Batch(*batch), recipe)[0], state)
+        return jax.lax.fori_loop(0, steps, lambda _, state: train_step(state, batch, recipe)[0], state)
 
     def bare() -> None:
         nonlocal state
@@ -99,17 +100,18 @@ def jax_training(config: Config, steps: int, *, whole: bool) -> Thunk:
     def run() -> None:
         nonlocal state
         until = int(state.step) + steps
-        state = loop.run(state, recipe, data, starts, until=until, log_every=config.log_every)
+        options = {"log_every": config.log_every, "needs_state": lambda step: False}
+        state = loop.run(state, recipe, data, starts, until=until, **options)
 
     return run if whole else bare
 
 
 def torch_training(config: Config, steps: int, *, whole: bool) -> Thunk:
     """`steps` training steps of the strided network, on one batch or on batches that NumPy gathers."""
-    data = noise()
-    net = TemporalNet(FEATURES, JOINTS, config.filter_widths, config.channels, dropout=config.dropout, strided=True)
+    data, model = noise(), config.model
+    net = TemporalNet(FEATURES, JOINTS, model.filter_widths, model.channels, dropout=model.dropout, strided=True)
     optimizer = torch.optim.Adam(net.parameters(), lr=config.learning_rate, amsgrad=True)
-    field, random = int(np.prod(config.filter_widths)), np.random.default_rng(1)
+    field, random = int(np.prod(model.filter_widths)), np.random.default_rng(1)
     swapped = np.asarray(H36M_17.mirrored)
 
     def batch() -> tuple[torch.Tensor, torch.Tensor]:
@@ -141,8 +143,8 @@ def evaluation(config: Config) -> tuple[Thunk, Thunk]:
     recipe = setup.build_recipe(config, DESCRIPTION, 1)
     data = replicate(noise(), recipe.mesh)
     variables = setup.init(recipe, jax.random.key(0)).variables
-    net = TemporalNet(FEATURES, JOINTS, config.filter_widths, config.channels).eval()
-    pad, swapped = int(np.prod(config.filter_widths)) // 2, list(H36M_17.mirrored)
+    net = TemporalNet(FEATURES, JOINTS, config.model.filter_widths, config.model.channels).eval()
+    pad, swapped = int(np.prod(config.model.filter_widths)) // 2, list(H36M_17.mirrored)
     tracks = torch.from_numpy(noise().keypoints.reshape(TRACKS, FRAMES, JOINTS, 2))
 
     def by_jax() -> object:
@@ -168,8 +170,8 @@ def products(size: int = 4096) -> tuple[int, Thunk, Thunk]:
 
 def measure(turns: int, console: Console) -> list[Row]:
     """All rows; what is compared with each other takes turns with each other."""
-    big = Config(filter_widths=(3, 3, 3, 3, 3), channels=1024, batch_size=256)
-    small = Config(filter_widths=(3, 3, 3), channels=256, batch_size=512)
+    big = Config(model=TemporalConfig(filter_widths=(3, 3, 3, 3, 3), channels=1024), batch_size=256)
+    small = Config(model=TemporalConfig(filter_widths=(3, 3, 3), channels=256), batch_size=512)
 
     def training(config: Config, steps: int, *, whole: bool = False) -> tuple[int, Thunk, Thunk]:
         model = setup.build_model(config, DESCRIPTION)

@@ -23,7 +23,7 @@ from jaxpose.files.atomic import atomic_write_text
 from jaxpose.models import temporal
 from jaxpose.models.temporal import TemporalModel
 from jaxpose.runtime import compiled_cost
-from jaxpose.training import setup
+from jaxpose.training import objectives
 
 JOINTS, COORDINATES = 17, 2
 FRAMES = (1, 3, 9, 27, 81, 243, 1000)  # K; the last is a whole track
@@ -112,16 +112,16 @@ def compile_windows(model: TemporalModel, batch: int, frames: int, *, training: 
     key = jax.eval_shape(lambda: jax.random.key(0))
     variables = jax.eval_shape(model.init, key, keypoints)
     if not training:
-        return jax.jit(model.apply).lower(variables, keypoints).compile()
+        return jax.jit(lambda *arguments: model.apply(*arguments).poses).lower(variables, keypoints).compile()
 
     def loss(
         params: optax.Params, batch_stats: optax.Params, key: jax.Array, keypoints: jax.Array, poses: jax.Array
     ) -> tuple[jax.Array, optax.Params]:
         variables = {"params": params, "batch_stats": batch_stats}
-        predictions, updated = model.apply(
+        prediction, updated = model.apply(
             variables, keypoints, train=True, mutable=["batch_stats"], rngs={"dropout": key}
         )
-        return setup.position_loss(predictions, poses), updated
+        return objectives.mpjpe_loss(prediction, poses), updated
 
     gradient = jax.jit(jax.grad(loss, has_aux=True))
     return gradient.lower(variables["params"], variables["batch_stats"], key, keypoints, poses).compile()

@@ -11,9 +11,8 @@ import numpy as np
 
 from jaxpose.cameras import Camera
 from jaxpose.data.track import Track, track_name
-from jaxpose.kinematics import mirror, root_relative
+from jaxpose.kinematics import root_relative
 from jaxpose.runtime.errors import InputError
-from jaxpose.skeleton import Skeleton
 
 
 class PackedTracks(NamedTuple):
@@ -148,28 +147,6 @@ def window_starts(lengths: Sequence[int], frames: int) -> np.ndarray:
     return np.concatenate(starts).astype(np.int32)
 
 
-def take_windows(
-    data: PackedTracks, starts: jax.Array, frames: int, context: tuple[int, int]
-) -> tuple[jax.Array, jax.Array]:
-    """Gather windows and their context; a track's edge frames are repeated beyond its ends.
-
-    Args:
-      data: the packed frames.
-      starts: (B,) first output frame of each window.
-      frames: output frames of a window, K; those beyond the end of a track repeat its last frame.
-      context: input frames before and after the output frames.
-
-    Returns:
-      Keypoints (B, before + K + after, K_2d, D) and poses (B, K, J, 3).
-    """
-    before, after = context
-    track = data.track[starts]
-    first, last = data.first[track][:, None], data.last[track][:, None]
-    inputs = jnp.clip(starts[:, None] + jnp.arange(-before, frames + after), first, last)
-    outputs = jnp.minimum(starts[:, None] + jnp.arange(frames), last)
-    return data.keypoints[inputs], data.poses[outputs]
-
-
 def gather_windows(
     data: PackedTracks,
     starts: jax.Array,
@@ -231,17 +208,6 @@ def recentre(data: PackedTracks, starts: jax.Array, frames: int, longer: int) ->
     first, last = data.first[track], data.last[track]
     moved = jnp.maximum(jnp.minimum(starts + (frames - longer) // 2, last - longer + 1), first)
     return moved, moved[:, None] + jnp.arange(longer) <= last[:, None]
-
-
-def mirror_where(
-    mirrored: jax.Array, keypoints: jax.Array, poses: jax.Array, layout: Skeleton, skeleton: Skeleton
-) -> tuple[jax.Array, jax.Array]:
-    """Reflect the windows of a batch for which `mirrored` (B,) is true, both keypoints and poses."""
-    choose = mirrored[:, None, None, None]
-    return (
-        jnp.where(choose, mirror(keypoints, layout), keypoints),
-        jnp.where(choose, mirror(poses, skeleton), poses),
-    )
 
 
 def epoch_order(key: jax.Array, epoch: int, samples: int) -> jax.Array:

@@ -17,7 +17,7 @@ from jaxpose.runtime.errors import InputError
 from jaxpose.runtime.tables import Table
 from jaxpose.skeleton import Skeleton
 from jaxpose.training import attribution
-from jaxpose.training.attribution import TERMS
+from jaxpose.training.attribution import terms
 from jaxpose.visualization import attribution_figures as figures
 from jaxpose.visualization.attribution_page import COLUMNS, NOTES, STEPS, STRIDE
 
@@ -34,7 +34,7 @@ class Window(NamedTuple):
 
 
 class Attribution(NamedTuple):
-    """The loss of a window of T frames by term; N terms in the order of `TERMS`."""
+    """The loss of a window of T frames by term; N terms in the order of `attribution.terms`."""
 
     values: np.ndarray  # (N, T, J) metres of loss
     gradients: np.ndarray  # (N, T, J, 3) metres of loss per metre
@@ -112,21 +112,21 @@ def attribute_loss(
             return (poses + mirror(mirrored, skeleton)) / 2
 
         def stack(by_name: Mapping[str, jax.Array]) -> jax.Array:
-            return jnp.stack([by_name[term] for term in TERMS])
+            return jnp.stack([by_name[term] for term in terms()])
 
         def descend(weights: jax.Array) -> tuple[jax.Array, jax.Array]:
-            by_name = dict(zip(TERMS, weights, strict=True))
+            by_name = dict(zip(terms(), weights, strict=True))
             path, loss = attribution.descend(predictions, targets, by_name, skeleton, optimizer=optimizer, steps=steps)
             return path[:, drawn], loss
 
         predictions = predict(variables["params"])
         gradients = attribution.term_gradients(predictions, targets, skeleton)
-        one_term, all_terms = jnp.eye(len(TERMS)), jnp.ones((1, len(TERMS)))
+        one_term, all_terms = jnp.eye(len(terms())), jnp.ones((1, len(terms())))
         paths, losses = jax.lax.map(descend, jnp.concatenate([one_term, all_terms]))
         return predictions[drawn], Attribution(
             values=stack(attribution.joint_losses(predictions, targets, skeleton)),
             gradients=stack(gradients),
-            cosines=attribution.gradient_cosines(gradients),
+            cosines=attribution.gradient_cosines(gradients, names=terms()),
             norms=stack(attribution.parameter_norms(predict, variables["params"], gradients)),
             paths=paths,
             losses=losses,
@@ -138,9 +138,9 @@ def attribute_loss(
 
 def attribution_table(result: Attribution, weights: Mapping[str, float], window: Window, skeleton: Skeleton) -> Table:
     """The table of an attribution, a row for each term; `weights` are those of the training, by term."""
-    norms = dict(zip(TERMS, result.norms, strict=True))
+    norms = dict(zip(terms(), result.norms, strict=True))
     in_training = attribution.gradient_shares(norms, weights)
-    equal = attribution.gradient_shares(norms, dict.fromkeys(TERMS, 1.0))
+    equal = attribution.gradient_shares(norms, dict.fromkeys(terms(), 1.0))
     frames = range(window.first, window.last + 1)
     rows = [
         (
@@ -152,7 +152,7 @@ def attribution_table(result: Attribution, weights: Mapping[str, float], window:
             f"{100 * in_training[term]:.1f}",
             f"{100 * equal[term]:.1f}",
         )
-        for term, values in zip(TERMS, result.values, strict=True)
+        for term, values in zip(terms(), result.values, strict=True)
     ]
     return Table("", COLUMNS, rows, (NOTES,))
 
@@ -167,8 +167,8 @@ def attribution_figures(
     pose: np.ndarray, target: np.ndarray, result: Attribution, window: Window, skeleton: Skeleton, caption: str
 ) -> dict[str, Figure]:
     """The figures of `attribution_page.FIGURES` by file name; each names its data and units in its title."""
-    arrows = dict(zip(TERMS, result.gradients[:, window.drawn - window.first], strict=True))
-    descents = zip((*TERMS, "sum of all terms"), zip(result.paths, result.losses, strict=True), strict=True)
+    arrows = dict(zip(terms(), result.gradients[:, window.drawn - window.first], strict=True))
+    descents = zip((*terms(), "sum of all terms"), zip(result.paths, result.losses, strict=True), strict=True)
     by_joint = {
         "contribution to the term, mm of loss": 1000 * result.values.sum(axis=1).T,
         "gradient of the term, mm of loss per m": 1000 * np.sqrt(np.square(result.gradients).sum(axis=(1, 3))).T,
@@ -183,6 +183,6 @@ def attribution_figures(
     return {
         "gradients.png": figures.gradient_arrows(pose, target, arrows, skeleton, title=titles["gradients.png"]),
         "descents.png": figures.descent_paths(dict(descents), skeleton, title=titles["descents.png"]),
-        "joints.png": figures.joint_term_heatmaps(by_joint, TERMS, skeleton, title=titles["joints.png"]),
-        "cosines.png": figures.cosine_matrix(result.cosines, TERMS, title=titles["cosines.png"]),
+        "joints.png": figures.joint_term_heatmaps(by_joint, terms(), skeleton, title=titles["joints.png"]),
+        "cosines.png": figures.cosine_matrix(result.cosines, terms(), title=titles["cosines.png"]),
     }

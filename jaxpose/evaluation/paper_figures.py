@@ -13,7 +13,7 @@ from jaxpose.evaluation.protocol import VIDEOPOSE3D
 from jaxpose.evaluation.results_file import AVERAGE, Results
 from jaxpose.evaluation.run_labels import label_runs
 from jaxpose.runtime.errors import InputError
-from jaxpose.training.config import Config
+from jaxpose.training.config import Config, loss_in_metres
 from jaxpose.visualization.comparison_figures import compare_bars, compare_curves, run_colours
 
 PRINTED = {"Pavllo'19": "0.8", "Ours": "0.6"}
@@ -87,7 +87,8 @@ def paper_figures(runs: Sequence[FinishedRun], metrics: Sequence[Metric] = PUBLI
     captions = dict.fromkeys(results_file.caption(run.description, run.config.test_split) for run in runs)
     title = " ".join([*captions, differences]).strip()
     if logs := {name: run.log for name, run in zip(labels, runs, strict=True) if run.log}:
-        yield "curves", compare_curves(logs, title=title)
+        lengths = all(loss_in_metres(run.config) for run in runs)
+        yield "curves", compare_curves(logs, title=title, loss_in_metres=lengths)
     reason = why_runs_incomparable(runs)
     groups = tuple(runs[0].results.errors) if reason else (*paper_tables.ACTIONS, AVERAGE)
     for metric in metrics:

@@ -17,7 +17,7 @@ from jaxpose.evaluation.track_errors import TrackErrors
 from jaxpose.runtime import tables
 from jaxpose.runtime.tables import Table
 from jaxpose.skeleton import Skeleton
-from jaxpose.training.config import Config, to_dict
+from jaxpose.training.config import Config, loss_in_metres, to_dict
 from jaxpose.visualization import figures
 from jaxpose.visualization.html_page import page, picture
 from jaxpose.visualization.player import player
@@ -159,7 +159,7 @@ def curves(records: Sequence[Mapping[str, float]], config: Config, description: 
     if not records:
         return "<p>The run has no log of its training.</p>"
     title = f"{title_with_notice(description)}, trained on {config.train_split}, tested on {config.test_split}"
-    figure = figures.training_curves(records, title=title)
+    figure = figures.training_curves(records, title=title, loss_in_metres=loss_in_metres(config))
     return picture(figure, "Training loss, test error and learning rate by epoch")
 
 

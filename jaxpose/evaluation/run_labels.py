@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jaxpose.training.config import Config, flat_settings
 
@@ -47,16 +48,24 @@ def label_runs(configs: Sequence[Config], names: Sequence[str]) -> tuple[list[st
     for key, name in zip(keys, names, strict=True):
         words = [phrase for phrase in key if phrase and not phrase.startswith("no ")] or [*filter(None, key)]
         labels.append(", ".join(words if words and keys.count(key) == 1 else [*words, name]))
-    others = [" / ".join(differing[field]) for field in differing if field not in chosen]
+    others = [" / ".join(phrase or "–" for phrase in differing[field]) for field in differing if field not in chosen]
     return labels, f"The runs also differ: {'; '.join(others)}." if others else ""
 
 
 def _phrases(configs: Sequence[Config], field: str) -> list[str]:
     """A setting of each run in words; empty where it has no effect, or the run's network does not have it."""
-    settings, name = [flat_settings(config) for config in configs], field.replace("_", " ")
-    if not all(field in each for each in settings):
-        return ["" for _ in settings]  # the name of the network tells them apart
-    values = [each[field] for each in settings]
+    having = [
+        field in flat_settings(config) and (field not in CONSTRAINT_SETTINGS or bool(config.constraints))
+        for config in configs
+    ]
+    values = [flat_settings(config)[field] for config, has in zip(configs, having, strict=True) if has]
+    phrases = iter(_in_words(field, values))
+    return [next(phrases) if has else "" for has in having]
+
+
+def _in_words(field: str, values: Sequence[Any]) -> list[str]:
+    """Values of a setting in words."""
+    name = field.replace("_", " ")
     if field == "model":
         return [f"{value} network" for value in values]
     if field == "channels":
@@ -67,7 +76,5 @@ def _phrases(configs: Sequence[Config], field: str) -> list[str]:
         return [(f"constraints {text}" if several else name) if text else f"no {name}" for text in texts]
     if field == "filter_widths":
         return [f"filters {'-'.join(map(str, value))}" for value in values]
-    if field in CONSTRAINT_SETTINGS:
-        return [f"{name} {value}" if config.constraints else "" for config, value in zip(configs, values, strict=True)]
     words = {"True": name, "False": f"no {name}", "None": f"no {name}"}
     return [words.get(str(value), f"{name} {value}") for value in values]

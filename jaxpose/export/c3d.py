@@ -15,6 +15,7 @@ from jaxpose.export.motion import Motion, filled_mask, safe_names, z_up
 from jaxpose.runtime.errors import InputError
 
 _MAX_JOINTS = 255  # a parameter's dimensions are bytes
+_MAX_FRAME = 2**32 - 1  # two words of 16 bits
 _MAX_INTEGER = 32000  # of a coordinate, where programs make integers of them
 
 
@@ -28,7 +29,8 @@ def encode_c3d(motion: Motion) -> bytes:
       The file. Its frames are those of the video, counted from one.
 
     Raises:
-      InputError: the package c3d is not installed, or there are more joints than a C3D file names.
+      InputError: the package c3d is not installed, there are more joints than a C3D file names, or frames beyond those
+        that it numbers.
     """
     package = require_package()
     joints = motion.skeleton.num_joints
@@ -38,11 +40,20 @@ def encode_c3d(motion: Motion) -> bytes:
     seen = ~filled_mask(motion)
     points = np.concatenate([positions, np.zeros_like(positions[..., :1]), seen[..., None]], axis=-1)
     scale = max(np.abs(positions).max() / _MAX_INTEGER, 1e-6)
-    writer = package.Writer(point_rate=motion.fps, point_scale=-scale, point_units="mm")
+    first = motion.start + 1
+    if first + len(positions) - 1 > _MAX_FRAME:
+        raise InputError(
+            f"a C3D file numbers frames up to {_MAX_FRAME}, and {motion.name} begins at {first}; number the frames of "
+            "the keypoint file from the start of the video, or choose another format"
+        )
+
+    class Writer(package.Writer):
+        first_frame = first  # the package reads back what it was given, beyond 65,535 as one frame less or more
+
+    writer = Writer(point_rate=motion.fps, point_scale=-scale, point_units="mm")
     ascii_names = [joint.encode("ascii", "replace").decode() for joint in motion.skeleton.joints]
     writer.set_point_labels(safe_names(ascii_names))
     writer.set_screen_axis("+X", "+Z")  # the axes to the right and up
-    writer.set_start_frame(motion.start + 1)
     writer.add_frames([(frame, np.zeros((0, 0))) for frame in np.float32(points)])
     buffer = io.BytesIO()
     with warnings.catch_warnings():  # that there are no analog channels

@@ -1,8 +1,8 @@
-"""Read npz archives with pickled objects that a stranger may have made.
+"""Read pickles, and npz archives with pickled objects, that a stranger may have made.
 
-Pose files are exchanged as npz archives whose members are dicts of arrays. numpy stores those as pickles, and loading a
-pickle runs whatever it names. Here a pickle may describe numpy arrays, dicts, lists, tuples, strings and numbers, and
-nothing else.
+Pose files are exchanged as npz archives whose members are dicts of arrays, or as pickles of such dicts. numpy stores
+those members as pickles, too, and loading a pickle runs whatever it names. Here a pickle may describe numpy arrays,
+dicts, lists, tuples, strings and numbers, and nothing else.
 
 An allow-list in `find_class` would not be enough: `numpy.dtype`, `numpy.ndarray` and `scalar` trust the state in a
 pickle, so bytes can pose as object pointers, and reading them crashes the interpreter (`tests/files/test_safe_npz.py`
@@ -55,6 +55,28 @@ def load_npz(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a readable npz archive ({reason}); copy or download it again") from error
 
 
+def load_pickle(content: bytes, name: str) -> Any:
+    """Make the object that a pickle describes; nothing that the pickle names is called.
+
+    Args:
+      content: a pickle of any protocol, of Python 2 or 3, whose arrays are in it.
+      name: of the file, for messages.
+
+    Returns:
+      Arrays, dicts, lists, tuples, strings and numbers.
+
+    Raises:
+      InputError: it is not a pickle, is damaged, or describes anything else.
+    """
+    try:
+        return _unpickle(content)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    except Exception as error:  # crafted or damaged bytes can make numpy and pickle raise anything
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{name}: not a readable pickle ({reason}); copy or download it again") from error
+
+
 def _member(name: str, content: bytes) -> Any:
     """Decode one member: an array, or its one pickled object."""
     stream = io.BytesIO(content)
@@ -86,6 +108,10 @@ class _Array(_Recipe):
     """`_reconstruct(ndarray, (0,), b"b")`, then (version, shape, dtype, is_fortran, bytes or list)."""
 
 
+class _Buffer(_Recipe):
+    """`_frombuffer(bytes, dtype, shape, order)`, which is how protocol 5 spells arrays."""
+
+
 class _DType(_Recipe):
     """`dtype(code, align, copy)`, then (version, byte order, subarray, names, fields, …)."""
 
@@ -105,6 +131,7 @@ _ALLOWED: dict[tuple[str, str], type[_Recipe]] = {
     ("__builtin__", "bytes"): _Bytes,
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _Array for core in ("core", "_core")},
     **{(f"numpy.{core}.multiarray", "scalar"): _Scalar for core in ("core", "_core")},
+    **{(f"numpy.{core}.numeric", "_frombuffer"): _Buffer for core in ("core", "_core")},
 }
 
 
@@ -171,6 +198,10 @@ def _make(recipe: _Recipe, done: dict[int, tuple[Any, Any]]) -> Any:
         case _Scalar():
             dtype, data = _resolve(recipe.arguments, done)
             return _array((), dtype, data)[()]
+        case _Buffer():
+            data, dtype, shape, order = recipe.arguments
+            data = bytes(data) if isinstance(data, bytearray) else _resolve(data, done)
+            return _array(_resolve(shape, done), _resolve(dtype, done), data, {"C": "C", "F": "F"}[order])
         case _Bytes():
             text, encoding = recipe.arguments or ("", "latin1")
             if encoding != "latin1":

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jaxpose.skeleton import COCO_17, H36M_17, H36M_32_TO_17, Skeleton
+from jaxpose.skeleton import COCO_17, H36M_16, H36M_17, H36M_32_TO_17, Skeleton
 
 
 def _detector(name: str, *joints: str) -> Skeleton:
@@ -242,6 +242,8 @@ def conversion(source: Skeleton, target: Skeleton, seen: Sequence[bool] | np.nda
     unit = np.eye(source.num_joints, dtype=np.float32)
     if source == target and (target != H36M_17 or seen.all()):
         return unit
+    if target == H36M_16:  # the 17 without one, whatever they are made of
+        return np.delete(conversion(source, H36M_17, seen), H36M_17.index("neck"), axis=0)
     if captured := _MOTION_CAPTURE.get((source.name, target.name)):
         return unit[[source.index(joint) for joint in captured]]
     columns = _columns(source)

@@ -17,6 +17,7 @@ Precision = Literal["float32", "tf32", "bfloat16"]  # a test compares it with `m
 
 _MOST_FRAMES = 2**20  # of a receptive field
 _MOST_CHANNELS = 2**16
+_MOST_BLOCKS = 1000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,44 @@ class TemporalConfig(ModelConfig):
         return TemporalModel(num_joints=skeleton.num_joints, **dataclasses.asdict(self))
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LinearConfig(ModelConfig):
+    """The single-frame network of Martinez et al.; the defaults are theirs."""
+
+    kind: ClassVar[str] = "linear"
+
+    channels: int = 1024
+    """Channels of the linear layers."""
+    blocks: int = 2
+    """Residual blocks, each of two linear layers."""
+    dropout: float = 0.5
+    """Share of activations that dropout zeroes in training."""
+    max_norm: float | None = 1.0
+    """Largest Frobenius norm of each weight matrix, which is scaled down to it. None for no limit."""
+    root: Literal["zero", "predicted"] = "zero"
+    """The root joint of the predicted poses: at zero, or with outputs of its own, as in SemGCN's version."""
+    epsilon: float = 1e-3
+    """BatchNorm's epsilon, added to variances. 1e-5 in PyTorch."""
+    momentum: float = 0.01
+    """Weight of a new batch in BatchNorm's running statistics. 0.1 in PyTorch."""
+
+    def __post_init__(self) -> None:
+        """Raise `InputError` for a value that cannot be used."""
+        super().__post_init__()
+        _require_channels(self)
+        require(self, 0 < self.blocks <= _MOST_BLOCKS, "blocks", f"at least 1 and at most {_MOST_BLOCKS}")
+        limit = self.max_norm is None or 0 < self.max_norm < math.inf
+        require(self, limit, "max_norm", "above 0, or None")
+        require(self, 0 < self.epsilon < math.inf, "epsilon", "above 0")
+        require(self, 0 < self.momentum <= 1, "momentum", "above 0 and at most 1")
+
+    def build(self, skeleton: Skeleton, layout: Skeleton, channels: int) -> "Lifter":
+        """Build the network; see `ModelConfig.build`."""
+        from jaxpose.models.linear import LinearModel
+
+        return LinearModel(num_joints=skeleton.num_joints, **dataclasses.asdict(self))
+
+
 def _require_channels(settings: Any) -> None:
     """Raise `InputError` for a number of channels or a dropout rate that cannot be used."""
     require(settings, 0 < settings.channels < 2**31, "channels", "at least 1 and less than 2^31")
@@ -89,17 +128,19 @@ def _require_channels(settings: Any) -> None:
     require(settings, 0 <= settings.dropout < 1, "dropout", "at least 0 and less than 1")
 
 
-MODELS: dict[str, type[ModelConfig]] = {config.kind: config for config in (TemporalConfig,)}
+MODELS: dict[str, type[ModelConfig]] = {config.kind: config for config in (TemporalConfig, LinearConfig)}
 """Settings of networks by kind; a plugin adds its own."""
 
 
-def model_from_dict(content: dict[str, Any]) -> ModelConfig:
+def model_from_dict(content: Any) -> ModelConfig:
     """Read the settings of a network from the JSON object that `ModelConfig.to_dict` makes.
 
     Raises:
       InputError: a value cannot be used.
       KeyError: there is no network of this kind.
-      TypeError: a setting is unknown.
+      TypeError: a setting is unknown, or the network's kind is missing.
     """
+    if not isinstance(content, dict) or not isinstance(content.get("kind"), str):
+        raise TypeError("it does not say of what kind the network is")
     content = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
     return MODELS[content.pop("kind")](**content)

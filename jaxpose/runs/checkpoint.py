@@ -150,7 +150,7 @@ def _restore(folder: Path, like: dict[str, Any], optional: tuple[str, ...]) -> d
     kept = {field: like[field] for field in optional if saved.get(field, {}).keys() != wanted.get(field, {}).keys()}
     for field in sorted(wanted.keys() - kept.keys(), reverse=True):  # params first: the shapes of the others follow
         _check_shapes(folder, saved.get(field, {}), wanted[field])
-    like = like | {field: {} for field in kept}
+    like = {field: value for field, value in like.items() if field not in kept}
     _check_size(folder, like)
     args = ocp.checkpoint_utils.construct_restore_args(like)
     state = handler.restore(item, args=ocp.args.PyTreeRestore(like, args, partial_restore=True))

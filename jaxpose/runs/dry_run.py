@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 
+from jaxpose.runs import warm_start
 from jaxpose.runs.prepare import Job, prepare, read_splits
 from jaxpose.runtime import tables
 from jaxpose.runtime.tables import Table
@@ -21,10 +22,15 @@ def print_plan(config: Config, console: Console | None = None) -> None:
     """Print the plan of a run with these settings. The training step is compiled; no step is taken.
 
     Raises:
-      InputError: the data cannot be used, or the settings do not fit the data or the devices.
+      InputError: the data cannot be used, the settings do not fit the data or the devices, or no weights of the run
+        `config.init` fit.
     """
     console = console or Console(markup=False, quiet=jax.process_index() > 0)
     job = prepare(config, None, read_splits(config, console), console)
+    if config.init is not None:
+        state = jax.eval_shape(setup.init_program(job.recipe), jax.random.key(config.seed))
+        notes = warm_start.describe(warm_start.load_weights(config), state.variables, config, job.recipe)
+        console.print("\n".join(notes), soft_wrap=True)
     title, rows = "Nothing is written (--dry-run).", list(plan_rows(job))
     tables.show(console, Table(title, ("", "value"), rows, text_columns=(0, 1)))
 

@@ -74,8 +74,8 @@ def read_settings(run: Path) -> tuple[Config, Description]:
         config = from_dict(settings)
     except KeyError as error:
         raise InputError(
-            f"{run / 'config.json'} is of a network {error}, which is not known; --plugin FILE adds those that a file "
-            "defines"
+            f"{run / 'config.json'} is of a network {error!s:.60}, which is not known; --plugin FILE adds those that a "
+            "file defines"
         ) from error
     except (InputError, TypeError, AttributeError) as error:
         raise InputError(

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from jaxpose.cameras import Camera
 from jaxpose.data.track import Description
 from jaxpose.data.windows import PackedTracks
 from jaxpose.evaluation import predict_tracks
@@ -32,15 +33,22 @@ TRAIN_FRAMES, TRAIN_TRACKS = 1_559_752, 600  # S1, S5, S6, S7 and S8 at 50 Hz in
 
 
 def motion(key: jax.Array, frames: int, tracks: int) -> PackedTracks:
-    """Random numbers in the shape of that many frames of Human3.6M, cut into tracks of equal length."""
+    """Random numbers in the shape of that many frames of Human3.6M, cut into tracks of equal length.
+
+    The people stand five metres before their cameras.
+    """
     ends = (jnp.arange(1, tracks + 1) * (frames // tracks)).at[-1].set(frames)
     keypoints, poses = jax.random.split(key)
+    straight = jnp.asarray([1.0, 0, 0, 0])
+    camera = Camera(straight, jnp.zeros(3), jnp.asarray([2.0, 2, *[0.0] * 7]), jnp.asarray(2.0), jnp.asarray(2.0))
     return PackedTracks(
         keypoints=jax.random.normal(keypoints, (frames, HUMAN36M.layout.num_joints, HUMAN36M.channels)),
         poses=jax.random.normal(poses, (frames, HUMAN36M.skeleton.num_joints, 3)),
         track=jnp.searchsorted(ends, jnp.arange(frames), side="right").astype(jnp.int32),
         first=jnp.concatenate([jnp.zeros(1, jnp.int32), ends[:-1]]),
         last=ends - 1,
+        root=jnp.broadcast_to(jnp.asarray([0.0, 0, 5]), (frames, 3)),
+        camera=jax.tree.map(lambda field: jnp.broadcast_to(field, (tracks, *field.shape)), camera),
     )
 
 

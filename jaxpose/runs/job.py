@@ -9,7 +9,6 @@ import jax
 import numpy as np
 from jax.experimental.multihost_utils import sync_global_devices
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jaxpose.evaluation import results_file
 from jaxpose.evaluation.averages import score
@@ -21,18 +20,17 @@ from jaxpose.runs.folder import make_folder, refuse_occupied, write_settings
 from jaxpose.runs.lock import locked
 from jaxpose.runs.log import append_log, cut_log, read_log
 from jaxpose.runs.prepare import Job, prepare, read_splits
+from jaxpose.runs.progress import loss_text, show_progress
 from jaxpose.runs.warm_start import start_from
 from jaxpose.runtime import signals
 from jaxpose.runtime.devices import max_over_processes
 from jaxpose.runtime.errors import InputError, StopError
 from jaxpose.training import loop, nan_report, setup
-from jaxpose.training.config import Config
+from jaxpose.training.config import Config, loss_in_metres
 from jaxpose.training.state import State, from_checkpoint, to_checkpoint
 
 SECONDS = 0.5
 """About how long a call of training steps may take. Two are queued, and a signal waits for both."""
-
-PROGRESS_COLUMNS = (BarColumn(12), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
 
 
 def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool = False, profile: int = 0) -> None:
@@ -59,19 +57,20 @@ def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool =
         console = Console(quiet=not first, markup=False)
         job = prepare(config, run, read_splits(config, console), console)
         state = setup.init(job.recipe, jax.random.key(config.seed))
+        begun = resume and bool(checkpoint.steps(run))
+        if not begun:
+            state = setup.fit_collections(state, job.recipe, job.data)
+        if not begun and config.init is not None:
+            state, notes = start_from(config, state, job.recipe)
+            console.print("\n".join(notes), soft_wrap=True)
         sync_global_devices("the folder was free")
         if not resume:
             if first:
                 make_folder(run)
             sync_global_devices("the folder is there")
             stack.enter_context(locked(run))
-        if resume and checkpoint.steps(run):
+        if begun:
             state = from_checkpoint(checkpoint.load(run, to_checkpoint(state), optional=("sums",)))
-        else:
-            state = setup.fit_collections(state, job.recipe, job.data)
-            if config.init is not None:
-                state, notes = start_from(Path(config.init), state)
-                console.print("\n".join(notes), soft_wrap=True)
         if resume:
             console.print(_resumed(int(state.step), job.until))
         if first:
@@ -97,8 +96,8 @@ def _resumed(step: int, until: int) -> str:
 def _train(job: Job, state: State, *, debug_nans: bool, profile: int) -> tuple[State, np.ndarray | None]:
     """Train to the end, log and save.
 
-    A checkpoint holds all of the next log record but the errors on the test and validation frames. If the run stops
-    before that record is written, it is made again from the checkpoint, and the errors are computed again.
+    A checkpoint holds all of the next log record but what is evaluated at the end of an epoch. If the run stops before
+    that record is written, it is made again from the checkpoint, and evaluated again.
 
     Returns:
       The last state, and the predictions for the test frames (F, J, 3) if the last call ended with an epoch.
@@ -106,53 +105,46 @@ def _train(job: Job, state: State, *, debug_nans: bool, profile: int) -> tuple[S
     Raises:
       StopError: a signal came; the last step is saved.
     """
-    config, recipe, console = job.config, job.recipe, job.console
-    first, done = jax.process_index() == 0, int(state.step)
+    config, recipe, done = job.config, job.recipe, int(state.step)
     record_open = bool(state.sums) and int(state.sums["steps"]) > 0  # the record of the last steps may not be logged
-    if first:
-        cut_log(job.run, done - 1 if record_open else done)
-    predictions, saved, stop, save_is_due = None, time.monotonic(), 0, 0
+    predictions, saved = None, time.monotonic()
     with (
         signals.deferred_signals() as signalled,
-        contextlib.ExitStack() as files,
         _explain_nans(job, debug_nans=debug_nans),
         checkpoint.open_checkpoints(job.run, keep=config.keep, after=done) as checkpoints,
-        Progress(*PROGRESS_COLUMNS, console=console, speed_estimate_period=300) as progress,
+        _open_log(job, done - 1 if record_open else done) as add_to_log,
+        show_progress(job, done) as show,
+        profiler.trace_steps(job.run, done, profile if jax.process_index() == 0 else 0) as trace,
     ):
-        add_event = files.enter_context(tensorboard.open_events(job.run)) if first else None
-        show_progress = _progress_of(progress, done, job)
-        trace = files.enter_context(profiler.trace_steps(job.run, done, profile if first else 0))
 
         def needs_state(step: int) -> bool:
             """True if the state after this step is evaluated or saved."""
-            nonlocal stop, save_is_due
             due = time.monotonic() - saved >= 60 * config.save_minutes
-            stop, save_is_due = max_over_processes(signalled(), int(due))
-            return bool(stop or save_is_due or step % recipe.steps_per_epoch == 0)
+            return any(max_over_processes(signalled(), int(due))) or step % recipe.steps_per_epoch == 0
 
         def after_call(state: State | None, step: int, record: dict[str, float] | None) -> None:
             nonlocal predictions, saved
-            show_progress(step, record)
+            show(step, record)
             trace(step)
+            stop = 0 if state is None else max_over_processes(signalled())[0]
             error, predictions = None, None
-            epoch_ends = record is not None and step % recipe.steps_per_epoch == 0
-            if epoch_ends and not stop:
-                predictions, error = _evaluate(job, state, record)
-                show_progress(step, None)  # the rate is that of training, without evaluations
-            if first and record is not None and not (epoch_ends and stop):  # a signal does not wait for an evaluation
-                append_log(job.run, record)
-                add_event(record)
+            if step % recipe.steps_per_epoch == 0:
+                if stop:  # a signal does not wait for an evaluation; the record is made again when the run goes on
+                    record = None
+                else:
+                    predictions, error = _evaluate(job, state, record)
+                    show(step, None)
+            if record is not None:
+                add_to_log(record)
             checkpoint.check(checkpoints)
-            if state is None:
-                return
-            checkpoint.save(checkpoints, step, to_checkpoint(state), error)
-            saved = time.monotonic()
+            if state is not None:
+                checkpoint.save(checkpoints, step, to_checkpoint(state), error)
+                saved = time.monotonic()
             if stop:
-                console.print(f"Stopping after step {step:,} of {job.until:,}; saving.")
+                job.console.print(f"Stopping after step {step:,} of {job.until:,}; saving.")
                 raise StopError(stop, f"step {step} is done and saved; continue with --resume {job.run}")
 
         if record_open and loop.record_ends(done, recipe, until=job.until, log_every=config.log_every):
-            needs_state(done)
             after_call(state, done, loop.record(done, state.sums, recipe))
         state = loop.run(
             state,
@@ -168,6 +160,25 @@ def _train(job: Job, state: State, *, debug_nans: bool, profile: int) -> tuple[S
     return state, predictions
 
 
+@contextlib.contextmanager
+def _open_log(job: Job, done: int) -> Iterator[Callable[[dict[str, float]], None]]:
+    """Remove the records after a step, and give the function that adds others, to `metrics.jsonl` and TensorBoard.
+
+    Of several processes the first one writes.
+    """
+    if jax.process_index():
+        yield lambda record: None
+        return
+    cut_log(job.run, done)
+    with tensorboard.open_events(job.run) as add_event:
+
+        def add(record: dict[str, float]) -> None:
+            append_log(job.run, record)
+            add_event(record)
+
+        yield add
+
+
 def _predict(job: Job, state: State, purpose: str) -> np.ndarray:
     """Predict held-out frames (F, J, 3)."""
     return predict_tracks(job.recipe.model, state.variables, job.held_out[purpose], job.description, job.recipe.mesh)
@@ -181,9 +192,9 @@ def _evaluate(job: Job, state: State, record: dict[str, float]) -> tuple[np.ndar
     """
     predictions = {purpose: _predict(job, state, purpose) for purpose in job.held_out}
     for evaluate in EVALUATIONS.values():
-        record |= evaluate(job, predictions)
+        record |= {name: float(value) for name, value in evaluate(job, predictions).items()}
     errors = ", ".join(f"{purpose} MPJPE {1000 * record[f'{purpose}_mpjpe']:.1f} mm" for purpose in job.held_out)
-    job.console.print(f"epoch {record['epoch']:.0f}: loss {1000 * record['loss']:.1f} mm, {errors}")
+    job.console.print(f"epoch {record['epoch']:.0f}: {loss_text(record['loss'], job.config)}, {errors}")
     return predictions["test"], record.get("validation_mpjpe")
 
 
@@ -192,7 +203,7 @@ def _draw_curves(job: Job, step: int) -> None:
     from jaxpose.visualization import figures
 
     title = results_file.caption(job.description, job.config.test_split)
-    figure = figures.training_curves(read_log(job.run), title=title)
+    figure = figures.training_curves(read_log(job.run), title=title, loss_in_metres=loss_in_metres(job.config))
     atomic_write(job.run / "curves.png", figure.savefig)
     tensorboard.add_image(job.run, job.run / "curves.png", step)
 
@@ -215,20 +226,3 @@ def _explain_nans(job: Job, *, debug_nans: bool) -> Iterator[None]:
         steps = checkpoint.steps(job.run)
         last = f"the last good checkpoint is that of step {steps[-1]}" if steps else "there is no checkpoint yet"
         raise InputError(f"{error}: {reasons}; the batch is in {file}; {last}") from None
-
-
-def _progress_of(progress: Progress, done: int, job: Job) -> Callable[[int, dict[str, float] | None], None]:
-    """Make the function that updates a progress bar after a step: rate, loss, learning rate and time left."""
-    task = progress.add_task("compiling", total=job.until, completed=done)
-    last, began, text = done, time.monotonic(), ""
-
-    def show(step: int, record: dict[str, float] | None) -> None:
-        nonlocal last, began, text
-        if record is not None:
-            text = f"loss {1000 * record['loss']:.1f} mm, lr {record['learning_rate']:.1e}, "
-        if step > last:
-            speed = (step - last) * job.recipe.batch_size * job.recipe.frames / (time.monotonic() - began)
-            progress.update(task, completed=step, description=f"{text}{speed:,.0f} frames/s")
-        last, began = step, time.monotonic()
-
-    return show

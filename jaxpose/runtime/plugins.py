@@ -29,7 +29,10 @@ def import_plugins(arguments: Sequence[str]) -> list[str]:
         if option != OPTION:
             rest.append(word)
         else:
-            import_plugin(Path(value if equals else next(words, "")))
+            file = value if equals else next(words, "")
+            if not file:
+                raise InputError(f"{OPTION} names no file; name a Python file")
+            import_plugin(Path(file))
     return rest
 
 

@@ -1,7 +1,7 @@
 """Loss attribution: the value of each loss term by joint and frame, its gradient, and how gradients of terms agree.
 
-The terms are `TERMS`: the position loss and every constraint of `losses.QUANTITIES`. All are measured as they enter the
-loss of `losses.joint_aware` at weight 1, in metres, and can so be compared with each other.
+The terms are `terms()`: the position loss and every constraint of `losses.QUANTITIES`. All are measured as they enter
+the loss of `losses.joint_aware` at weight 1, in metres, and can so be compared with each other.
 
 Predictions and targets are those of one track, (T, J, 3) metres, consecutive frames; one pose is a track of one frame.
 `jax.vmap` maps over a batch. Everything is finite everywhere: coincident joints, straight limbs, still and perfect
@@ -24,13 +24,17 @@ from jaxpose.numerics import as_floating, safe_divide, safe_norm, safe_normalize
 from jaxpose.skeleton import Skeleton
 
 POSITION = "position"
-TERMS: tuple[str, ...] = (POSITION, *QUANTITIES)
-"""MPJPE, whose weight in training is always 1, and the constraints."""
+"""The name of the term MPJPE, whose weight in training is always 1."""
 
 Params = chex.ArrayTree
 
 ADAM = optax.adam(0.002, b1=0.5)
 """Steps of about 2 mm, however steep the loss; with more momentum a pose would overshoot the minimum of a term."""
+
+
+def terms() -> tuple[str, ...]:
+    """Names of the terms in order: the position, and all constraints, those of plugins among them."""
+    return (POSITION, *QUANTITIES)
 
 
 @functools.partial(jax.jit, static_argnames="skeleton")
@@ -43,7 +47,7 @@ def term_losses(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) 
       skeleton: static.
 
     Returns:
-      () metres for each of `TERMS`; zero for a difference in time that the track is too short for.
+      () metres for each of `terms()`; zero for a difference in time that the track is too short for.
     """
     return _term_losses(predictions, targets, QUANTITIES, skeleton)
 
@@ -72,7 +76,7 @@ def joint_losses(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton)
       skeleton: static.
 
     Returns:
-      (T, J) metres of loss for each of `TERMS`.
+      (T, J) metres of loss for each of `terms()`.
     """
     _check(predictions, targets, skeleton)
     errors = safe_norm(predictions - targets)
@@ -100,14 +104,14 @@ def term_gradients(predictions: jax.Array, targets: jax.Array, skeleton: Skeleto
       skeleton: static.
 
     Returns:
-      (T, J, 3) metres of loss per metre for each of `TERMS`. A term is a mean over frames, so in a longer track the
+      (T, J, 3) metres of loss per metre for each of `terms()`. A term is a mean over frames, so in a longer track the
       gradient of each frame is smaller.
     """
     return jax.jacrev(lambda poses: term_losses(poses, targets, skeleton))(as_floating(predictions))
 
 
 @functools.partial(jax.jit, static_argnames="names")
-def gradient_cosines(gradients: Mapping[str, chex.ArrayTree], *, names: tuple[str, ...] = TERMS) -> jax.Array:
+def gradient_cosines(gradients: Mapping[str, chex.ArrayTree], *, names: tuple[str, ...]) -> jax.Array:
     """Cosine similarity of each two gradients: 1 for the same direction, -1 for opposite ones, 0 for orthogonal ones.
 
     Args:

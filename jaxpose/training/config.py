@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from jaxpose.models.configs import ModelConfig, TemporalConfig, model_from_dict
+from jaxpose.models.configs import LinearConfig, ModelConfig, TemporalConfig, model_from_dict
 from jaxpose.runtime.settings import check_types, require
 from jaxpose.skeleton import is_printable_line
 
@@ -59,7 +59,8 @@ class Config:
     """Schedule of the learning rate: staircase (the decay after each epoch at once), exponential (the same decay, a
     little after each step), cosine (to zero at the last epoch, without the decay) or constant. A plugin adds others."""
     init: str | None = None
-    """Folder of a run whose last weights to begin with, for fine-tuning: all that fit; those that do not are named."""
+    """Folder of a run to begin with the weights of, those of its last checkpoint, for fine-tuning. What does not fit is
+    named, and begins anew, as do the optimiser and the schedules."""
     seed: int = 0
     """Seed of the weights, the order of samples, and dropout."""
     log_every: int = 50
@@ -97,6 +98,11 @@ class Config:
         return hash((*values, *sorted(self.constraints.items())))
 
 
+def loss_in_metres(config: Config) -> bool:
+    """True if the training loss is a length, so that it can be shown in millimetres beside errors."""
+    return config.loss == "mpjpe"
+
+
 def to_dict(config: Config) -> dict[str, Any]:
     """The settings as a JSON object, those of the network under `model`."""
     return dataclasses.asdict(config) | {"model": config.model.to_dict()}
@@ -108,13 +114,13 @@ def from_dict(content: Mapping[str, Any]) -> Config:
     Raises:
       InputError: a value cannot be used.
       KeyError: the network is of an unknown kind.
-      TypeError: a setting is unknown.
+      TypeError: a setting is unknown, or there is no network.
     """
     settings = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
-    if "model" not in settings:  # written before there were several networks
+    if "model" not in settings and "filter_widths" in settings:  # written before there were several networks
         names = [field.name for field in dataclasses.fields(TemporalConfig) if field.name in settings]
         settings["model"] = {"kind": "temporal"} | {name: settings.pop(name) for name in names}
-    return Config(**settings | {"model": model_from_dict(settings["model"])})
+    return Config(**settings | {"model": model_from_dict(settings.get("model"))})
 
 
 def flat_settings(config: Config) -> dict[str, Any]:
@@ -128,6 +134,16 @@ PRESETS: dict[str, Config] = {
     "baseline": Config(),
     "baseline-2048": Config(model=TemporalConfig(channels=2048)),
     "joint-aware": Config(model=TemporalConfig(channels=2048), epochs=85, constraints={"angle": 2.0, "velocity": 2.0}),
+    "linear": Config(
+        model=LinearConfig(),
+        loss="z_mse",
+        augment=(),
+        batch_size=64,
+        epochs=200,
+        optimizer="adam",
+        learning_rate_decay=0.9901,  # 0.96 every 100,000 steps, with the 24,372 steps of Human3.6M an epoch
+        schedule="exponential",
+    ),
 }
 """Settings by name; a plugin adds its own, with a line in `PRESET_TEXTS`."""
 
@@ -137,5 +153,6 @@ PRESET_TEXTS: dict[str, str] = {
     "baseline-2048": "VideoPose3D with 2048 channels, the baseline of the joint-aware paper's ablation",
     "joint-aware": "the joint-aware paper's size and length (2048 channels, 85 epochs) with angle and velocity terms, "
     "whose weights were chosen on training subjects",
+    "linear": "the single-frame network of Martinez et al. as published: 1024 channels, 200 epochs, no mirroring",
 }
 """A line about each preset, for `--help`."""

@@ -150,7 +150,8 @@ def record(step: int, sums: dict[str, jax.Array], recipe: Recipe) -> dict[str, f
     sums = dict(jax.device_get(sums))
     steps = sums.pop("steps")
     means = {name: total / total.dtype.type(steps) for name, total in sums.items()}
-    with jax.default_device(jax.local_devices(backend="cpu")[0]):  # on a GPU they would wait for the steps in the queue
+    # Schedules are computed on the CPU: on a GPU they would wait for the steps in the queue.
+    with jax.default_device(jax.local_devices(backend="cpu")[0]), jax.transfer_guard("allow"):
         schedules = {"learning_rate": recipe.learning_rate(step - 1)}
         schedules |= recipe.model.schedules(recipe.progress(step - 1))
         numbers = {"epoch": step / recipe.steps_per_epoch} | schedules | means
@@ -196,7 +197,6 @@ def run(
     Raises:
       NotFiniteError: the loss or the gradient of a step is not finite.
     """
-
     step, samples, unread = int(jax.device_get(state.step)), None, None
     seconds_per_step, last_read = seconds, 0.0  # not known before the first step
 
@@ -204,7 +204,7 @@ def run(
         nonlocal seconds_per_step, last_read
         reached = int(jax.device_get(call.report.step))  # waits for the devices
         begun, last_read = max(call.queued, last_read), time.monotonic()
-        seconds_per_step = (last_read - begun) / call.steps
+        seconds_per_step = max(last_read - begun, 1e-9) / call.steps  # not zero, however coarse the clock
         if reached < call.end:
             raise NotFiniteError(latest, reached, float(jax.device_get(call.report.loss)))
         if after_call is not None:

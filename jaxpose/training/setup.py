@@ -81,18 +81,20 @@ def build_recipe(config: Config, description: Description, windows: int) -> Reci
     """
     check_names(config)
     mesh, model = data_mesh(), build_model(config, description)
-    for name, size in (("batch-size", config.batch_size), ("clips", config.clips if config.constraints else 0)):
-        if size % mesh.size:
-            raise InputError(f"--{name} is {size}; it must be a multiple of the {mesh.size} devices")
     chosen = _objectives(config, description)
     sizes = {"windows": (config.batch_size, config.frames), "clips": (config.clips, config.clip_frames)}
     names = dict.fromkeys(["windows", *(objective.stream for objective in chosen)])
     streams = tuple(
         Stream(name, find(STREAMS, name, "objectives"), *sizes.get(name, sizes["windows"])) for name in names
     )
-    for stream, option in zip(streams, ("frames", "clip-frames"), strict=False):
+    for stream in streams:
+        size, length = ("clips", "clip-frames") if stream.name == "clips" else ("batch-size", "frames")
+        if stream.windows > config.batch_size:
+            raise InputError(f"--{size} is {stream.windows}; it must be at most --batch-size, {config.batch_size}")
+        if stream.windows % mesh.size:
+            raise InputError(f"--{size} is {stream.windows}; it must be a multiple of the {mesh.size} devices")
         if model.frames not in (None, stream.frames):
-            raise InputError(f"--{option} is {stream.frames}; this network takes windows of {model.frames} frames")
+            raise InputError(f"--{length} is {stream.frames}; this network takes windows of {model.frames} frames")
     samples = 2 * windows if "mirror" in config.augment else windows
     steps_per_epoch = -(-samples // config.batch_size)
     learning_rate = _schedule(
@@ -138,7 +140,8 @@ def _optimizer(name: str, learning_rate: Any) -> Any:
 def initial_variables(model: Lifter, description: Description, key: jax.Array) -> dict[str, chex.ArrayTree]:
     """Initialise what `model.apply` takes, `params` and the collections, for keypoints of such data."""
     frames = sum(model.context) + (model.frames or 1)
-    return model.init(key, jnp.zeros((1, frames, description.layout.num_joints, description.channels)))
+    keypoints = jnp.zeros((1, frames, description.layout.num_joints, description.channels))
+    return model.init({"params": key, "dropout": key}, keypoints)  # flax.nnx takes all keys at once
 
 
 def variable_shapes(model: Lifter, description: Description) -> dict[str, chex.ArrayTree]:

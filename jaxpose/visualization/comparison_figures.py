@@ -21,7 +21,9 @@ def run_colours(count: int) -> list[Any]:
     return list(few[:count] if count <= len(few) else matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, count)))
 
 
-def compare_curves(logs: Mapping[str, Sequence[Mapping[str, float]]], *, title: str) -> Figure:
+def compare_curves(
+    logs: Mapping[str, Sequence[Mapping[str, float]]], *, title: str, loss_in_metres: bool = True
+) -> Figure:
     """Training loss and test error by epoch, a line for each run.
 
     The position loss of runs with constraints is a dotted line.
@@ -29,33 +31,35 @@ def compare_curves(logs: Mapping[str, Sequence[Mapping[str, float]]], *, title: 
     Args:
       logs: the records of each run, by label.
       title: names the data, and that they are synthetic if they are.
+      loss_in_metres: whether the losses are lengths, drawn in millimetres; else they are drawn without a unit.
 
     Returns:
       The figure.
     """
+    scale, unit = (1000, "mm") if loss_in_metres else (1, "")
     figure = Figure(figsize=(11, 5), layout="constrained")
     figure.suptitle(_wrap(title, 150), fontsize="small")
     training, test = figure.subplots(1, 2, sharex=True)
     for (name, log), colour in zip(logs.items(), run_colours(len(logs)), strict=True):
-        _line(training, log, "loss", color=colour, label=_escape(name))
+        _line(training, log, "loss", scale, color=colour, label=_escape(name))
         if any(record.get("position", record["loss"]) != record["loss"] for record in log):
             label = _escape(f"{name}: position loss alone")
-            _line(training, log, "position", color=colour, linestyle=":", label=label)
-        _line(test, log, "test_mpjpe", color=colour, label=_escape(name), marker="o", markersize=3)
-    for axes, heading in ((training, "training loss"), (test, "test MPJPE, all frames")):
-        axes.set(title=heading, xlabel="epoch", ylabel="mm")
+            _line(training, log, "position", scale, color=colour, linestyle=":", label=label)
+        _line(test, log, "test_mpjpe", 1000, color=colour, label=_escape(name), marker="o", markersize=3)
+    for axes, heading, label in ((training, "training loss", unit), (test, "test MPJPE, all frames", "mm")):
+        axes.set(title=heading, xlabel="epoch", ylabel=label)
         if any(len(line.get_xdata()) for line in axes.lines):  # a run may have no test error yet
             axes.set_yscale("log")
             for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-                set_formatter("{x:g}")  # plain millimetres, no powers of ten
+                set_formatter("{x:g}")  # plain numbers, no powers of ten
         axes.grid(which="both", alpha=0.3)
     training.legend(fontsize="small")
     return figure
 
 
-def _line(axes: Axes, log: Sequence[Mapping[str, float]], name: str, **style: Any) -> None:
-    """Draw a length in the records of a log, in millimetres by epoch."""
-    points = [(record["epoch"], 1000 * record[name]) for record in log if name in record]
+def _line(axes: Axes, log: Sequence[Mapping[str, float]], name: str, scale: float, **style: Any) -> None:
+    """Draw a value in the records of a log, times `scale`, by epoch."""
+    points = [(record["epoch"], scale * record[name]) for record in log if name in record]
     axes.plot(*np.reshape(points, (-1, 2)).T, **style)
 
 

@@ -105,13 +105,15 @@ def clips_contact_sheet(
     return figure
 
 
-def training_curves(records: Sequence[Mapping[str, float]], *, title: str) -> Figure:
+def training_curves(records: Sequence[Mapping[str, float]], *, title: str, loss_in_metres: bool = True) -> Figure:
     """Training loss and test error of a run by epoch, and the learning rate.
 
     Args:
       records: of the run's log, in order; those with `epoch`, `loss` and `learning_rate` are drawn, and their
         `test_mpjpe` (metres, over all test frames) if they have one.
       title: names the data, and that they are synthetic if they are.
+      loss_in_metres: whether the loss is a length, drawn in millimetres beside the errors; else it has an axis of its
+        own, without a unit.
 
     Returns:
       The figure; save it with `figure.savefig`.
@@ -120,16 +122,22 @@ def training_curves(records: Sequence[Mapping[str, float]], *, title: str) -> Fi
     figure = Figure(figsize=(8, 5), layout="constrained")
     figure.suptitle(title, fontsize="small", wrap=True, parse_math=False)
     errors, rates = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    for name, label in (("loss", "training loss"), ("test_mpjpe", "test MPJPE, all frames")):
-        points = [(record["epoch"], 1000 * record[name]) for record in records if name in record]
+    losses, scale = (errors, 1000) if loss_in_metres else (errors.twinx(), 1)
+    drawn = []
+    for axes, name, label, factor, color in (
+        (losses, "loss", "training loss", scale, "C0"),
+        (errors, "test_mpjpe", "test MPJPE, all frames", 1000, "C1"),
+    ):
+        points = [(record["epoch"], factor * record[name]) for record in records if name in record]
         if points:  # there is no test error before the first epoch ends
-            errors.plot(*np.transpose(points), label=label)
-    errors.set(ylabel="mm", yscale="log")
-    for set_formatter in (errors.yaxis.set_major_formatter, errors.yaxis.set_minor_formatter):
-        set_formatter("{x:g}")  # plain millimetres, no powers of ten
+            drawn += axes.plot(*np.transpose(points), color, label=label)
+    for axes, label in {losses: "training loss", errors: "mm"}.items():
+        axes.set(ylabel=label, yscale="log")
+        for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            set_formatter("{x:g}")  # plain numbers, no powers of ten
     errors.grid(which="both", alpha=0.3)
-    if errors.lines:  # a run that has just begun has no record
-        errors.legend()
+    if drawn:  # a run that has just begun has no record
+        errors.legend(handles=drawn)
     rates.step([record["epoch"] for record in records], [record["learning_rate"] for record in records], where="pre")
     rates.set(xlabel="epoch", ylabel="learning rate")
     rates.grid(alpha=0.3)

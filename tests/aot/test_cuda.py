@@ -16,15 +16,17 @@ import pytest
 from helpers.places import ROOT
 
 from jaxpose.evaluation import predict_tracks
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.models.temporal import multiply_adds
 from jaxpose.runs import gpu_plan
 from jaxpose.runtime import cuda_compiler
-from jaxpose.training import loop, setup
+from jaxpose.training import loop, objectives, setup
 from jaxpose.training.config import PRESETS, Config
+from jaxpose.training.step import Samples
 
 pytestmark = pytest.mark.aot
 PAPER = PRESETS["baseline-2048"]  # 2048 channels, 243 frames, batch 1024
-TINY = Config(filter_widths=(3, 3), channels=32, batch_size=16)
+TINY = Config(model=TemporalConfig(filter_widths=(3, 3), channels=32), batch_size=16)
 CARDS = tuple(cuda_compiler.CARDS)
 # What tensor cores multiply, by card and precision; Turing's know neither TF32 nor bfloat16.
 TENSOR_CORES = {
@@ -44,6 +46,11 @@ each_program = pytest.mark.parametrize(
 )
 
 
+def at_precision(precision):
+    """The paper's settings with matrix products of a precision."""
+    return dataclasses.replace(PAPER, model=dataclasses.replace(PAPER.model, precision=precision))
+
+
 @pytest.fixture(scope="module")
 def training(tmp_path_factory):
     """Plan of the training call and what tensor cores multiply in it, by card and precision; each compiled once."""
@@ -51,7 +58,7 @@ def training(tmp_path_factory):
     @functools.cache
     def compiled(card, precision):
         dump = tmp_path_factory.mktemp("ptx")
-        config = dataclasses.replace(PAPER, precision=precision)
+        config = at_precision(precision)
         plan = cuda_compiler.compile_call(
             gpu_plan.training_call(config, cuda_compiler.card_mesh(cuda_compiler.CARDS[card])), dump
         )
@@ -66,7 +73,7 @@ def evaluation():
 
     @functools.cache
     def compiled(card, precision="float32"):
-        config = dataclasses.replace(PAPER, precision=precision)
+        config = at_precision(precision)
         return cuda_compiler.compile_call(
             gpu_plan.evaluation_call(config, cuda_compiler.card_mesh(cuda_compiler.CARDS[card]))
         )
@@ -156,15 +163,15 @@ def test_a_call_of_the_host_does_not_compile():
     mesh = cuda_compiler.card_mesh(cuda_compiler.CARDS["h100"])
     recipe = setup.build_recipe(TINY, gpu_plan.HUMAN36M, 30)._replace(mesh=mesh)
 
-    def spying(predictions, targets):
+    def spying(prediction, targets):
         jax.debug.callback(lambda value: None, targets[0, 0, 0, 0])
-        return recipe.loss(predictions, targets)
+        return objectives.mpjpe_loss(prediction, targets)
 
-    spied = recipe._replace(loss=spying)
+    spied = recipe._replace(objectives=(objectives.position(spying),))
     data = jax.eval_shape(lambda: gpu_plan.motion(jax.random.key(0), 30, 3))
     indices = (jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((30,), (60,)))
     state = setup.init_program(recipe).eval_shape(jax.random.key(0))
-    arguments = cuda_compiler.on_every_device((state, data, *indices), mesh)
+    arguments = cuda_compiler.on_every_device((state, Samples(data, *indices)), mesh)
     with pytest.raises(RuntimeError, match="Unknown backend"):
         cuda_compiler.compile_call(loop.step_program(spied).trace(*arguments))
 
@@ -235,7 +242,7 @@ def test_eight_gpus_exchange_every_gradient_once_and_nothing_larger(eight):
     parameters = sum(leaf.size for leaf in jax.tree.leaves(paper_state().params))
     assert {(exchange.kind, exchange.dtype) for exchange in eight.exchanges} == {("all-reduce", "f32")}
     exchanged = sum(exchange.elements for exchange in eight.exchanges)
-    assert parameters <= exchanged <= parameters + 9 * 4 * PAPER.channels + 100
+    assert parameters <= exchanged <= parameters + 9 * 4 * PAPER.model.channels + 100
 
 
 @needs_compiler

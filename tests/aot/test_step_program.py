@@ -6,6 +6,7 @@ import functools
 import jax
 import pytest
 
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs import gpu_plan
 from jaxpose.runtime import cuda_compiler
 from jaxpose.training import setup
@@ -15,8 +16,9 @@ pytestmark = [
     pytest.mark.aot,
     pytest.mark.skipif(not cuda_compiler.available(), reason="needs the GPU compiler: pip install '.[cuda-aot]'"),
 ]
-TINY = Config(filter_widths=(3, 3), channels=32, batch_size=16)
+TINY = Config(model=TemporalConfig(filter_widths=(3, 3), channels=32), batch_size=16)
 CONSTRAINED = dataclasses.replace(TINY, constraints={"angle": 1.0, "velocity": 1.0}, clips=8)
+AUGMENTED = dataclasses.replace(TINY, augment=("mirror", "yaw"))
 
 
 @functools.cache
@@ -24,7 +26,7 @@ def card():
     return cuda_compiler.card_mesh(cuda_compiler.CARDS["h100"])
 
 
-@pytest.mark.parametrize("config", [TINY, CONSTRAINED])
+@pytest.mark.parametrize("config", [TINY, CONSTRAINED, AUGMENTED], ids=["plain", "constrained", "augmented"])
 def test_no_step_makes_the_host_wait(config):
     """For a loop or a branch on computed values a GPU copies the value to the host and waits, before every step."""
     text = gpu_plan.training_call(config, card()).lower().compile().as_text()

@@ -7,7 +7,9 @@ import pytest
 from helpers.samples import published_weights
 
 from jaxpose import convert, evaluate
-from jaxpose.models import videopose3d_weights
+from jaxpose.files.state_dicts import read_state_dict, write_state_dict
+from jaxpose.models.configs import TemporalConfig
+from jaxpose.runs import weights as weights_of_runs
 from jaxpose.runs.folder import read_settings
 
 
@@ -16,7 +18,7 @@ def stored(monkeypatch, tmp_path):
     """Pretend that a file holds some weights: a way around PyTorch."""
 
     def store(weights):
-        monkeypatch.setattr(videopose3d_weights, "read_weights", lambda file: weights)
+        monkeypatch.setattr(weights_of_runs, "read_state_dict", lambda file: weights)
         return str(tmp_path / "pretrained.bin")
 
     return store
@@ -25,9 +27,12 @@ def stored(monkeypatch, tmp_path):
 def test_an_imported_run_is_evaluated(stored, prepared, tmp_path, capsys):
     weights = published_weights()
     convert.main([stored(weights), "--out", str(tmp_path / "run"), "--causal"])
-    assert "Filter widths 3,3, dilated, causal; 8 channels" in capsys.readouterr().out
+    assert (
+        "A network 'temporal': precision float32, filter_widths (3, 3), channels 8, dropout 0.25, causal True"
+        in capsys.readouterr().out
+    )
     config, description = read_settings(tmp_path / "run")
-    assert (config.filter_widths, config.channels, config.causal, config.dense) == ((3, 3), 8, True, False)
+    assert config.model == TemporalConfig(filter_widths=(3, 3), channels=8, causal=True)
     assert (description.title, description.skeleton.name, description.channels) == ("pretrained.bin", "h36m_17", 2)
     assert description.fps == 50  # Human3.6M's
     evaluate.main([str(tmp_path / "run"), "--data", str(prepared), "--split", "S9"])
@@ -43,10 +48,10 @@ def test_the_joints_come_from_the_data(stored, prepared, tmp_path):
 @pytest.mark.parametrize(
     ("weights", "fault"),
     [
-        (published_weights(joints=15), "shrink.weight is for 15 joints, but skeleton h36m_17 has 17; name the"),
-        (published_weights(features=30), "takes 30 numbers a frame, but layout h36m_17 has 17 keypoints of 2"),
-        (published_weights(features=17), "takes 17 numbers a frame"),
-        ({}, "expand_conv.weight is missing"),
+        (published_weights(joints=15), "the weights predict 15 joints, "),
+        (published_weights(features=30), "the weights take 30 numbers a frame, but "),
+        (published_weights(features=17), "the weights take 17 numbers a frame, but "),
+        ({}, "weights of no known network, with no names; known are VideoPose3D (expand_conv.weight), "),
         (published_weights() | {"expand_bn.num_batches_tracked": np.array(-1)}, "num_batches_tracked is -1"),
     ],
 )
@@ -68,12 +73,12 @@ def test_an_occupied_run_is_refused(stored, tmp_path, refusal):
 def test_a_file_becomes_a_run_and_a_file_again(tmp_path, capsys, refusal):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed; it reads and writes the files")
     weights, files, run = published_weights((3, 7)), [tmp_path / "one.bin", tmp_path / "two.bin"], tmp_path / "run"
-    videopose3d_weights.write_weights(files[0], weights, epoch=1, learning_rate=1.0)
+    write_state_dict(files[0], weights, key="model_pos", epoch=1, learning_rate=1.0)
     convert.main([str(files[0]), "--out", str(run)])
     convert.main([str(run), "--out", str(files[1])])
-    assert "dense, symmetric" in capsys.readouterr().out
-    assert json.loads((run / "config.json").read_text())["filter_widths"] == [3, 3]
-    found = videopose3d_weights.read_weights(files[1])
+    assert "causal False, dense True" in capsys.readouterr().out
+    assert json.loads((run / "config.json").read_text())["model"]["filter_widths"] == [3, 3]
+    found = read_state_dict(files[1])
     assert found.keys() == weights.keys()
     assert all(np.array_equal(found[name], weights[name]) for name in weights)
     content = torch.load(files[1], weights_only=True)

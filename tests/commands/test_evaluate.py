@@ -176,6 +176,6 @@ def test_a_changed_architecture_is_refused(run, tmp_path, refusal):
     changed = tmp_path / "changed"
     shutil.copytree(run, changed)
     config = json.loads((changed / "config.json").read_text())
-    (changed / "config.json").write_text(json.dumps(config | {"filter_widths": [5]}))
+    (changed / "config.json").write_text(json.dumps(config | {"model": config["model"] | {"filter_widths": [5]}}))
     line = refusal(evaluate.main, [str(changed)])
     assert "params/expand/kernel is (3, 34, 8) in the checkpoint, (5, 34, 8) in the model" in line

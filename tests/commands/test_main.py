@@ -1,14 +1,16 @@
 """The console script: it dispatches to the commands, and no help imports JAX."""
 
 import importlib
+import json
 import subprocess
 import sys
 
 import pytest
 from helpers.places import ROOT
 
+import data_prep
 from jaxpose import __main__ as script
-from jaxpose.__main__ import COMMANDS, SOURCES
+from jaxpose.__main__ import COMMANDS, preparations
 
 
 @pytest.mark.parametrize(("words", "module"), [(["train"], "jaxpose.train"), (["prepare", "cmu"], "data_prep.cmu")])
@@ -22,13 +24,53 @@ def test_a_command_is_its_module(monkeypatch, words, module):
 def test_every_command_is_listed_and_there(capsys):
     script.main(["--help"])
     printed = capsys.readouterr().out
-    for name in (*COMMANDS, *(f"prepare {source}" for source in SOURCES)):
+    for name in (*COMMANDS, *(f"prepare {source}" for source in preparations())):
         assert f"  {name} " in printed
-    modules = [*(f"jaxpose.{name}" for name in COMMANDS), *(f"data_prep.{name}" for name in SOURCES)]
+    modules = [*(f"jaxpose.{name}" for name in COMMANDS), *(f"data_prep.{name}" for name in preparations())]
     assert all(callable(importlib.import_module(module).main) for module in modules)
     for words in ([], ["prepare"]):
         script.main(words)
         assert capsys.readouterr().out == printed
+    assert "  prepare humaneva      HumanEva-I from the MAT-files" in printed
+    assert max(map(len, printed.splitlines())) <= 120
+
+
+JUGGLING = '''"""Prepare people who juggle.
+
+The help.
+"""
+
+import dataclasses
+import functools
+
+from data_prep.writer.command import Output, prepare
+from data_prep.writer.source import Source
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(Output):
+    balls: int = 3
+
+
+def make_source(options: Options) -> Source:
+    from helpers.legs import DESCRIPTION, tracks
+
+    return Source(DESCRIPTION, tracks, f"{options.balls} balls")
+
+
+main = functools.partial(prepare, "juggling")
+'''
+
+
+def test_a_data_set_is_one_file(tmp_path, monkeypatch, capsys):
+    (tmp_path / "juggling.py").write_text(JUGGLING)
+    monkeypatch.setattr(data_prep, "__path__", [*data_prep.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "data_prep.juggling", raising=False)
+    script.main(["--help"])
+    assert "  prepare juggling      people who juggle\n" in capsys.readouterr().out
+    script.main(["prepare", "juggling", "--balls", "5", "--jobs", "1", "--out", str(tmp_path / "out")])
+    assert json.loads((tmp_path / "out/dataset_info.json").read_text())["description"] == "5 balls"
+    del sys.modules["data_prep.juggling"], data_prep.juggling
 
 
 def test_an_unknown_command_is_one_line(refusal):
@@ -45,14 +87,17 @@ def test_the_version(capsys):
 
 def test_no_help_imports_jax():
     """Importing JAX takes most of a second; somebody who reads the help should not wait for it."""
+    modules = [(f"jaxpose.{name}", name) for name in COMMANDS]
+    modules += [(f"data_prep.{name}", f"prepare {name}") for name in preparations()]
     program = f"""
 import contextlib, io, importlib, sys
-for name in {list(COMMANDS)}:
+for module, name in {modules}:
     with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
-        importlib.import_module("jaxpose." + name).main(["--help"])
-    heavy = {{"jax", "scipy", "matplotlib", "tensorflow_datasets", "orbax"}} & sys.modules.keys()
-    if heavy or "usage: jaxpose " + name not in printed.getvalue():
-        print(name, heavy, printed.getvalue()[:200])
+        importlib.import_module(module).main(["--help"])
+    heavy = {{"jax", "flax", "scipy", "h5py", "matplotlib", "tensorflow_datasets", "orbax"}} & sys.modules.keys()
+    shown = printed.getvalue()
+    if heavy or "usage: jaxpose " + name not in shown or "--plugin FILE" not in shown:
+        print(name, heavy, shown[:200])
 """
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (run.stdout, run.stderr) == ("", "")

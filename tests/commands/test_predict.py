@@ -25,6 +25,7 @@ from jaxpose.runs.trained import open_run
 from jaxpose.skeleton import COCO_17, H36M_17
 from jaxpose.training import setup
 from jaxpose.training.config import Config
+from jaxpose.training.state import to_checkpoint
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -37,7 +38,7 @@ def run(tmp_path_factory):
     write_settings(run, config, DESCRIPTION._replace(fps=50.0, extent=0.5))
     with checkpoint.open_checkpoints(run) as checkpoints:
         recipe = setup.build_recipe(config, DESCRIPTION, 65)
-        checkpoint.save(checkpoints, 7, setup.init(recipe, jax.random.key(3)))
+        checkpoint.save(checkpoints, 7, to_checkpoint(setup.init(recipe, jax.random.key(3))))
     return run
 
 
@@ -205,7 +206,9 @@ def test_upright_poses_are_labelled(run, track, expected, tmp_path, capsys):
 
 def test_what_a_run_does_not_say_is_warned_of(run, tmp_path, capsys):
     synthetic = tmp_path / "run"
-    write_settings(synthetic, Config(filter_widths=(3,), channels=8), DESCRIPTION._replace(synthetic=True))
+    write_settings(
+        synthetic, Config(model=TemporalConfig(filter_widths=(3,), channels=8)), DESCRIPTION._replace(synthetic=True)
+    )
     (synthetic / "checkpoints").symlink_to(run / "checkpoints")
     path = files.results(tmp_path / "r.json", files.people(count=1, frames=2))
     predict.main([str(synthetic), str(path), "--out", str(tmp_path / "o.npz"), *FACTS])

@@ -21,6 +21,7 @@ from helpers.samples import DESCRIPTION, make_track
 from data_prep.writer import data_set
 from jaxpose import evaluate, train
 from jaxpose.losses import QUANTITIES
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs import checkpoint
 from jaxpose.runs.log import read_log
 from jaxpose.runtime.devices import describe_devices
@@ -61,7 +62,7 @@ def test_a_run_leaves_what_it_promises(run):
     scores = json.loads((run / "results.json").read_text())
     assert set(scores["average"]) == {"mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "mpjae"}
     assert set(scores["actions"]) == {"Sitting"}
-    assert json.loads((run / "config.json").read_text())["channels"] == 16
+    assert json.loads((run / "config.json").read_text())["model"]["channels"] == 16
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert records[-1]["epoch"] == 3
     assert sum("test_mpjpe" in record for record in records) == 3
@@ -106,9 +107,11 @@ def test_a_cache_folder_that_cannot_be_written_stops_no_run(prepared, tmp_path, 
 def test_settings_are_flat_and_the_presets_their_defaults():
     command, preset = train.parse(["baseline", "--channels", "8", "--filter-widths", "3", "5", "--seed", "7"])
     assert preset == "baseline"
-    assert command.config == dataclasses.replace(PRESETS["baseline"], channels=8, filter_widths=(3, 5), seed=7)
+    assert command.config == dataclasses.replace(
+        PRESETS["baseline"], model=TemporalConfig(channels=8, filter_widths=(3, 5)), seed=7
+    )
     assert train.parse([]) == (train.Command(PRESETS["quick"]), "quick")
-    assert train.parse(["--causal"])[0].config.causal
+    assert train.parse(["--causal"])[0].config.model.causal
 
 
 @pytest.mark.parametrize("command", [["-m", "jaxpose.train"], [str(ROOT / "jaxpose" / "train.py")]])
@@ -126,11 +129,42 @@ def test_help_names_presets_settings_and_terms_and_needs_no_jax(command, tmp_pat
     assert "Seed of the weights, the order of samples, and dropout." in words
 
 
+PLUGIN = """
+from jaxpose.models.configs import TemporalConfig
+from jaxpose.training.config import PRESETS, PRESET_TEXTS, Config
+PRESETS["tiny"] = Config(model=TemporalConfig(filter_widths=(3, 3), channels=16), batch_size=16, epochs=3, log_every=4)
+PRESET_TEXTS["tiny"] = "the smallest network of the test"
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    """A file that adds a preset, for the time of a test."""
+    file = tmp_path / "tiny_preset.py"
+    file.write_text(PLUGIN)
+    yield str(file)
+    sys.modules.pop("jaxpose_plugin_tiny_preset", None)
+    for table in (PRESETS, PRESET_TEXTS):
+        table.pop("tiny", None)
+
+
+@pytest.mark.parametrize("words", [["--plugin", "FILE", "tiny"], ["tiny", "--plugin=FILE"]])
+def test_a_plugin_adds_a_preset_before_and_after_its_name(plugin, prepared, tmp_path, words, capsys):
+    words = [word.replace("FILE", plugin) for word in words]
+    with pytest.raises(SystemExit):
+        train.main([*words, "--help"])
+    assert "tiny: the smallest network of the test." in capsys.readouterr().out
+    data = ["--data", str(prepared), "--train-split", "S1", "--test-split", "S9", "--out", str(tmp_path / "run")]
+    train.main([*words, *data, "--steps", "1"])
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["model"]["channels"] == 16
+
+
 def test_settings_beside_resume_are_the_run_s_or_named(run, refusal):
     line = refusal(train.main, ["--resume", str(run), "--channels", "32", "--seed", "3"])
-    assert f"these settings differ from those of {run}: channels is 16 in the run, 32 on the command line; " in line
+    assert f"these settings differ from those of {run}: seed is 0 in the run, 3 on the command line; " in line
     assert (
-        "seed is 0 in the run, 3 on the command line; remove them to keep the run's settings, or add --change" in line
+        "channels is 16 in the run, 32 on the command line; remove them to keep the run's settings, or add --change"
+        in line
     )
 
 
@@ -144,6 +178,9 @@ def test_settings_beside_resume_are_the_run_s_or_named(run, refusal):
         (["--train-split", "S2"], "the built-in data has no split 'S2'"),
         (["--resume", "/nowhere"], "/nowhere is not a run: it has no config.json"),
         (["--resume", "/nowhere", "--out", "/elsewhere"], "--resume continues in the run's own folder; remove --out"),
+        (["--profile", "-1"], "--profile is -1; it must be a number of steps, or 0 for no trace"),
+        (["--plugin", "/nowhere.py"], "--plugin /nowhere.py is not a file; name a Python file"),
+        (["quick", "--plugin"], "--plugin names no file; name a Python file"),
         (["--save-minutes", "0"], "--save-minutes is 0.0; it must be above 0"),
     ],
 )
@@ -174,7 +211,9 @@ def test_a_changed_architecture_is_refused_on_resume(prepared, run, tmp_path, re
     changed = tmp_path / "changed"
     shutil.copytree(run, changed)
     config = json.loads((changed / "config.json").read_text())
-    (changed / "config.json").write_text(json.dumps(config | {"channels": 32, "epochs": 4}))
+    (changed / "config.json").write_text(
+        json.dumps(config | {"model": config["model"] | {"channels": 32}, "epochs": 4})
+    )
     assert "is of another architecture than config.json describes" in refusal(train.main, ["--resume", str(changed)])
 
 

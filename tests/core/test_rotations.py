@@ -8,6 +8,7 @@ from helpers import oracles
 from helpers.derivatives import assert_derivatives_agree
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from jaxpose import rotations
 
@@ -102,6 +103,32 @@ def test_half_turns_about_the_axes_have_quaternions_and_gradients():
     weights = np.arange(1.0, 5, dtype=np.float32)
     gradient = jax.jit(jax.grad(lambda m: (rotations.quaternion_from_matrix(m) * weights).sum()))
     chex.assert_tree_all_finite(gradient(matrices))
+
+
+def test_rotations_by_about_half_a_turn_have_rotation_vectors_of_that_angle():
+    """Half turns about the axes and others, the same 1e-7 away, and angles just below π; gradients there too."""
+    rng = np.random.default_rng(0)
+    axes = np.concatenate([np.eye(3), rng.normal(size=(40, 3))])
+    vectors = axes / np.linalg.norm(axes, axis=1, keepdims=True) * np.pi
+    matrices = Rotation.from_rotvec(np.concatenate([vectors, vectors * (1 - 1e-6), vectors * (1 - 1e-4)])).as_matrix()
+    matrices = np.concatenate([matrices, matrices + 1e-7 * rng.choice([-1, 1], matrices.shape)]).astype(np.float32)
+
+    def logarithm(matrix):
+        return rotations.axis_angle_from_quaternion(rotations.quaternion_from_matrix(matrix))
+
+    def back(matrix):
+        return rotations.quaternion_to_matrix(rotations.quaternion_from_axis_angle(logarithm(matrix)))
+
+    @jax.jit
+    def all_of(matrices):
+        return logarithm(matrices), back(matrices), jax.vmap(jax.jacrev(logarithm))(matrices)
+
+    turned, again, gradients = jax.device_get(all_of(matrices))
+    angles = np.linalg.norm(turned, axis=1)
+    np.testing.assert_allclose(angles, Rotation.from_matrix(matrices).magnitude(), atol=2e-6)
+    np.testing.assert_allclose(angles[:3], np.pi, atol=1e-6)
+    np.testing.assert_allclose(again, matrices, atol=1e-6)
+    chex.assert_tree_all_finite(gradients)
 
 
 @given(seed=seeds, angle=st.floats(0, np.pi))

@@ -10,7 +10,7 @@ from jaxpose import skeleton
 from jaxpose.keypoints import layouts
 from jaxpose.skeleton import Angle, Skeleton
 
-ALL = [skeleton.H36M_17, skeleton.H36M_32, skeleton.COCO_17, skeleton.HUMANEVA_15, skeleton.CMU_31]
+ALL = [skeleton.H36M_17, skeleton.H36M_16, skeleton.H36M_32, skeleton.COCO_17, skeleton.HUMANEVA_15, skeleton.CMU_31]
 
 
 @pytest.mark.parametrize("s", ALL, ids=lambda s: s.name)
@@ -48,6 +48,24 @@ def test_angles_come_in_mirrored_pairs_with_one_range(s):
 def test_survives_json(s):
     assert Skeleton.from_dict(json.loads(json.dumps(s.to_dict()))) == s
     assert hash(s) == hash(Skeleton.from_dict(s.to_dict()))
+
+
+def test_h36m_16_is_h36m_17_without_its_neck():
+    whole, part = skeleton.H36M_17, skeleton.H36M_16
+    assert part.joints == tuple(joint for joint in whole.joints if joint != "neck")
+
+    def named(s, indices):
+        return {s.joints[index] for index in indices}
+
+    for parent, child in part.bones:
+        expected = (
+            "thorax" if part.joints[child] == "head" else whole.joints[whole.parents[whole.index(part.joints[child])]]
+        )
+        assert part.joints[parent] == expected
+    assert (named(part, part.left), named(part, part.right)) == (named(whole, whole.left), named(whole, whole.right))
+    limits = {angle.name: [whole.joints[joint] for joint in angle.joints] for angle in whole.angles}
+    del limits["neck"]
+    assert {angle.name: [part.joints[joint] for joint in angle.joints] for angle in part.angles} == limits
 
 
 def test_h36m_17_is_the_published_one():

@@ -93,19 +93,23 @@ def test_mirrored_windows_are_what_a_proper_camera_sees_of_the_mirrored_world(fr
         np.testing.assert_allclose(in_world(after.positions[row], after.camera, row), world, atol=1e-5)
 
 
-def test_mirroring_gives_the_bits_of_mirror_where():
+def test_mirroring_negates_x_swaps_sides_and_leaves_the_other_windows():
+    """Keypoints and poses each by a skeleton of their own; to the bit."""
     starts = windows.window_starts(LENGTHS, 3)
+    transform = transforms.mirror(DESCRIPTION._replace(layout=COCO_17))
 
     @jax.jit
     def both(data):
         batch = gather(data, starts)
-        old = windows.mirror_where(batch.mirrored, batch.keypoints, batch.poses, H36M_17, H36M_17)
-        return batch, MIRROR(KEY, batch), old
+        return batch, transform(KEY, batch)
 
-    batch, new, (keypoints, poses) = jax.device_get(both(packed(noise=2)))
-    np.testing.assert_array_equal(new.keypoints, keypoints)
-    np.testing.assert_array_equal(new.poses, poses)
-    kept = jax.tree.map(lambda field: field[~batch.mirrored], (batch, new))
+    batch, new = jax.device_get(both(packed(noise=2)))
+    chosen = batch.mirrored
+    seen, wanted = batch.keypoints[chosen][:, :, COCO_17.mirrored], batch.poses[chosen][:, :, H36M_17.mirrored]
+    np.testing.assert_array_equal(new.keypoints[chosen, ..., 0], -seen[..., 0])
+    np.testing.assert_array_equal(new.keypoints[chosen, ..., 1:], seen[..., 1:])
+    np.testing.assert_array_equal(new.poses[chosen], wanted * np.float32([-1, 1, 1]))
+    kept = jax.tree.map(lambda field: field[~chosen], (batch, new))
     jax.tree.map(np.testing.assert_array_equal, *kept)
 
 

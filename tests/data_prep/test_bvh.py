@@ -7,8 +7,10 @@ import pytest
 from helpers import oracles
 
 from data_prep import bvh
-from data_prep.sources.bvh import CAMERAS, MAPS
+from data_prep.bvh import CAMERAS, MAPS
+from data_prep.formats.bvh import read
 from jaxpose.data import store
+from jaxpose.data.human36m import H36M_CAMERAS
 from jaxpose.skeleton import H36M_17
 
 # A skeleton of 17 joints around one root; each has the channels of its position, so that any pose can be written.
@@ -53,7 +55,7 @@ def test_the_command(tmp_path, up, capsys):
     assert (description.skeleton, description.layout, description.synthetic) == (H36M_17, H36M_17, False)
     assert description.splits == ("anna", "ben")
     clips = (("anna", "run", 20), ("anna", "walk", 30), ("ben", "walk", 25))
-    expected = [(*clip, camera) for clip in clips for camera in CAMERAS]
+    expected = [(*clip, camera) for clip in clips for camera in H36M_CAMERAS[CAMERAS]]
     assert [(track.subject, track.action, len(track.positions_3d), track.camera) for track in found] == expected
     for track in found:
         turn = oracles.quaternion_matrix(track.orientation.astype(np.float64))
@@ -119,3 +121,24 @@ def test_wrong_options(tmp_path, refusal):
     )
     assert "none.bvh: No such file or directory; name BVH" in refusal(bvh.main, ["none.bvh", *scaled])
     assert not (tmp_path / "out").exists()
+
+
+def test_a_map_from_a_file(tmp_path):
+    own = dict.fromkeys(H36M_17.joints, "a") | {"spine": ["a", "b", "b_end"], "head": "b_end"}
+    (tmp_path / "map.json").write_text(json.dumps(own))
+    text = "HIERARCHY\nROOT x:a { OFFSET 0 0 0 CHANNELS 1 Yrotation\nJOINT x:b { OFFSET 3 0 0 CHANNELS 0\n"
+    text += "End Site { OFFSET 0 6 0 } } }\nMOTION\nFrames: 1\nFrame Time: 0.02\n90\n"
+    found = bvh.world_17(read(text.encode(), "arm.bvh"), bvh.read_map(str(tmp_path / "map.json")), 0.5, "y", "arm.bvh")
+    assert found.shape == (1, 17, 3)
+    # b is at (0, 0, -3) and its end at (0, 6, -3), in the world of the file with y up; its z, x, y are x, y, z.
+    np.testing.assert_allclose(found[0, H36M_17.index("head")], [-1.5, 0, 3], atol=1e-12)
+    np.testing.assert_allclose(found[0, H36M_17.index("spine")], [-1, 0, 1], atol=1e-12)
+    np.testing.assert_allclose(found[0, H36M_17.index("pelvis")], 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", bvh.MAPS)
+def test_built_in_maps_are_symmetric(name):
+    joints = bvh.read_map(name)
+    for left, right in zip(H36M_17.left, H36M_17.right, strict=True):
+        (a,), (b,) = joints[H36M_17.joints[left]], joints[H36M_17.joints[right]]
+        assert b == a.replace("Left", "Right")

@@ -28,7 +28,7 @@ from helpers.h36m_files import (
 from helpers.places import SHARED
 
 from data_prep import h36m
-from data_prep.quality import camera_of
+from data_prep.checks.quality import camera_of
 from jaxpose.cameras import project
 from jaxpose.data import store
 from jaxpose.data.human36m import H36M_CAMERAS

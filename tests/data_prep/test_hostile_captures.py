@@ -9,13 +9,13 @@ import zipfile
 import numpy as np
 import pytest
 import scipy.io
-from helpers import h36m_files
+from helpers import aist_files, h36m_files
 from helpers.captures import ARM, CALIBRATION, LEG
 from helpers.corpus import assert_refuses
 
+from data_prep import aist, bvh
 from data_prep.formats import archives, asf, matlab, skeletool
 from data_prep.human36m import mocap_files, npz
-from data_prep.sources import bvh
 from jaxpose.skeleton import H36M_17
 
 
@@ -87,6 +87,19 @@ def save_asf(folder):
     return folder / "01.asf", lambda file: asf.read(archives.read_file(file), str(file))
 
 
+def save_aist(folder, file):
+    options = aist.Options(source=aist_files.save(folder / "aist"), out=folder / "out")
+    return options.source / file, lambda file: list(aist.make_source(options).tracks("d04"))
+
+
+def save_aist_keypoints(folder):
+    return save_aist(folder, "keypoints3d/gBR_sBM_cAll_d04_mBR0_ch01.pkl")
+
+
+def save_aist_cameras(folder):
+    return save_aist(folder, "cameras/setting1.json")
+
+
 SOURCES = [
     save_poses,
     save_keypoints,
@@ -98,6 +111,8 @@ SOURCES = [
     save_bvh,
     save_calibration,
     save_asf,
+    save_aist_keypoints,
+    save_aist_cameras,
 ]
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -90,3 +91,22 @@ def test_recordings_without_whole_frames(tmp_path, refusal):
     assert "split 'Train_S1' has no tracks" in refusal(humaneva.main, arguments)
     (folder / "Validate/S1/Walking_1.mat").unlink()
     assert "no camera C1 fits poses_3d and poses_2d of S1 (0 points); convert" in refusal(humaneva.main, arguments)
+
+
+def test_an_archive_is_read_as_it_is(tmp_path):
+    save(tmp_path / "converted")
+    with zipfile.ZipFile(tmp_path / "converted.zip", "w") as archive:
+        for path in sorted((tmp_path / "converted").rglob("*.mat"), reverse=True):
+            archive.write(path, f"humaneva/{path.relative_to(tmp_path / 'converted')}")
+    folder, packed = tmp_path / "converted", tmp_path / "converted.zip"
+    assert humaneva.find_splits(folder) == humaneva.find_splits(packed) == ("Train_S1", "Train_S2", "Validate_S1")
+    recordings = [humaneva.read_recordings(path, "S1") for path in (folder, packed)]
+    assert [recording[:2] for recording in recordings[0]] == [
+        ("Train_S1", "Box 1"),
+        ("Train_S1", "Walking 1"),
+        ("Validate_S1", "Walking 1"),
+    ]
+    for one, other in zip(*recordings, strict=True):
+        assert one[:2] == other[:2]
+        np.testing.assert_array_equal(one.poses, other.poses)
+        np.testing.assert_array_equal(one.views, other.views)

@@ -12,6 +12,7 @@ from jaxpose.evaluation import compare
 from jaxpose.evaluation.compare import EvaluatedRun, EvaluationSetting
 from jaxpose.evaluation.metric_records import PUBLISHED_KEYS
 from jaxpose.evaluation.protocol import VIDEOPOSE3D
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.training.config import Config
 
 ACTIONS = ["Walking"] * 8 + ["Eating"] * 8
@@ -68,7 +69,7 @@ def test_the_table_of_differences():
 
 def test_seeds_of_equal_settings_are_grouped_and_tested():
     seeds = [Config(seed=seed) for seed in (3, 4, 5)]
-    wide = [dataclasses.replace(config, channels=2048) for config in seeds]
+    wide = [dataclasses.replace(config, model=TemporalConfig(channels=2048)) for config in seeds]
     runs = [run(f"a{number}", config=config, offset=0.1 * number) for number, config in enumerate(seeds)]
     runs += [run(f"b{number}", config=config, offset=9 + 0.1 * number) for number, config in enumerate(wide)]
     table = compare.seeds_table([runs[0], runs[3], *runs[1:3], *runs[4:]], SETTING)
@@ -80,7 +81,7 @@ def test_seeds_of_equal_settings_are_grouped_and_tested():
 
 
 def test_a_single_seed_has_no_deviation_and_no_mark():
-    other = dataclasses.replace(Config(), channels=2048)
+    other = dataclasses.replace(Config(), model=TemporalConfig(channels=2048))
     table = compare.seeds_table([run("a"), run("b", seed=2), run("c", config=other, offset=50)], SETTING)
     assert "±" in table.rows[0][1]
     assert "±" not in table.rows[1][1]

@@ -17,7 +17,7 @@ from jaxpose.runs.trained import open_run
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import H36M_17
 from jaxpose.training import attribution
-from jaxpose.training.attribution import TERMS
+from jaxpose.training.attribution import terms
 from jaxpose.visualization.attribution_page import FIGURES
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
@@ -46,12 +46,12 @@ def test_it_is_of_the_poses_that_evaluation_scores(lifter, data, attributed):
     np.testing.assert_allclose(pose, lifted[5], atol=1e-5)
     np.testing.assert_array_equal(target, targets[5])
     values = attribution.joint_losses(lifted, targets, H36M_17)
-    for term, found in zip(TERMS, result.values, strict=True):
+    for term, found in zip(terms(), result.values, strict=True):
         np.testing.assert_allclose(found, values[term], rtol=1e-2, atol=1e-7)
-    np.testing.assert_allclose(result.paths[:, 0], np.broadcast_to(pose, (len(TERMS) + 1, 17, 3)), atol=1e-6)
+    np.testing.assert_allclose(result.paths[:, 0], np.broadcast_to(pose, (len(terms()) + 1, 17, 3)), atol=1e-6)
     sums = result.values.sum(axis=(1, 2))
     np.testing.assert_allclose(result.losses[:, 0], [*sums, sums.sum()], rtol=1e-2)
-    assert result.paths.shape == (len(TERMS) + 1, 6, 17, 3)
+    assert result.paths.shape == (len(terms()) + 1, 6, 17, 3)
     assert result.losses[-1, -1] < result.losses[-1, 0]
 
 
@@ -61,7 +61,7 @@ def test_every_figure_names_its_data(attributed):
     for figure in figures.values():
         assert figure.get_suptitle().startswith("sample motion, frames 2 to 13 of 40. ")
     assert "Frame 7 is drawn." in figures["gradients.png"].get_suptitle()
-    assert sum(bool(axes.get_title()) for axes in figures["descents.png"].axes) == len(TERMS) + 1
+    assert sum(bool(axes.get_title()) for axes in figures["descents.png"].axes) == len(terms()) + 1
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def test_windows_outside_the_track_are_refused(drawn, frames):
 
 
 def test_the_table_weighs_terms_and_names_the_worst():
-    number = len(TERMS)
+    number = len(terms())
     values = np.zeros((number, 4, 17))
     values[0, 1, 3] = 0.002  # metres
     values[-1, 2] = 0.001
     result = Attribution(values, None, None, np.arange(number, 0.0, -1), None, None)
     rows = attribution_table(result, {"position": 1.0, "angle": 0.5}, Window(10, 13, 11), H36M_17).rows
-    assert [row[0] for row in rows] == list(TERMS)
+    assert [row[0] for row in rows] == list(terms())
     total = number * (number + 1) / 2
     share = number / (number + 0.5 * (number - 1))
     assert rows[0] == ("position", "1", "2", "right_ankle", "11", f"{100 * share:.1f}", f"{100 * number / total:.1f}")

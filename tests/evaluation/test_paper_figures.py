@@ -1,5 +1,6 @@
 """The paper's figures show the numbers of the runs and of the paper, and say why runs are not comparable."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,14 @@ def test_curves_are_the_logs(trio, drawn):
     assert len({line.get_color() for line in test.lines}) == 3
     assert "Human3.6M, cpn, S9+S11." in figure.get_suptitle()
     assert "The runs also differ: epochs 80 / epochs 80 / epochs 85." in figure.get_suptitle().replace("\n", " ")
+
+
+def test_losses_of_other_units_are_drawn_without_one(trio):
+    runs = [trio[0], trio[1]._replace(config=dataclasses.replace(trio[1].config, loss="mse"))]
+    training, test = dict(paper_figures(runs, []))["curves"].axes
+    assert (training.get_ylabel(), test.get_ylabel()) == ("", "mm")
+    for line, run in zip(training.lines, runs, strict=True):
+        np.testing.assert_allclose(line.get_xydata(), [(r["epoch"], r["loss"]) for r in run.log])
 
 
 def test_human36m_stands_beside_the_paper(trio, drawn):

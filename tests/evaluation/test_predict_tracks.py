@@ -3,6 +3,7 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.samples import DESCRIPTION, make_track
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from jaxpose.data.windows import PackedTracks, pack
 from jaxpose.evaluation import predict_tracks
 from jaxpose.kinematics import mirror
+from jaxpose.models.lifter import Lifter, Prediction
 from jaxpose.models.temporal import TemporalModel
 from jaxpose.runtime.devices import data_mesh
 from jaxpose.skeleton import H36M_17
@@ -39,7 +41,7 @@ def one_pass(keypoints, mirrored=True):
     def lift(keypoints):
         padded = np.pad(keypoints, ((4, 4), (0, 0), (0, 0)), mode="edge")
         padded = np.pad(padded, ((0, 48 - len(padded)), (0, 0), (0, 0)))
-        return np.asarray(apply(variables(), padded[None])[0])[: len(keypoints)]
+        return np.asarray(apply(variables(), padded[None]).poses[0])[: len(keypoints)]
 
     def flipped(positions, skeleton):
         padded = np.pad(positions, ((0, 48 - len(positions)), (0, 0), (0, 0)))
@@ -96,13 +98,81 @@ def test_few_programs_lift_tracks_of_any_length():
 def test_windows_cover_every_frame_once(lengths, devices):
     ends = np.cumsum(lengths)
     seen, computed = np.zeros(ends[-1], int), 0
-    for frames, starts in predict_tracks.window_batches(np.asarray(lengths), devices):
-        assert 0 < len(starts) <= predict_tracks.WINDOWS[frames] * devices
-        for start in starts:
-            seen[start : min(start + frames, ends[np.searchsorted(ends, start, side="right")])] += 1
+    for frames, at_once, tiles in predict_tracks.window_batches(np.asarray(lengths), devices):
+        assert 0 < len(tiles.start) <= at_once == predict_tracks.WINDOWS[frames] * devices
+        for start, begin, end in zip(*tiles, strict=True):
+            assert begin == start
+            assert end == min(start + frames, ends[np.searchsorted(ends, start, side="right")])
+            seen[begin:end] += 1
             computed += frames
     assert (seen == 1).all()
     assert computed <= 2 * ends[-1] + 32 * len(lengths)  # nothing is padded to more than twice its length, but by 32
+
+
+def nearest_windows(length, frames):
+    """For each frame of a track, the first frame of the window whose middle is nearest; the earlier one of two."""
+    starts = [0]
+    while starts[-1] + frames < length:
+        starts.append(min(starts[-1] + max(frames // 2, 1), length - frames))
+    return [min(starts, key=lambda start: abs(start + (frames - 1) / 2 - frame)) for frame in range(length)]
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=5), st.integers(1, 90), st.integers(1, 3))
+def test_every_frame_is_kept_once_from_the_window_whose_middle_is_nearest(lengths, frames, devices):
+    first = np.repeat(np.cumsum(lengths) - lengths, lengths)  # of each frame's track
+    expected = first + np.concatenate([nearest_windows(length, frames) for length in lengths])
+    found = np.full(sum(lengths), -1)
+    for output, at_once, tiles in predict_tracks.tile(np.asarray(lengths), frames, devices):
+        assert output == frames
+        assert 0 < len(tiles.start) <= at_once == max(predict_tracks.FRAMES_AT_ONCE // frames, 1) * devices
+        for start, begin, end in zip(*tiles, strict=True):
+            assert start <= begin < end <= start + frames
+            assert (found[begin:end] == -1).all()
+            found[begin:end] = start
+    np.testing.assert_array_equal(found, expected)
+
+
+class Clip(Lifter):
+    """A network of six frames whose poses depend on the frame, on its place in the window, and on all of the input."""
+
+    @property
+    def context(self):
+        return 2, 1
+
+    @property
+    def frames(self):
+        return 6
+
+    def __call__(self, keypoints, *, train=False, progress=None):
+        return Prediction(clip_poses(jnp, keypoints))
+
+
+def clip_poses(numpy, keypoints):
+    """(..., 2 + 6 + 1, 17, 2) keypoints to (..., 6, 17, 3); in NumPy or JAX."""
+    middle = keypoints[..., 2:8, :, :]
+    place = numpy.arange(6, dtype=numpy.float32)[:, None]
+    total = keypoints.sum((-3, -2, -1))[..., None, None] / 100
+    return numpy.stack([middle[..., 0] + place, middle[..., 1] ** 2 * place, middle[..., 0] * total], axis=-1)
+
+
+def flipped(values):
+    """Left and right exchanged, x negated."""
+    return values[..., H36M_17.mirrored, :] * np.float32([-1, 1, 1])[: values.shape[-1]]
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_network_of_a_fixed_number_of_frames_is_given_overlapping_windows(mirrored, monkeypatch):
+    monkeypatch.setattr(predict_tracks, "FRAMES_AT_ONCE", 24)  # four windows: more than one batch, the last not full
+    expected = []
+    for track in np.split(np.asarray(packed().keypoints), np.cumsum(LENGTHS)[:-1]):
+        for frame, start in enumerate(nearest_windows(len(track), 6)):
+            window = track[np.clip(np.arange(start - 2, start + 7), 0, len(track) - 1)]
+            poses = clip_poses(np, window)
+            if mirrored:
+                poses = (poses + flipped(clip_poses(np, flipped(window)))) / 2
+            expected.append(poses[frame - start])
+    found = predict_tracks.predict_tracks(Clip(), {}, packed(), DESCRIPTION, data_mesh(), mirrored=mirrored)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(

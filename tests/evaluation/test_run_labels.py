@@ -2,13 +2,23 @@
 
 import dataclasses
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxpose.evaluation.run_labels import label_runs, name_runs
+from jaxpose.models.configs import ModelConfig, TemporalConfig
 from jaxpose.training.config import PRESETS, Config
+
+SMALL = TemporalConfig(channels=64)
+
+
+def config_of(**settings):
+    """A config of flat settings, those of the network among them."""
+    of_model = {name: settings.pop(name) for name in ("channels", "causal", "filter_widths") if name in settings}
+    return Config(model=TemporalConfig(**of_model), **settings)
 
 
 def test_the_presets_are_labelled_by_what_differs():
@@ -40,7 +50,7 @@ def test_the_presets_are_labelled_by_what_differs():
     ],
 )
 def test_labels(changes, expected):
-    configs = [dataclasses.replace(Config(), **change) for change in changes]
+    configs = [config_of(**change) for change in changes]
     labels, differences = label_runs(configs, "abc"[: len(changes)])
     assert labels == expected
     assert not differences
@@ -49,7 +59,7 @@ def test_labels(changes, expected):
 @given(
     st.lists(
         st.builds(
-            Config,
+            config_of,
             channels=st.sampled_from([8, 16]),
             causal=st.booleans(),
             seed=st.integers(0, 2),
@@ -64,6 +74,47 @@ def test_no_two_runs_have_one_label(configs):
     labels, _ = label_runs(configs, [f"run-{number}" for number in range(len(configs))])
     assert len(set(labels)) == len(configs)
     assert all(labels)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MixerConfig(ModelConfig):
+    """Settings of another kind of network."""
+
+    kind: ClassVar[str] = "mixer"
+    channels: int = 64
+    blocks: int = 2
+
+
+@pytest.mark.parametrize(
+    ("models", "expected", "differences"),
+    [
+        ([SMALL, MixerConfig()], ["temporal network", "mixer network"], ""),
+        (
+            [Config().model, MixerConfig()],
+            ["temporal network", "mixer network"],
+            "The runs also differ: 1024 channels / 64 channels.",
+        ),
+        (
+            [SMALL, MixerConfig(), MixerConfig(blocks=3)],
+            ["temporal network", "mixer network, blocks 2", "mixer network, blocks 3"],
+            "",
+        ),
+        (
+            [MixerConfig(), SMALL, dataclasses.replace(SMALL, causal=True)],
+            ["mixer network", "temporal network", "temporal network, causal"],
+            "",
+        ),
+        (
+            [MixerConfig(), SMALL, dataclasses.replace(SMALL, channels=8, filter_widths=(3,))],
+            ["mixer network, 64 channels", "temporal network, 64 channels", "temporal network, 8 channels"],
+            "The runs also differ: – / filters 3-3-3-3-3 / filters 3.",
+        ),
+        ([MixerConfig(), MixerConfig(), SMALL], ["mixer network, a", "mixer network, b", "temporal network"], ""),
+    ],
+)
+def test_networks_of_two_kinds(models, expected, differences):
+    configs = [Config(model=model) for model in models]
+    assert label_runs(configs, "abc"[: len(models)]) == (expected, differences)
 
 
 def test_runs_are_named_by_their_folders_unless_two_share_a_name():

@@ -14,6 +14,7 @@ from helpers.samples import DESCRIPTION, make_track
 from rich.console import Console
 
 from jaxpose.losses import QUANTITIES
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.training.config import Config
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
@@ -42,7 +43,7 @@ def tiny(replace):
         "S9": [make_track(seed=2, subject="S9"), make_track(seed=3, subject="S9", action="Eating")],
     }
     replace("load", lambda data, split: (DESCRIPTION, splits[split]))
-    base = Config(filter_widths=(3,), channels=8, batch_size=16, epochs=4, clips=8, ramp=(1, 2))
+    base = Config(model=TemporalConfig(filter_widths=(3,), channels=8), batch_size=16, epochs=4, clips=8, ramp=(1, 2))
     replace("BASE", base)
     return base
 
@@ -78,18 +79,18 @@ def test_a_kept_run_with_other_settings_is_trained_again(ablation, tiny, tmp_pat
     trained = []
 
     def train_and_score(config, data):
-        trained.append(config.channels)
+        trained.append(config.model.channels)
         return {"scores": [dict.fromkeys(ablation.PUBLISHED_KEYS, 1.0)], "record": {}, "seconds": 1.0}
 
     replace("train_and_score", train_and_score)
     ablation.main("somewhere", tmp_path, settings=("none",), seeds=(0,))
-    replace("BASE", dataclasses.replace(tiny, channels=4))
+    replace("BASE", dataclasses.replace(tiny, model=TemporalConfig(filter_widths=(3,), channels=4)))
     for _ in range(2):
         ablation.main("somewhere", tmp_path, settings=("none",), seeds=(0,))
     assert trained == [8, 4]
     ablation.main("somewhere", tmp_path, settings=("none",), seeds=(0,), test_split="S1+S5")
     assert trained == [8, 4, 4]  # of other tracks, it is another run
-    assert json.loads((tmp_path / "none-0.json").read_text())["config"]["channels"] == 4
+    assert json.loads((tmp_path / "none-0.json").read_text())["config"]["model"]["channels"] == 4
 
 
 def test_a_damaged_kept_run_is_refused(ablation, tiny, tmp_path, replace):

@@ -5,8 +5,8 @@ import pytest
 from helpers import oracles
 from scipy.spatial.transform import Rotation
 
+from data_prep import bvh
 from data_prep.formats import bvh as bvh_file
-from data_prep.sources import bvh
 from jaxpose.export.bvh import continuous_euler_zxy, encode_bvh, mean_skeleton
 from jaxpose.export.motion import Motion, y_up
 from jaxpose.runtime.errors import InputError

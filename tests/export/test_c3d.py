@@ -36,6 +36,20 @@ def test_read_by_another_package(tmp_path, frames, space, start):
     assert points["SCALE"]["value"][0] == pytest.approx(-1000 * np.abs(motion.positions).max() / 32000)
 
 
+@pytest.mark.parametrize("start", [0, 65_532, 65_533, 65_534, 65_535, 70_000, 140_000, 2**31, 2**32 - 6])
+def test_frames_are_numbered_beyond_what_one_word_holds(tmp_path, start):
+    (tmp_path / "a.c3d").write_bytes(encode_c3d(make(start=start)))
+    trial = ezc3d.c3d(str(tmp_path / "a.c3d"))["parameters"]["TRIAL"]
+    for field, frame in (("ACTUAL_START_FIELD", start + 1), ("ACTUAL_END_FIELD", start + 5)):
+        low, high = trial[field]["value"] % 2**16  # ezc3d reads each word as a signed number
+        assert low + 2**16 * high == frame
+
+
+def test_frames_that_have_no_number_are_refused():
+    with pytest.raises(InputError, match="frames up to 4294967295, and 1 begins at 4294967293; number the frames"):
+        encode_c3d(make(start=2**32 - 4))
+
+
 def test_filled_joints_were_seen_by_no_camera():
     """The fourth number of a point: seven bits of cameras above eight of residual, both zero if it was filled."""
     filled = np.random.default_rng(1).random((5, 15)) < 0.5

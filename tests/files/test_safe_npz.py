@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxpose.files import safe_npz
-from jaxpose.files.safe_npz import load_npz
+from jaxpose.files.safe_npz import load_npz, load_pickle
 from jaxpose.runtime.errors import InputError
 
 TREE = {
@@ -66,10 +66,11 @@ def test_reads_back_what_numpy_saves(tmp_path, save):
     assert same(found["objects"], TREE["ragged"])
 
 
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL))  # the highest stores arrays out of line
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_reads_every_pickle_protocol(tmp_path, protocol):
     whole = np.array(TREE, object)
     assert same(load_npz(archive(tmp_path / "file.npz", pickle.dumps(whole, protocol)))["positions_3d"], TREE)
+    assert same(load_pickle(pickle.dumps(TREE, protocol), "file.pkl"), TREE)
 
 
 def test_reads_what_python_2_wrote(tmp_path):
@@ -116,7 +117,7 @@ class Calls:
         (np.ones, (3,), "numpy.ones"),
     ],
 )
-@pytest.mark.parametrize("protocol", [0, 2, 4])
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 def test_calls_are_refused_and_nothing_runs(tmp_path, function, arguments, named, protocol):
     touched = tmp_path / "touched"
     arguments = [a.format(str(touched)) if isinstance(a, str) else a for a in arguments]
@@ -128,7 +129,13 @@ def test_calls_are_refused_and_nothing_runs(tmp_path, function, arguments, named
 
 ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
 FLOATS = b"cnumpy\ndtype\n(S'f4'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb"
+BUFFER = b"cnumpy.core.numeric\n_frombuffer\n(S'abcd'\n" + FLOATS + b"%sS'C'\ntR."
 POINTERS = b"cnumpy\ndtype\n(S'V8'\nI0\nI1\ntR(I3\nS'|'\nN(S'a'\nt(dS'a'\n(" + FLOATS + b"I0\ntsI8\nI1\nI0\ntb"
+
+
+def test_the_crafted_buffer_is_read_when_its_shape_is_right():
+    found = load_pickle(BUFFER % b"(I1\nt", "file.pkl")
+    assert same(found, np.frombuffer(b"abcd", "<f4"))
 
 
 @pytest.mark.parametrize(
@@ -153,10 +160,18 @@ POINTERS = b"cnumpy\ndtype\n(S'V8'\nI0\nI1\ntR(I3\nS'|'\nN(S'a'\nt(dS'a'\n(" + F
         b"(" * 2 + b"l" + b"p0\n" + b"]" * 3000 + b"a" * 2999 + b".",  # three thousand lists deep
         b"garbage",
         b"",
+        BUFFER % b"(I1000000000000\nt",  # a shape beyond its bytes, out of a buffer
+        BUFFER.replace(FLOATS, FLOATS.replace(b"f4", b"O8")) % b"(I1\nt",  # bytes for pointers
+        BUFFER.replace(FLOATS, POINTERS) % b"(I1\nt",
+        BUFFER.replace(b"S'C'", b"S'A'") % b"(I1\nt",
+        BUFFER.replace(b"S'abcd'", b"(ccollections\nOrderedDict\nd") % b"(I1\nt",
+        b"\x80\x05\x97.",  # a buffer that is not in the pickle
     ],
 )
 def test_crafted_pickles_end_in_one_line(tmp_path, crafted):
     refusal(archive(tmp_path / "file.npz", crafted))
+    with pytest.raises(InputError, match=r"^file.pkl: [^\n]*$"):
+        load_pickle(crafted, "file.pkl")
 
 
 def test_damaged_files_end_in_one_line(tmp_path):

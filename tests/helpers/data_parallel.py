@@ -13,6 +13,7 @@ from helpers.samples import DESCRIPTION, make_track
 from jaxpose.data.track import track_lengths
 from jaxpose.data.windows import pack, window_starts
 from jaxpose.evaluation.predict_tracks import predict_tracks
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runtime.devices import join_cluster, replicate
 from jaxpose.training import loop, setup
 from jaxpose.training.config import Config
@@ -21,7 +22,12 @@ from jaxpose.training.config import Config
 def train(dtype):
     """Train with constraints, and predict: a dict of the parameters, statistics, moments and predictions."""
     config = Config(
-        filter_widths=(3, 3), channels=16, batch_size=16, epochs=4, constraints={"angle": 1, "velocity": 1}, clips=8
+        model=TemporalConfig(filter_widths=(3, 3), channels=16),
+        batch_size=16,
+        epochs=4,
+        constraints={"angle": 1, "velocity": 1},
+        clips=8,
+        augment=("mirror", "yaw"),
     )
     tracks = [make_track(frames=frames, seed=frames) for frames in (30, 17)]
     starts = window_starts(track_lengths(tracks), 1)
@@ -36,7 +42,7 @@ def train(dtype):
     data, state = cast(pack(tracks)), cast(setup.init(recipe, jax.random.key(0)))
     state = loop.run(state, recipe, data, replicate(starts, recipe.mesh), until=20, log_every=5)
     predictions = predict_tracks(recipe.model, state.variables, jax.device_get(data), DESCRIPTION, recipe.mesh)
-    leaves = jax.tree.leaves((state.params, state.batch_stats, state.opt_state))
+    leaves = jax.tree.leaves((state.params, state.collections, state.opt_state))
     arrays = {f"leaf{number}": np.asarray(leaf) for number, leaf in enumerate(leaves)}
     return arrays | {"devices": np.asarray(jax.device_count()), "predictions": np.asarray(predictions)}
 

@@ -39,3 +39,19 @@ def published_weights(kernels=(3, 3), channels=8, features=34, joints=17, seed=0
     shapes |= {"shrink.weight": (3 * joints, channels, 1), "shrink.bias": (3 * joints,)}
     weights = {name: random.uniform(0.5, 1, shape).astype(np.float32) for name, shape in shapes.items()}
     return weights | {f"{norm}.num_batches_tracked": np.array(7) for norm in norms}
+
+
+def published_linear_weights(blocks=2, channels=8, features=32, joints=16, seed=0):
+    """Random weights by the names of SemGCN's version of the network of Martinez et al."""
+    random = np.random.default_rng(seed)
+    stages = [f"linear_stages.{block}." for block in range(blocks)]
+    norms = ["batch_norm1", *(f"{stage}batch_norm{number}" for stage in stages for number in (1, 2))]
+    shapes = {"w1.weight": (channels, features), "w1.bias": (channels,)}
+    for stage in stages:
+        for number in (1, 2):
+            shapes |= {f"{stage}w{number}.weight": (channels, channels), f"{stage}w{number}.bias": (channels,)}
+    for norm in norms:
+        shapes |= {f"{norm}.{leaf}": (channels,) for leaf in ("weight", "bias", "running_mean", "running_var")}
+    shapes |= {"w2.weight": (3 * joints, channels), "w2.bias": (3 * joints,)}
+    weights = {name: random.uniform(0.5, 1, shape).astype(np.float32) for name, shape in shapes.items()}
+    return weights | {f"{norm}.num_batches_tracked": np.array(7) for norm in norms}

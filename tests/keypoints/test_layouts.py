@@ -20,7 +20,7 @@ from jaxpose.keypoints.layouts import (
     find_layout,
     layout_of_names,
 )
-from jaxpose.skeleton import COCO_17, H36M_17
+from jaxpose.skeleton import COCO_17, H36M_16, H36M_17
 
 DETECTORS = (COCO_17, POSETRACK_17, COCO_18, HALPE_26, BODY_25, BODY_25B, MEDIAPIPE_33)
 
@@ -43,7 +43,7 @@ def test_the_map_is_the_documented_one(layout):
 
 
 @pytest.mark.parametrize("layout", DETECTORS, ids=lambda layout: layout.name)
-@pytest.mark.parametrize("target", [H36M_17, COCO_17], ids=lambda target: target.name)
+@pytest.mark.parametrize("target", [H36M_17, H36M_16, COCO_17], ids=lambda target: target.name)
 def test_maps_keep_translations_and_sides(layout, target):
     if (layout, target) == (POSETRACK_17, COCO_17):
         with pytest.raises(ValueError, match="posetrack_17 has no left_eye, right_eye"):
@@ -52,6 +52,12 @@ def test_maps_keep_translations_and_sides(layout, target):
     weights = conversion(layout, target)
     np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_array_equal(weights[:, layout.mirrored], weights[list(target.mirrored)])
+
+
+@pytest.mark.parametrize("layout", [H36M_17, *DETECTORS], ids=lambda layout: layout.name)
+def test_sixteen_joints_are_those_of_the_seventeen(layout):
+    kept = [H36M_17.index(joint) for joint in H36M_16.joints]
+    np.testing.assert_array_equal(conversion(layout, H36M_16), conversion(layout, H36M_17)[kept])
 
 
 def test_the_orders_are_the_published_ones():

@@ -1,5 +1,6 @@
 """The temporal stack against a direct dilated convolution in float64, and windows against the whole track."""
 
+import functools
 import math
 import re
 
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxpose.models import temporal
+from jaxpose.models.lifter import Progress
 from jaxpose.models.temporal import TemporalModel
 from jaxpose.runtime import compiled_cost
 
@@ -59,7 +61,9 @@ def tracks_of(model, frames, seed, batch=1):
     return np.random.default_rng(seed).normal(size=(batch, sum(model.context) + frames, 4, 2)).astype(np.float32)
 
 
-apply = jax.jit(TemporalModel.apply, static_argnums=0)
+@functools.partial(jax.jit, static_argnums=0)
+def apply(model, variables, keypoints):
+    return model.apply(variables, keypoints).poses
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -155,7 +159,7 @@ def test_gradients_are_finite_and_reach_every_weight(frames):
             variables | {"params": params}, keypoints, train=True,
             mutable=["batch_stats"], rngs={"dropout": jax.random.key(0)},
         )  # fmt: skip
-        return jnp.sum(out**2)
+        return jnp.sum(out.poses**2)
 
     gradients = jax.jit(jax.grad(loss))(variables["params"])
     chex.assert_tree_all_finite(gradients)
@@ -214,8 +218,10 @@ def test_work_and_memory_are_near_the_minimum(frames, batch, training):
 
     def loss(params, batch_stats, keypoints, key):
         variables = {"params": params, "batch_stats": batch_stats}
-        poses, updated = model.apply(variables, keypoints, train=True, mutable=["batch_stats"], rngs={"dropout": key})
-        return jnp.sum(poses**2), updated
+        prediction, updated = model.apply(
+            variables, keypoints, train=True, mutable=["batch_stats"], rngs={"dropout": key}
+        )
+        return jnp.sum(prediction.poses**2), updated
 
     if training:
         arguments = (variables["params"], variables["batch_stats"], keypoints, jax.eval_shape(jax.random.key, 0))
@@ -227,3 +233,33 @@ def test_work_and_memory_are_near_the_minimum(frames, batch, training):
     live = 4 * batch * temporal.live_activations(model, frames, training=training)
     # For the backward pass XLA also stores arrays that follow element by element: experiments/benchmarks/README.md.
     assert 1 <= compiled_cost.temporary_bytes(program) / live < (5 if training else 2.1)
+
+
+def test_momentum_falls_from_a_tenth_to_a_thousandth():
+    model = model_of()
+    for step in (0, 6, 7, 13, 14, 7 * 79):
+        expected = 0.1 * math.exp(-(step // 7) / 80 * math.log(100))
+        assert float(model.schedules(Progress(step, 7, 80))["momentum"]) == pytest.approx(expected, rel=1e-5)
+    assert float(temporal.batch_norm_momentum(Progress(80 * 7, 7, 80))) == pytest.approx(0.001, rel=1e-5)
+    assert float(temporal.batch_norm_momentum(Progress(0, 7, 80))) == pytest.approx(0.1)
+
+
+def test_training_without_a_progress_is_that_of_the_first_epoch():
+    model = model_of(filter_widths=(3,), dropout=0.0)
+    variables, keypoints = random_variables(model), tracks_of(model, 1, seed=6, batch=4)
+
+    @jax.jit
+    def statistics(progress):
+        out, updated = model.apply(variables, keypoints, train=True, progress=progress, mutable=["batch_stats"])
+        return out.poses, updated
+
+    chex.assert_trees_all_close(statistics(None), statistics(Progress(6, 7, 80)), rtol=1e-6)
+    with pytest.raises(AssertionError):
+        chex.assert_trees_all_close(statistics(None), statistics(Progress(7, 7, 80)), rtol=1e-6)
+
+
+def test_what_it_predicts_is_poses_alone():
+    model = model_of(filter_widths=(3,))
+    prediction = model.apply(random_variables(model), tracks_of(model, 4, seed=7))
+    assert prediction.poses.shape == (1, 4, 5, 3)
+    assert prediction.root is prediction.hypotheses is prediction.spread is prediction.unit is None

@@ -1,21 +1,18 @@
 """Weights are converted from PyTorch's names to ours and back unchanged; invalid weights and files are refused."""
 
-import os
-import sys
-
 import jax
 import numpy as np
 import pytest
 from helpers.networks import random_variables
 from helpers.samples import published_weights
 
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.models.temporal import TemporalModel
 from jaxpose.models.videopose3d_weights import (
     filter_widths,
     params_from_torch,
-    read_weights,
+    read,
     torch_from_params,
-    write_weights,
 )
 from jaxpose.runtime.errors import InputError
 
@@ -101,101 +98,7 @@ def test_other_weights_are_refused_by_name(fault):
     assert str(raised.value).startswith(fault)
 
 
-def test_without_pytorch_files_are_refused(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    (tmp_path / "file.bin").touch()
-    with pytest.raises(InputError, match=r"need PyTorch; pip install 'jaxpose\[torch\]'$"):
-        read_weights(tmp_path / "file.bin")
-
-
-# What follows reads and writes files, with PyTorch.
-
-
-@pytest.fixture
-def torch():
-    return pytest.importorskip("torch", reason="PyTorch is not installed; it reads and writes the files")
-
-
-class Python2Random:
-    """Pickles as the random states of NumPy before 1.17 do."""
-
-    def __reduce__(self):
-        return vars(np.random)["__RandomState_ctor"], (), ("MT19937", np.zeros(624, "u4"), 624, 0, 0.0)
-
-
-class Calls:
-    """Pickles to a call of a shell."""
-
-    def __init__(self, command):
-        self.command = command
-
-    def __reduce__(self):
-        return os.system, (self.command,)
-
-
-def content_of_a_file(torch, weights, **more):
-    """What the published code saves."""
-    model = {name: torch.from_numpy(values) for name, values in weights.items()}
-    moments = {0: {"step": 3, "exp_avg": torch.ones(3)}}
-    rest = {"epoch": 80, "lr": np.float64(1e-5), "random_state": np.random.RandomState(1234), "optimizer": moments}
-    return rest | {"model_pos": model} | more
-
-
-@pytest.mark.parametrize("zipped", [True, False])
-@pytest.mark.parametrize("random_state", [np.random.RandomState(1), Python2Random(), None])
-def test_published_files_are_read(torch, tmp_path, zipped, random_state):
-    weights, file = published_weights(), tmp_path / "file.bin"
-    content = content_of_a_file(torch, weights, random_state=random_state)
-    torch.save(content, file, _use_new_zipfile_serialization=zipped)
-    assert_same(read_weights(file), weights)
-    torch.save(content["model_pos"], file, _use_new_zipfile_serialization=zipped)
-    assert_same(read_weights(file), weights)
-
-
-def test_what_is_written_is_read_back(torch, tmp_path):
-    weights, file = published_weights(), tmp_path / "file.bin"
-    write_weights(file, weights, epoch=3, learning_rate=0.5)
-    assert_same(read_weights(file), weights)
-    content = torch.load(file, weights_only=True)
-    assert content.keys() == content_of_a_file(torch, weights).keys()
-    assert [content[name] for name in ("epoch", "lr", "optimizer", "random_state")] == [3, 0.5, None, None]
-
-
-def test_a_file_is_neither_replaced_nor_written_anywhere(torch, tmp_path):
-    (tmp_path / "old.bin").touch()
-    for name, fault in {
-        "old.bin": "already exists; name another file with --out",
-        "no/new.bin": "cannot be written",
-        "x" * 300: "cannot be written",
-    }.items():
-        with pytest.raises(InputError) as raised:
-            write_weights(tmp_path / name, {}, epoch=0, learning_rate=0.0)
-        assert str(raised.value).startswith(f"{tmp_path / name} {fault}")
-    assert os.listdir(tmp_path) == ["old.bin"]
-
-
-def test_unsafe_and_damaged_files_are_refused(torch, tmp_path):
-    file, touched = tmp_path / "file.bin", tmp_path / "touched"
-
-    def refused():
-        with pytest.raises(InputError) as raised:
-            read_weights(file)
-        assert str(raised.value).startswith(f"{file}: ")
-        return str(raised.value)
-
-    assert "no such file" in refused()
-    for zipped in (True, False):
-        content = content_of_a_file(torch, published_weights(), extra=Calls(f"touch {touched}"))
-        torch.save(content, file, _use_new_zipfile_serialization=zipped)
-        assert "it contains posix.system, which is refused" in refused()
-    assert not touched.exists()
-    whole = file.read_bytes()
-    for damaged in (b"", b"garbage", whole[: len(whole) // 2]):
-        file.write_bytes(damaged)
-        assert "not a PyTorch file of weights" in refused()
-    for content in ([1, 2], {"model_pos": 3}):
-        torch.save(content, file)
-        assert "no state_dict, neither at its top nor under 'model_pos'" in refused()
-    for value, kind in ((3, "int"), (torch.zeros(3, dtype=torch.float16), "torch.float16"), ("text", "str")):
-        torch.save({"model_pos": {"shrink.bias": value}}, file)
-        assert f"shrink.bias is {kind}; it must be a dense float32 tensor" in refused()
+def test_the_shapes_tell_the_settings():
+    imported = read(published_weights((3, 7), channels=8, features=34, joints=15), causal=True)
+    assert imported.model == TemporalConfig(filter_widths=(3, 3), channels=8, causal=True, dense=True)
+    assert (imported.inputs, imported.joints) == (34, 15)

@@ -39,6 +39,8 @@ from jaxpose.data.synthetic import body
 from jaxpose.data.track import Description, Track
 from jaxpose.export.motion import Motion
 from jaxpose.models import temporal_streaming
+from jaxpose.models.lifter import Prediction
+from jaxpose.models.linear import LinearModel
 from jaxpose.models.temporal import TemporalModel, receptive_plan
 from jaxpose.runtime import devices
 from jaxpose.runtime.errors import InputError
@@ -173,12 +175,23 @@ def windows_of(case: Case) -> windows.Windows:
     )
 
 
+def prediction_of(case: Case) -> Prediction:
+    """Predicted poses, in deviations of half a metre; the root has none."""
+    unit = np.full((case.skeleton.num_joints, 3), 0.5, np.float32)
+    unit[0] = 0
+    return Prediction(case.batches(), unit=unit)
+
+
 def model_of(case: Case) -> TemporalModel:
     return TemporalModel(case.skeleton.num_joints, (3,), 4, causal=True)
 
 
 def data_mesh(_: Case) -> jax.sharding.Mesh:
     return devices.data_mesh()
+
+
+def linear_model_of(case: Case) -> LinearModel:
+    return LinearModel(case.skeleton.num_joints, 4, root="predicted")
 
 
 def variables_of(case: Case) -> Any:
@@ -319,6 +332,16 @@ ROWS: dict[str, Row] = {
         inf="infinity may be dropped",
         **TRACK,
     ),
+    "models.linear.limit_norm": row(arguments={"kernel": lambda c: c.array(c.frames, 3), "largest": 1.0}, **TRACK),
+    "models.linear.mean_and_deviation": row(
+        use="jit", arguments={"values": lambda c: c.poses()}, no_frames="pack refuses it", **TRACK
+    ),
+    "models.linear.LinearModel": row(
+        arguments={
+            "model": linear_model_of,
+            "keypoints": lambda c: c.array(c.batch, c.frames, c.skeleton.num_joints, 2),
+        },
+    ),
     "models.temporal.TemporalModel": row(
         arguments={"model": model_of, "keypoints": lambda c: c.array(c.batch, c.frames, c.skeleton.num_joints, 2)},
         no_frames=ValueError,
@@ -345,23 +368,12 @@ ROWS: dict[str, Row] = {
         no_frames="is of one frame",
     ),
     "data.windows.pack": row(use="", arguments=TRACKS, no_frames=InputError, **TRACK),
-    "data.windows.take_windows": row(
-        use="jit", arguments=WINDOW | {"context": (1, 1)}, no_frames="pack refuses it", **TRACK
-    ),
     "data.windows.gather_windows": row(
         use="jit", arguments=WINDOW | {"context": (1, 1)}, no_frames="pack refuses it", **TRACK
     ),
     "data.windows.screen_camera": row("", {"track": lambda c: track_of(c, "Walking")}, **TRACK, **FINITE),
     "data.windows.recentre": row(
         use="jit", arguments=WINDOW | {"longer": 3}, no_frames="pack refuses it", **TRACK, **FINITE
-    ),
-    "data.windows.mirror_where": row(
-        arguments={
-            "mirrored": lambda c: np.arange(c.batch) % 2 == 0,
-            "keypoints": lambda c: c.array(c.batch, c.frames, c.skeleton.num_joints, 2),
-            "poses": lambda c: c.batches(),
-        },
-        use="jit",
     ),
     "data.transforms.mirror_marked": row(use="jit", arguments={"windows": windows_of}),
     "data.transforms.turn_cameras": row(
@@ -474,9 +486,14 @@ ROWS: dict[str, Row] = {
         **TRACK,
     ),
     "training.attribution.descend": row(use="jit", arguments={"steps": 2, "weights": {"position": 1.0}}, **TRACK),
-    "training.setup.position_loss": row(
-        arguments=BATCHES, no_batch="a batch has windows", no_frames="a batch has windows"
-    ),
+    **{
+        f"training.objectives.{name}": row(
+            arguments={"prediction": prediction_of, "targets": BATCHES["targets"]},
+            no_batch="a batch has windows",
+            no_frames="a batch has windows",
+        )
+        for name in ("mpjpe_loss", "mse_loss", "z_mse_loss")
+    },
     "evaluation.predict_tracks.predict_tracks": row(
         use="",
         arguments={
@@ -536,16 +553,23 @@ STATIC = {  # they take settings, shapes and names, and give what is static; a t
     "models.temporal.multiply_adds",
     "models.temporal.live_activations",
     "models.temporal_streaming.multiply_adds",
+    "models.temporal.batch_norm_momentum",
+    # Settings, and the base class of networks:
+    "models.configs.model_from_dict",
+    "models.lifter.Lifter",
     # Layers of temporal.TemporalModel:
     "models.layers.Convolution",
     "models.layers.Pointwise",
     "models.layers.BatchNorm",
-    # Weights, checked by name, shape, type and finiteness: tests/models/test_videopose3d_weights.py
-    "models.videopose3d_weights.read_weights",
-    "models.videopose3d_weights.write_weights",
-    "models.videopose3d_weights.params_from_torch",
-    "models.videopose3d_weights.torch_from_params",
-    "models.videopose3d_weights.filter_widths",
+    "models.linear.LimitedLinear",  # of linear.LinearModel
+    # Weights, checked by name, shape, type and finiteness: tests/models/test_published.py and test_NAME_weights.py
+    *(f"models.published.{name}" for name in ("batch_norm_places", "batch_counts", "check_names", "check_arrays")),
+    "models.published.require",
+    *(f"models.linear_weights.{name}" for name in ("read", "write")),
+    *(
+        f"models.videopose3d_weights.{name}"
+        for name in ("read", "params_from_torch", "torch_from_params", "filter_widths")
+    ),
 }
 
 
@@ -554,7 +578,7 @@ def public_functions(path: Path) -> set[str]:
     module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
     found = set()
     for node in ast.parse(path.read_text("utf-8")).body:
-        flax_module = isinstance(node, ast.ClassDef) and "nn.Module" in map(ast.unparse, node.bases)
+        flax_module = isinstance(node, ast.ClassDef) and {"nn.Module", "Lifter"} & {*map(ast.unparse, node.bases)}
         if (flax_module or isinstance(node, ast.FunctionDef)) and not node.name.startswith("_"):
             found.add(f"{module}.{node.name}")
     return found
@@ -571,7 +595,8 @@ def bound(name: str, given: Mapping[str, Any], case: Case) -> tuple[Callable[...
     module, _, attribute = name.rpartition(".")
     function = getattr(importlib.import_module(f"jaxpose.{module}"), attribute)
     if inspect.isclass(function):
-        model, variables = model_of(case), variables_of(case)
+        model = given["model"](case)
+        variables = random_variables(model, joints=case.skeleton.num_joints)
         return lambda keypoints: model.apply(variables, keypoints), {"keypoints": given["keypoints"](case)}
     arguments = {}
     for parameter in inspect.signature(function).parameters.values():

@@ -4,15 +4,16 @@ import contextlib
 import doctest
 import importlib
 import io
-import math
 import re
 
 import pytest
 from helpers.places import ROOT
 
 import jaxpose
-from jaxpose.__main__ import COMMANDS, SOURCES
+from jaxpose import losses
+from jaxpose.__main__ import COMMANDS, preparations
 from jaxpose.losses import QUANTITIES
+from jaxpose.skeleton import H36M_17
 from jaxpose.training.config import PRESETS
 
 pytestmark = pytest.mark.usefixtures("memory_given_back_after_each")
@@ -36,8 +37,10 @@ def blocks(readme, language):
 
 @pytest.mark.compilations(400)
 @pytest.mark.parametrize("readme", [readme for readme in READMES if blocks(readme, "python")])
-def test_the_examples_of_a_readme_run(readme):
+def test_the_examples_of_a_readme_run(readme, monkeypatch):
     """Blocks run one after the other, as in a notebook; a comment at the end of a print says what is printed."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(losses, "QUANTITIES", dict(QUANTITIES))  # an example may add to it
     names = {}
     for block in blocks(readme, "python"):
         printed = io.StringIO()
@@ -96,7 +99,7 @@ def test_commands_exist(readme):
                             unknown.append(name)
             if words[:1] == ["jaxpose"] and len(words) > 1 and not words[1].isupper() and not words[1].startswith("-"):
                 if words[1] == "prepare":
-                    unknown += [f"prepare {w}" for w in words[2:3] if w not in SOURCES and not w.isupper()]
+                    unknown += [f"prepare {w}" for w in words[2:3] if w not in preparations() and not w.isupper()]
                 elif words[1] not in COMMANDS:
                     unknown.append(words[1])
     assert not unknown
@@ -112,7 +115,8 @@ def test_the_preset_table_is_true(readme):
     for name, config in PRESETS.items():
         row = next(line for line in text_of(readme).splitlines() if line.startswith(f"| `{name}`"))
         numbers = [int(cell) for cell in re.findall(r"\| (\d+)", row)]
-        assert numbers[:3] == [math.prod(config.filter_widths), config.channels, config.epochs]
+        context = config.model.build(H36M_17, H36M_17, 2).context
+        assert numbers[:3] == [sum(context) + 1, config.model.channels, config.epochs]
 
 
 @pytest.mark.skipif(not (ROOT / ".ci" / "run").exists(), reason="an installed copy has no .ci")

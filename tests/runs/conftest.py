@@ -2,6 +2,7 @@
 
 import pytest
 
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.training.config import Config
 
 
@@ -9,6 +10,6 @@ from jaxpose.training.config import Config
 def config(prepared):
     """Two epochs of a network of 9 frames and 8 channels."""
     return Config(
-        data=str(prepared), train_split="S1", test_split="S9", filter_widths=(3, 3), channels=8, batch_size=32,
-        epochs=2, log_every=2,
+        data=str(prepared), train_split="S1", test_split="S9",
+        model=TemporalConfig(filter_widths=(3, 3), channels=8), batch_size=32, epochs=2, log_every=2,
     )  # fmt: skip

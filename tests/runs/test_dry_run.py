@@ -9,6 +9,7 @@ from helpers.samples import DESCRIPTION
 from rich.console import Console
 
 from jaxpose import train
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs import dry_run, prepare
 from jaxpose.training import setup
 from jaxpose.training.config import Config
@@ -19,8 +20,8 @@ pytestmark = pytest.mark.usefixtures("compiled_soon")
 @pytest.fixture(scope="module")
 def config(prepared):
     return Config(
-        data=str(prepared), train_split="S1", test_split="S9", filter_widths=(3, 3), channels=8, batch_size=32,
-        epochs=2, constraints={"velocity": 1.0}, clips=16,
+        data=str(prepared), train_split="S1", test_split="S9", model=TemporalConfig(filter_widths=(3, 3), channels=8),
+        batch_size=32, epochs=2, constraints={"velocity": 1.0}, clips=16,
     )  # fmt: skip
 
 
@@ -34,10 +35,10 @@ def test_the_plan_says_what_the_run_will_do(config):
     assert plan["receptive field"].startswith("9 frames (4 before and 4 after")
     assert plan["windows"] == "65; with their mirror images 130 samples an epoch"
     assert plan["steps"] == "5 an epoch, 10 in all"
-    assert plan["first batch, keypoints"] == "(32, 9, 17, 2)"
-    assert plan["first batch, poses"] == "(32, 1, 17, 3)"
-    assert plan["first batch, keypoints for the constraints"] == "(16, 11, 17, 2)"
-    assert plan["first batch, poses for the constraints"] == "(16, 3, 17, 3)"
+    assert plan["first batch, windows, keypoints"] == "(32, 9, 17, 2)"
+    assert plan["first batch, windows, poses"] == "(32, 1, 17, 3)"
+    assert plan["first batch, clips, keypoints"] == "(16, 11, 17, 2)"
+    assert plan["first batch, clips, poses"] == "(16, 3, 17, 3)"
     assert set(plan["first batch, tracks"].split(", ")) == {"S1/Walking/55011271", "S1/Sitting/55011271"}
     shapes = setup.variable_shapes(setup.build_model(config, DESCRIPTION), DESCRIPTION)
     count = sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))

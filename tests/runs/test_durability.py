@@ -16,6 +16,7 @@ from jaxpose import train
 from jaxpose.runs import checkpoint, checksums
 from jaxpose.runs.folder import read_settings
 from jaxpose.training import setup
+from jaxpose.training.state import to_checkpoint
 
 LONG = ("--epochs", "3000")
 
@@ -48,10 +49,10 @@ def digest(run):
     """Of the parameters, statistics, optimiser state and step, of the log and of the results."""
     config, description = read_settings(run)
     recipe = setup.build_recipe(config, description, 65)
-    state = checkpoint.load(run, setup.init(recipe, jax.random.key(0)))
-    sums = [hashlib.sha256(np.asarray(leaf).tobytes()).hexdigest() for leaf in jax.tree.leaves(state.replace(key=()))]
+    state = checkpoint.load(run, to_checkpoint(setup.init(recipe, jax.random.key(0))))
+    sums = [hashlib.sha256(np.asarray(leaf).tobytes()).hexdigest() for leaf in jax.tree.leaves(state | {"key": ()})]
     files = [(run / name).read_text() for name in ("metrics.jsonl", "results.json", "config.json")]
-    return [*sums, jax.random.key_data(state.key).tolist(), *files]
+    return [*sums, jax.random.key_data(state["key"]).tolist(), *files]
 
 
 @pytest.mark.parametrize(

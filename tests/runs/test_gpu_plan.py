@@ -4,6 +4,7 @@ import jax
 import pytest
 from helpers.samples import DESCRIPTION
 
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.models.temporal import multiply_adds
 from jaxpose.runs import gpu_plan
 from jaxpose.runtime import cuda_compiler, devices
@@ -11,7 +12,7 @@ from jaxpose.runtime.errors import InputError
 from jaxpose.training import setup
 from jaxpose.training.config import PRESETS, Config
 
-TINY = Config(filter_widths=(3, 3), channels=32, batch_size=16)
+TINY = Config(model=TemporalConfig(filter_widths=(3, 3), channels=32), batch_size=16)
 
 
 @pytest.mark.parametrize("everywhere", ["tensorfloat32", "bfloat16"])

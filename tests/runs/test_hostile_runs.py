@@ -15,6 +15,7 @@ from helpers.samples import DESCRIPTION
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs import checkpoint, folder, trained
 from jaxpose.runs.log import append_log, cut_log, read_log
 from jaxpose.runtime.errors import InputError
@@ -71,7 +72,7 @@ def test_every_setting_of_another_kind_is_refused(run, tmp_path):
                 config, _ = folder.read_settings(run)
             except InputError:
                 continue
-            assert type(getattr(config, field)) is not type(None) or field in ("steps", "validation_split")
+            assert type(getattr(config, field)) is not type(None) or field in ("steps", "validation_split", "init")
             hash(config)
     (run / "config.json").write_text(json.dumps(settings))
 
@@ -93,7 +94,7 @@ def test_a_damaged_checkpoint(run, tmp_path, name):
 
 def test_weights_that_are_declared_and_not_there_are_not_made(tmp_path):
     """A file of a few bytes can declare any shape: what is not stored, TensorStore fills in."""
-    config = Config(filter_widths=(3,), channels=4000)
+    config = Config(model=TemporalConfig(filter_widths=(3,), channels=4000))
     model = setup.build_model(config, DESCRIPTION)
     with checkpoint.open_checkpoints(tmp_path) as checkpoints:
         zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), setup.variable_shapes(model, DESCRIPTION))

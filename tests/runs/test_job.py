@@ -1,13 +1,17 @@
 """The job that fills a run: what it keeps where, logs, prints, stops for and resumes."""
 
 import contextlib
+import dataclasses
 import json
+import signal
 
 import pytest
 
 from jaxpose.runs import checkpoint, job
 from jaxpose.runs.log import read_log
 from jaxpose.runtime.errors import StopError
+from jaxpose.training import loop
+from jaxpose.training.step import NORMS
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -20,8 +24,8 @@ def test_a_signal_saves_the_step_and_a_resumed_run_ends_as_if_there_had_been_non
 
     @contextlib.contextmanager
     def deferred_signals():
-        """SIGTERM comes in the third call of a step."""
-        yield lambda: calls.append(1) or 15 * (len(calls) == 3)
+        """SIGTERM comes while the third call of steps runs."""
+        yield lambda: calls.append(1) or 15 * (len(calls) >= 3)
 
     with monkeypatch.context() as signals:
         signals.setattr(job.signals, "deferred_signals", deferred_signals)
@@ -40,10 +44,44 @@ def test_a_signal_saves_the_step_and_a_resumed_run_ends_as_if_there_had_been_non
         assert (stopped / file).read_bytes() == (whole / file).read_bytes()
 
 
+@pytest.mark.parametrize("moment", ["queued", "read"])
+@pytest.mark.parametrize("call", [2, 5, 9, 10])
+def test_a_signal_is_heard_after_at_most_two_queued_calls(config, tmp_path, monkeypatch, call, moment):
+    """A call has one step here; the fifth and the tenth end an epoch, the tenth is the last."""
+    run, queued, read = tmp_path / "run", [], []
+
+    def noted(function, calls, sends):
+        def call_and_send(*arguments, **named):
+            calls.append(1)
+            if sends and len(calls) == call:
+                signal.raise_signal(signal.SIGTERM)
+            return function(*arguments, **named)
+
+        return call_and_send
+
+    monkeypatch.setattr(job, "SECONDS", 1e-9)
+    config = dataclasses.replace(config, log_every=1)
+    monkeypatch.setattr(loop, "train_steps", noted(loop.train_steps, queued, moment == "queued"))
+    monkeypatch.setattr(loop, "record", noted(loop.record, read, moment == "read"))
+    with pytest.raises(StopError):
+        job.train(config, run)
+    assert call <= len(queued) <= min(call + 1, 10)
+    assert checkpoint.steps(run)[-1] == len(queued)
+    steps = [record["step"] for record in read_log(run)]
+    assert steps == [step for step in range(1, len(queued) + 1) if step % 5 or step < len(queued)]
+
+
+def test_what_is_printed_of_another_loss_has_no_unit(config, tmp_path, capsys):
+    job.train(dataclasses.replace(config, loss="mse", epochs=1), tmp_path / "run")
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch 1: "))
+    loss = read_log(tmp_path / "run")[-1]["loss"]
+    assert line.startswith(f"epoch 1: loss {loss:.4g}, test MPJPE ")
+
+
 def test_the_log_has_a_column_for_everything(config, tmp_path):
     job.train(config, tmp_path / "run")
     records = read_log(tmp_path / "run")
-    columns = {"step", "epoch", "learning_rate", "momentum", "loss", "position", "gradient_norm"}
+    columns = {"step", "epoch", "learning_rate", "momentum", "loss", "position"} | {*NORMS}
     assert [record["step"] for record in records] == [2, 4, 5, 7, 9, 10]
     for record in records:
         assert set(record) == columns | ({"test_mpjpe"} if record["step"] % 5 == 0 else set())

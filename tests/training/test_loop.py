@@ -8,39 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.samples import DESCRIPTION, make_track
+from helpers.networks import Standardised, WindowLinear
+from helpers.problems import CLIPPED, PLAIN, problem, trained
 
-from jaxpose.data.track import track_lengths
-from jaxpose.data.windows import pack, window_starts
 from jaxpose.runtime.errors import InputError
-from jaxpose.training import loop, setup
-from jaxpose.training.config import Config
-from jaxpose.training.step import Recipe
+from jaxpose.training import loop, objectives, optimizer, setup
+from jaxpose.training.step import Objective, Recipe, Samples, Stream
+from jaxpose.training.streams import take_windows
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
-
-CONFIG = Config(filter_widths=(3, 3), channels=32, batch_size=16, epochs=40)
-CONSTRAINED = dataclasses.replace(
-    CONFIG, constraints={"angle": 2.0, "acceleration": 1.0}, ramp=(1.0, 3.0), clips=8, clip_frames=4
-)
-
-
-@functools.cache
-def problem(config=CONFIG):
-    tracks = [make_track(frames=frames, seed=frames) for frames in (30, 17)]
-    starts = window_starts(track_lengths(tracks), config.frames)
-    return setup.build_recipe(config, DESCRIPTION, len(starts)), pack(tracks), jax.device_put(starts)
-
-
-def trained(recipe, data, starts, *, until, state=None, log_every=5, **options):
-    """The state after the last step, and the records."""
-    state = setup.init(recipe, jax.random.key(0)) if state is None else state
-    records = []
-    state = loop.run(
-        state, recipe, data, starts, until=until, log_every=log_every,
-        after_call=lambda _, record: records.append(record), **options,
-    )  # fmt: skip
-    return state, [record for record in records if record]
 
 
 @pytest.fixture
@@ -57,7 +33,8 @@ def whole_run(log_every=5):
 
 @pytest.mark.parametrize(("frames", "causal"), [(1, False), (3, True)])
 def test_a_tiny_problem_is_learnt(frames, causal):
-    config = dataclasses.replace(CONFIG, dropout=0.0, learning_rate_decay=1.0, frames=frames, causal=causal)
+    model = dataclasses.replace(PLAIN.model, dropout=0.0, causal=causal)
+    config = dataclasses.replace(PLAIN, model=model, learning_rate_decay=1.0, frames=frames)
     state, records = trained(*problem(config), until=300, log_every=50)
     assert int(state.step) == 300
     assert records[-1]["loss"] < 0.2 * records[0]["loss"]
@@ -79,7 +56,7 @@ def test_records_tell_the_schedules():
     assert records[2]["momentum"] == pytest.approx(0.1 * 100 ** (-1 / 40))
     assert records[1]["epoch"] == 1
     assert records[0]["loss"] == records[0]["position"]
-    assert all(record["gradient_norm"] > 0 for record in records)
+    assert all(record[norm] > 0 for record in records for norm in ("gradient_norm", "update_norm", "parameter_norm"))
 
 
 @pytest.mark.parametrize("stop", [1, 6, 9])
@@ -87,7 +64,7 @@ def test_a_resumed_run_is_bit_for_bit_the_run_that_never_stopped(stop):
     recipe, data, starts = problem()
     whole, records = whole_run()
     half, (*_, last) = trained(recipe, data, starts, until=stop)
-    assert loop.record(half, recipe) == last  # a checkpoint holds the record that ends with it
+    assert loop.record(stop, half.sums, recipe) == last  # a checkpoint holds the record that ends with it
     resumed, rest = trained(recipe, data, starts, until=14, state=half)
     chex.assert_trees_all_equal(whole.replace(key=()), jax.device_get(resumed).replace(key=()))
     ends = [record["step"] for record in rest]
@@ -116,7 +93,7 @@ def test_calls_cut_by_time_give_the_same_records_and_bits():
     calls = []
     state = loop.run(
         setup.init(recipe, jax.random.key(0)), recipe, data, starts, until=14, log_every=4, seconds=1e-9,
-        after_call=lambda _, record: calls.append(record),
+        after_call=lambda _state, _step, record: calls.append(record),
     )  # fmt: skip
     assert len(calls) == 14  # a step each
     assert [record for record in calls if record] == records
@@ -135,47 +112,8 @@ def test_steps_queued_one_by_one_are_those_of_the_loop(accelerator):
     assert loop.step_program(recipe)._cache_size() == 1
 
 
-def test_an_epoch_sees_every_window_and_its_mirror_image():
-    """With a batch of all samples the mean prediction target is symmetric."""
-    recipe, data, starts = problem(Config(filter_widths=(3, 3), channels=8, batch_size=94, epochs=2))
-    state = setup.init(recipe, jax.random.key(0))
-
-    @jax.jit
-    def targets_of_epoch(data, starts):
-        samples = loop.next_samples(state, loop.order_of_epoch(state, recipe), recipe)
-        return loop.take_batch(data, starts, samples, recipe).poses[:, 0]
-
-    targets = np.asarray(targets_of_epoch(data, starts))
-    mirrored = targets[:, list(DESCRIPTION.skeleton.mirrored)] * [-1, 1, 1]
-    assert len(np.unique(targets.reshape(94, -1).round(5), axis=0)) == 94
-    np.testing.assert_allclose(np.sort(targets.sum((1, 2))), np.sort(mirrored.sum((1, 2))), atol=1e-4)
-
-
-def test_the_constraints_see_consecutive_frames_about_the_batch_s_windows():
-    recipe, data, starts = problem(CONSTRAINED)
-    state = setup.init(recipe, jax.random.key(0))
-
-    @jax.jit
-    def batch_of_step(data, starts, step):
-        order = loop.order_of_epoch(state, recipe)
-        return loop.take_batch(data, starts, loop.next_samples(state.replace(step=step), order, recipe), recipe)
-
-    poses = np.asarray(data.poses)
-    mirrored = poses[:, list(DESCRIPTION.skeleton.mirrored)] * np.float32([-1, 1, 1])
-    for step in range(2):
-        batch = jax.device_get(batch_of_step(data, starts, step))
-        assert batch.consecutive.keypoints.shape[:2] == (8, sum(recipe.model.context) + 4)
-        assert batch.consecutive.visible.all()
-        for several, one in zip(batch.consecutive.poses, batch.poses, strict=False):
-            (source,) = (s for s in (poses, mirrored) if (s == several[0]).all((1, 2)).any())
-            (begin,) = np.flatnonzero((source == several[0]).all((1, 2)))
-            np.testing.assert_array_equal(several, source[begin : begin + 4])
-            assert data.track[begin] == data.track[begin + 3]
-            assert (several == one[0]).all((1, 2)).any()  # the window's frame is one of them
-
-
 def test_constraints_move_the_weights_once_the_ramp_begins():
-    recipe, data, starts = problem(CONSTRAINED)
+    recipe, data, starts = problem(CLIPPED)
     plain, _, _ = problem()
     before = recipe.steps_per_epoch
     parameters = {}
@@ -183,7 +121,7 @@ def test_constraints_move_the_weights_once_the_ramp_begins():
         states = []
         loop.run(
             setup.init(each, jax.random.key(0)), each, data, starts, until=before + 3, log_every=before,
-            after_call=lambda state, _, states=states: states.append(jax.device_get(state.params)),
+            after_call=lambda state, *_, states=states: states.append(jax.device_get(state.params)),
         )  # fmt: skip
         parameters[name] = states
     first, last = zip(parameters["plain"], parameters["constrained"], strict=True)
@@ -193,25 +131,33 @@ def test_constraints_move_the_weights_once_the_ramp_begins():
 
 
 @pytest.mark.parametrize("on_cpu", [True, False])
-def test_a_loss_that_is_not_finite_stops_the_run(monkeypatch, on_cpu):
+@pytest.mark.parametrize("needed", [True, False])
+def test_a_loss_that_is_not_finite_stops_the_run(monkeypatch, on_cpu, needed):
+    """Whether or not the next call, even of the next epoch, was queued before: it changes nothing."""
     monkeypatch.setattr(Recipe, "on_cpu", on_cpu)
     recipe, data, starts = problem()
     data = data._replace(poses=jax.device_put(np.where(np.arange(47)[:, None, None] == 3, np.inf, data.poses)))
     order = np.asarray(loop.order_of_epoch(setup.init(recipe, jax.random.key(0)), recipe))
     bad = int(np.flatnonzero(order % 47 == 3)[0]) // 16  # the first step that sees the frame
-    before, _ = trained(recipe, data, starts, until=bad)
-    before = jax.device_get(before)
+    before = jax.device_get(trained(recipe, data, starts, until=bad)[0])
+    calls = []
     with pytest.raises(loop.NotFiniteError, match=rf"the loss is (inf|nan) between steps {bad} and {bad + 1}") as error:
-        trained(recipe, data, starts, until=10)  # the steps queued behind it change nothing
+        loop.run(
+            setup.init(recipe, jax.random.key(0)), recipe, data, starts, until=20, log_every=6,
+            needs_state=lambda step: needed, after_call=lambda *call: calls.append(call),
+        )  # fmt: skip
     state = jax.device_get(error.value.state)
-    chex.assert_trees_all_equal(state.params, before.params)
-    chex.assert_trees_all_equal(state.opt_state, before.opt_state)
-    assert error.value.step == bad
+    chex.assert_trees_all_equal(state.replace(sums={}, key=()), before.replace(sums={}, key=()))
+    assert (error.value.step, int(state.step), calls) == (bad, bad, [])
 
 
 def test_a_gradient_that_is_not_finite_stops_the_run_too():
     recipe, data, starts = problem()
-    recipe = recipe._replace(loss=lambda p, t: setup.position_loss(p, t) + 0 * jnp.sqrt(jnp.sum(p[0, 0, 0] * 0)))
+
+    def rooted(prediction, targets):
+        return objectives.mpjpe_loss(prediction, targets) + 0 * jnp.sqrt(jnp.sum(prediction.poses[0, 0, 0] * 0))
+
+    recipe = recipe._replace(objectives=(objectives.position(rooted),))
     with pytest.raises(InputError, match=r"the gradient is not finite between steps 0 and 1; lower --learning-rate"):
         trained(recipe, data, starts, until=10)
 
@@ -220,20 +166,21 @@ def test_nothing_crosses_between_host_and_device_unasked(accelerator):
     """Only explicit transfers: the log record, and the step that is read at the end of each call."""
     recipe, data, starts = problem()
     state = setup.init(recipe, jax.random.key(0))
-    loop.train_steps(state, data, starts, loop.order_of_epoch(state, recipe), 1, recipe)  # tracing makes constants
+    samples = Samples(data, starts, loop.order_of_epoch(state, recipe))
+    loop.train_steps(state, samples, 1, recipe)  # tracing makes constants
     state = setup.init(recipe, jax.random.key(0))
     records = []
     with jax.transfer_guard("disallow"):
         state = loop.run(
             state, recipe, data, starts, until=7, log_every=4,
-            after_call=lambda state, _: records.append(state),
+            after_call=lambda _state, _step, record: records.append(record), needs_state=lambda step: False,
         )  # fmt: skip
     assert len(records) == 3
     with jax.transfer_guard("disallow"), pytest.raises(Exception, match=r"[Dd]isallowed host-to-device"):
         jax.jit(lambda x: x + 1)(np.float32(1))  # the guard works on this device
 
 
-@pytest.mark.parametrize("config", [CONFIG, CONSTRAINED])
+@pytest.mark.parametrize("config", [PLAIN, CLIPPED])
 def test_nothing_of_a_step_touches_the_host(config):
     """Lowering for CUDA refuses host callbacks, so it proves that there are none; float64 would show in the text.
 
@@ -241,7 +188,117 @@ def test_nothing_of_a_step_touches_the_host(config):
     """
     recipe, data, starts = problem(config)
     state = setup.init_program(recipe).eval_shape(jax.random.key(0))
-    order = jax.ShapeDtypeStruct((2 * recipe.windows,), np.int32)
-    text = loop.step_program(recipe).trace(state, data, starts, order).lower(lowering_platforms=("cuda",)).as_text()
+    samples = Samples(data, starts, jax.ShapeDtypeStruct((2 * recipe.windows,), np.int32))
+    text = loop.step_program(recipe).trace(state, samples).lower(lowering_platforms=("cuda",)).as_text()
     for refused in ("f64", "callback"):
         assert refused not in text
+
+
+def recorded_calls(monkeypatch, needs_state, until=12):
+    """What happens in turn: calls that are queued, and calls that are read, by the steps that they end with."""
+    recipe, data, starts = problem()
+    events, queue = [], loop.train_steps
+
+    def train_steps(state, samples, steps, recipe):
+        end = steps + sum(done for kind, done in events if kind == "queued")
+        events.append(("queued", steps))
+        assert end <= until
+        return queue(state, samples, steps, recipe)
+
+    monkeypatch.setattr(loop, "train_steps", train_steps)
+    states = {}
+
+    def after_call(state, step, record):
+        events.append(("read", step))
+        states[step] = None if state is None else int(state.step)
+        assert record["step"] == step
+
+    state = setup.init(recipe, jax.random.key(0))
+    loop.run(state, recipe, data, starts, until=until, log_every=3, needs_state=needs_state, after_call=after_call)
+    return events, states
+
+
+def test_the_next_call_is_queued_before_the_last_one_is_read(monkeypatch):
+    events, states = recorded_calls(monkeypatch, lambda step: False)
+    queued = ("queued", 3)
+    assert events == [queued, queued, ("read", 3), queued, ("read", 6), queued, ("read", 9), ("read", 12)]
+    assert states == {3: None, 6: None, 9: None, 12: 12}  # the last state is always there
+
+
+def test_a_state_that_is_needed_is_read_before_the_next_call_takes_its_memory(monkeypatch):
+    events, states = recorded_calls(monkeypatch, lambda step: step == 6)
+    queued = ("queued", 3)
+    assert events == [queued, queued, ("read", 3), ("read", 6), queued, queued, ("read", 9), ("read", 12)]
+    assert states == {3: None, 6: 6, 9: None, 12: 12}
+
+
+@pytest.mark.parametrize("seconds", [np.inf, 1e-9])
+def test_records_and_bits_do_not_depend_on_which_states_are_needed(seconds):
+    recipe, data, starts = problem()
+    whole, records = whole_run(4)
+    state, queued = trained(
+        recipe, data, starts, until=14, log_every=4, seconds=seconds, needs_state=lambda step: step == 6
+    )
+    assert queued == records
+    chex.assert_trees_all_equal(whole.replace(key=()), jax.device_get(state).replace(key=()))
+
+
+AUGMENTED = dataclasses.replace(CLIPPED, augment=("yaw", "mirror"), ramp=(0.0, 0.5))
+
+
+def test_a_run_with_transforms_resumes_bit_for_bit():
+    """Their random numbers are of the step; 10 steps are 4 and 6."""
+    recipe, data, starts = problem(AUGMENTED)
+    whole, records = jax.device_get(trained(recipe, data, starts, until=10))
+    half, _ = trained(recipe, data, starts, until=4)
+    resumed, rest = trained(recipe, data, starts, until=10, state=half)
+    chex.assert_trees_all_equal(whole.replace(key=()), jax.device_get(resumed).replace(key=()))
+    assert rest[-1] == records[-1]
+    plain, _ = trained(*problem(dataclasses.replace(AUGMENTED, augment=("mirror",))), until=10)
+    assert any(
+        np.any(a != b) for a, b in zip(*map(jax.tree.leaves, (whole.params, jax.device_get(plain.params))), strict=True)
+    )
+
+
+@pytest.mark.parametrize("network", [WindowLinear, Standardised])
+def test_any_network_that_keeps_the_contract_trains(network):
+    """Without BatchNorm, dropout and schedules; without a collection, and with one that is fitted to the data."""
+    recipe, data, starts = problem()
+    quick, mse = optimizer.adam(0.02), objectives.position(objectives.mse_loss)
+    recipe = recipe._replace(model=network(17), optimizer=quick, objectives=(mse,))
+    state = setup.fit_collections(setup.init(recipe, jax.random.key(0)), recipe, data)
+    fitted = jax.device_get(state.collections)
+    state, records = trained(recipe, data, starts, until=120, log_every=30, state=state)
+    assert records[-1]["loss"] < 0.5 * records[0]["loss"]
+    assert "momentum" not in records[0]
+    chex.assert_tree_all_finite((state.params, records))
+    chex.assert_trees_all_equal(jax.device_get(state.collections), fitted)
+    if network is Standardised:
+        np.testing.assert_allclose(fitted["data"]["keypoints"], np.asarray(data.keypoints).mean(axis=0), atol=1e-5)
+
+
+def test_a_stream_and_an_objective_of_one_s_own_train_and_are_in_the_log():
+    """Windows of random places in training mode, and a term on them beside the position loss."""
+    recipe, data, starts = problem()
+
+    def take_random(recipe, stream, samples, key, progress):
+        place = jax.random.randint(key, (stream.windows,), 0, len(samples.starts))
+        return take_windows(recipe, stream, samples._replace(starts=samples.starts[place]), key, progress)
+
+    def value(prediction, windows, weight):
+        size = jnp.mean(jnp.abs(prediction.poses))
+        return weight * size, {"size": size}
+
+    size = Objective("size", "random", True, lambda progress: 10.0, value, ("size",))
+    own = recipe._replace(
+        streams=(*recipe.streams, Stream("random", take_random, recipe.batch_size, 2)),
+        objectives=(*recipe.objectives, size),
+    )
+    state, records = trained(own, data, starts, until=100, log_every=20)
+    plain, without = trained(recipe, data, starts, until=100, log_every=20)
+    for record in records:
+        assert record["loss"] == pytest.approx(record["position"] + 10 * record["size"], rel=1e-4)
+    assert records[-1]["size"] < records[0]["size"]
+    assert "size" not in without[0]
+    prediction = [jax.jit(recipe.model.apply)(each.variables, data.keypoints[None]).poses for each in (state, plain)]
+    assert np.abs(prediction[0]).mean() < 0.7 * np.abs(prediction[1]).mean()

@@ -10,12 +10,18 @@ from helpers.samples import DESCRIPTION, make_track
 
 from jaxpose.data.track import track_lengths
 from jaxpose.data.windows import pack, window_starts
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.training import nan_report, setup
 from jaxpose.training.config import Config
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 CONFIG = Config(
-    filter_widths=(3,), channels=8, batch_size=94, epochs=4, constraints={"velocity": 1.0}, ramp=(0.0, 1.0), clips=94
+    model=TemporalConfig(filter_widths=(3,), channels=8),
+    batch_size=94,
+    epochs=4,
+    constraints={"velocity": 1.0},
+    ramp=(0.0, 1.0),
+    clips=94,
 )
 NAMES = ["S1/Walking/a", "S1/Sitting/b"]
 
@@ -35,14 +41,14 @@ def test_the_batch_is_that_of_the_step(problem):
     seen = zip(named.tracks, named.frame, named.mirrored, strict=True)
     assert sorted(seen) == sorted((*frame, mirrored) for frame in frames for mirrored in (False, True))
     first = {"S1/Walking/a": 0, "S1/Sitting/b": 30}
-    batch, poses = jax.device_get((named.batch, data.poses))
+    batch, poses = jax.device_get((named.batch["windows"], data.poses))
     for index in np.flatnonzero(~named.mirrored)[:5]:
         frame = first[named.tracks[index]] + named.frame[index]
         np.testing.assert_array_equal(batch.poses[index, 0], poses[frame])
     saved = nan_report.arrays(state, named)
     assert saved["step"] == 0
     assert saved["keypoints"].shape == (94, 3, 17, 2)
-    assert saved["clip_poses"].shape == (94, 3, 17, 3)
+    assert saved["clips_poses"].shape == (94, 3, 17, 3)
 
 
 def with_keypoint(data, frame, value):
@@ -89,11 +95,12 @@ def test_weights_that_exploded(problem):
 def test_a_term_whose_gradient_is_not_finite(problem):
     state, recipe, data, starts = problem
 
-    def rooted_loss(predictions, windows, epoch):
-        rooted = jnp.sqrt(jnp.sum(0 * predictions))
-        return rooted, {"rooted": rooted}
+    def rooted_value(prediction, windows, weight):
+        rooted = jnp.sqrt(jnp.sum(0 * prediction.poses))
+        return weight * rooted, {"rooted": rooted}
 
-    recipe = recipe._replace(constraints=recipe.constraints._replace(loss=rooted_loss, terms=("rooted",)))
+    position, constraints = recipe.objectives
+    recipe = recipe._replace(objectives=(position, constraints._replace(value=rooted_value, terms=("rooted",))))
     reasons = explained((state, recipe, data, starts))
     assert reasons.startswith("the gradient of rooted is not finite, first in layer shrink; the largest weight is ")
 

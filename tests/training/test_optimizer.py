@@ -1,4 +1,4 @@
-"""AMSGrad step by step against PyTorch's rule written out in NumPy, and the schedules against their formulas."""
+"""AMSGrad and Adam step by step against their rules written out in NumPy, the schedules against their formulas."""
 
 import math
 
@@ -17,26 +17,27 @@ def gradients(steps):
     return [random.normal(size=(3, 2)) * (100 if step < 2 else 0.1) for step in range(steps)]
 
 
-def torch_amsgrad(gradients, rates, b1=0.9, b2=0.999, epsilon=1e-8):
-    """torch.optim.Adam(amsgrad=True), one tensor, in float64."""
+def adam_by_hand(gradients, rates, maximum, b1=0.9, b2=0.999, epsilon=1e-8):
+    """torch.optim.Adam, with amsgrad=True if `maximum`, one tensor, in float64."""
     p = m = v = largest = np.zeros((3, 2))
     for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
         m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
-        largest = np.maximum(largest, v)
+        largest = np.maximum(largest, v) if maximum else v
         denominator = np.sqrt(largest) / math.sqrt(1 - b2**t) + epsilon
         p = p - rate / (1 - b1**t) * m / denominator
         yield p
 
 
-def test_amsgrad_follows_pytorch_step_by_step(x64):
+@pytest.mark.parametrize(("name", "maximum"), [("amsgrad", True), ("adam", False)])
+def test_optimisers_follow_pytorch_step_by_step(x64, name, maximum):
     steps = 50
-    schedule = optimizer.learning_rate_schedule(0.01, 0.5, 20)
+    schedule = optimizer.staircase(0.01, 0.5, 20, 3)
     rates = [0.01 * 0.5 ** (step // 20) for step in range(steps)]
-    transformation = optimizer.amsgrad(schedule)
+    transformation = optimizer.OPTIMIZERS[name](schedule)
     params = {"w": jnp.zeros((3, 2))}
     state = transformation.init(params)
     update = jax.jit(transformation.update)
-    for gradient, expected in zip(gradients(steps), torch_amsgrad(gradients(steps), rates), strict=True):
+    for gradient, expected in zip(gradients(steps), adam_by_hand(gradients(steps), rates, maximum), strict=True):
         updates, state = update({"w": jnp.asarray(gradient)}, state, params)
         params = optax.apply_updates(params, updates)
         np.testing.assert_allclose(params["w"], expected, rtol=1e-7)  # the schedule computes in float32
@@ -55,22 +56,28 @@ def test_it_is_not_the_rule_of_optax():
     assert moved[0] > 1.5 * moved[1]  # theirs is throttled by the first gradients for ever
 
 
-def test_zero_gradients_do_not_move_anything():
-    transformation = optimizer.amsgrad(0.1)
+@pytest.mark.parametrize("name", optimizer.OPTIMIZERS)
+def test_zero_gradients_do_not_move_anything(name):
+    transformation = optimizer.OPTIMIZERS[name](0.1)
     params = jnp.ones(3)
     updates, _ = transformation.update(jnp.zeros(3), transformation.init(params), params)
     np.testing.assert_array_equal(updates, 0)
 
 
-def test_learning_rate_falls_once_per_epoch():
-    schedule = optimizer.learning_rate_schedule(0.001, 0.95, 7)
-    for step in (0, 6, 7, 13, 14, 7 * 79):
-        assert schedule(step) == pytest.approx(0.001 * 0.95 ** (step // 7), rel=1e-5)
+FORMULAS = {
+    "staircase": lambda step: 0.001 * 0.95 ** (step // 7),
+    "exponential": lambda step: 0.001 * 0.95 ** (step / 7),
+    "cosine": lambda step: 0.0005 * (1 + math.cos(math.pi * step / (7 * 80))),
+    "constant": lambda step: 0.001,
+}
 
 
-def test_momentum_falls_from_a_tenth_to_a_thousandth():
-    schedule = optimizer.momentum_schedule(80, 7)
-    for step in (0, 6, 7, 13, 14, 7 * 79):
-        assert schedule(step) == pytest.approx(0.1 * math.exp(-(step // 7) / 80 * math.log(100)), rel=1e-5)
-    assert schedule(80 * 7) == pytest.approx(0.001, rel=1e-5)
-    assert schedule(0) == pytest.approx(0.1)
+@pytest.mark.parametrize("name", FORMULAS)
+def test_learning_rates_follow_their_formulas(name):
+    schedule = optimizer.SCHEDULES[name](0.001, 0.95, 7, 80)
+    for step in (0, 6, 7, 13, 14, 7 * 40, 7 * 79, 7 * 80):
+        assert float(schedule(step)) == pytest.approx(FORMULAS[name](step), rel=1e-5, abs=1e-9)
+
+
+def test_every_schedule_has_its_formula():
+    assert optimizer.SCHEDULES.keys() == FORMULAS.keys()

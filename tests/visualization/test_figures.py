@@ -80,3 +80,15 @@ def test_before_the_first_epoch_ends_no_test_error_is_in_the_legend():
     records[1]["test_mpjpe"] = 0.05
     errors, _ = training_curves(records, title="$a").axes
     np.testing.assert_allclose(errors.lines[1].get_xydata(), [(1, 50)])
+
+
+def test_a_loss_that_is_no_length_has_an_axis_of_its_own():
+    records = [{"epoch": epoch, "loss": 0.1, "learning_rate": 1e-3, "test_mpjpe": 0.05} for epoch in (1, 2)]
+    figure = training_curves(records, title="$a", loss_in_metres=False)
+    errors, _, losses = figure.axes
+    np.testing.assert_allclose(errors.lines[0].get_xydata(), [(1, 50), (2, 50)])
+    np.testing.assert_allclose(losses.lines[0].get_xydata(), [(1, 0.1), (2, 0.1)])
+    assert (errors.get_ylabel(), losses.get_ylabel()) == ("mm", "training loss")
+    labels = [text.get_text() for text in errors.get_legend().get_texts()]
+    assert labels == ["training loss", "test MPJPE, all frames"]
+    assert errors.lines[0].get_color() != losses.lines[0].get_color()

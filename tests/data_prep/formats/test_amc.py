@@ -48,6 +48,16 @@ def test_radians():
     np.testing.assert_allclose(read(MOTION.replace("DEGREES", "RADIANS"))[:, 3:], np.array(EXPECTED)[:, 3:])
 
 
+def test_files_that_say_less_and_more_than_the_database_does():
+    """The frame rate is read; without a unit, angles are in that of the skeleton."""
+    short = MOTION.replace(":FULLY-SPECIFIED\n:DEGREES\n", ":SAMPLES-PER-SECOND 60\n")
+    np.testing.assert_allclose(in_units(read(short)), EXPECTED, atol=1e-12)
+    assert amc.capture_rate(short.encode(), "leg.amc", SKELETON) == 60
+    assert amc.capture_rate(MOTION.encode(), "leg.amc", SKELETON) is None
+    radians = asf.read(LEG.replace("angle deg", "angle rad").encode(), "leg.asf")
+    np.testing.assert_allclose(read(short, radians)[:, 3:], np.array(EXPECTED)[:, 3:])
+
+
 @pytest.mark.parametrize("order", ["RX RY RZ TX TY TZ", "TX RZ TY RY TZ RX"])
 def test_channels_of_the_root_in_any_order(order):
     skeleton = asf.read(LEG.replace("TX TY TZ RX RY RZ", order).encode(), "leg.asf")
@@ -86,11 +96,11 @@ FRAME = "root 1 2 3 4 5 6\nshin 1\nthigh 1 2 3\n"
         ("shin -1.5", "", "line 8: expected shin, found '8'"),
         ("shin -1.5", "foot -1.5", "line 6: expected thigh or shin, found 'foot'"),
         ("shin -1.5", "thigh 1 2 3", "line 7: expected shin, found 'thigh'"),
-        (":FULLY-SPECIFIED\n", "", "line 3: expected :FULLY-SPECIFIED and :DEGREES .*, found :degrees"),
-        (":DEGREES\n", ":DEGREES :RADIANS\n", "line 4: expected .* before the first frame, found .*:radians"),
-        (":DEGREES\n", ":SAMPLES-PER-SECOND 60\n", "line 3: expected .* frame, found .*:samples-per-second"),
+        (":DEGREES\n", ":DEGREES :RADIANS\n", "line 3: expected one unit of angles, :DEGREES, found ':RADIANS'"),
+        (":DEGREES\n", ":SAMPLES-PER-SECOND 0\n", "line 3: expected 1 to 1000 samples per second, found '0'"),
+        (":DEGREES\n", ":FRAMES 60\n", "line 3: expected one of :DEGREES, .*, or the first frame, found ':FRAMES'"),
         (MOTION[MOTION.index("7\n"):], "", "line 3: expected the number of a frame.*, found 'the end of the file'"),
-        (MOTION, "", "line 1: expected .* before the first frame, found nothing"),
+        (MOTION, "", "line 1: expected the number of a frame, found 'the end of the file'"),
         ("8\nroot 1.5", f"8\n{FRAME}9\n{FRAME}11\nroot 1.5", "line 16: expected '10', found '11'"),
     ],
 )  # fmt: skip

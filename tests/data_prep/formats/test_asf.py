@@ -43,6 +43,7 @@ def test_what_is_read():
     lambda text: text.replace("limits", "LIMITS").replace("begin", "Begin").replace("XYZ", "xyz"),
     lambda text: text.replace(":root\n", ":ROOT\n").replace("TX TY TZ", "tx ty tz"),
     lambda text: text + "\n\n# the end",
+    lambda text: text + "\n:skin\nbox 1 2 3 begin\n:namespace leg\n",
     lambda text: text.replace("angle deg", "angle rad").replace("0 90 0", "0 1.5707963267948966 0"),
 ])  # fmt: skip
 def test_forms_of_the_same_skeleton(change):
@@ -73,8 +74,9 @@ def test_a_leg_by_hand():
 def random_skeleton(random):
     """A tree of twelve bones with any axes, in any order, and any order of the root's channels."""
     order = random.permutation(["tx", "ty", "tz", "rx", "ry", "rz"])
-    lines = [":units length 1 angle deg", ":root", f"order {' '.join(order)}", "axis XYZ position 1 2 3"]
-    lines += ["orientation 0 0 0", ":bonedata"]
+    axis, turn = "".join(random.permutation(list("XYZ"))), " ".join(map(str, random.uniform(-180, 180, 3)))
+    lines = [":units length 1 angle deg", ":root", f"order {' '.join(order)}", f"axis {axis} position 1 2 3"]
+    lines += [f"orientation {turn}", ":bonedata"]
     tree = [":hierarchy", "begin"]
     for index in range(12):
         dof = random.permutation(["rx", "ry", "rz"])[: random.integers(4)]
@@ -98,7 +100,10 @@ def positions_of(text, motion):
     values = dict(zip(root_order, motion["root"], strict=True))
     turns = [channel[1] for channel in root_order if channel[0] == "r"]
     joints = {"root": np.array([1 + values["tx"], 2 + values["ty"], 3 + values["tz"]])}
-    rotations = {"root": euler("".join(turns), [values["r" + axis] for axis in turns])}
+    rest = euler(
+        re.search(r"axis (\S+) position", text)[1], np.float64(re.search(r"orientation (.*)", text)[1].split())
+    )
+    rotations = {"root": euler("".join(turns), [values["r" + axis] for axis in turns]) * rest}
     for parent, bone in re.findall(r"^(\S+) (b\d+)$", text, re.MULTILINE):
         words = bones[bone].split()
         direction, length = np.float64(words[1:4]), float(words[5])
@@ -145,7 +150,6 @@ def test_forward_kinematics_against_scipy(seed):
         ("angle deg", "angle grad", "line 7: expected deg or rad, found 'grad'"),
         ("  angle deg\n", "", "line 4: ':units' without 'angle'"),
         ("order TX TY TZ RX RY RZ", "order TX TY TZ RX RY RY", "line 11: expected rz, found 'RY'"),
-        ("orientation 0 0 0", "orientation 0 90 0", "line 14: expected 0 .a root that is rotated.*, found '90'"),
         ("orientation 0 0 0", "orientation 0 0", "line 14: expected 3 values after 'orientation', found 2"),
         ("name shin", "name thigh", "line 36: expected a name that no other bone has.*, found 'thigh'"),
         ("name shin", "name root", "line 36: expected a name that no other bone has.*, found 'root'"),
@@ -156,9 +160,9 @@ def test_forward_kinematics_against_scipy(seed):
         ("root thigh\n", "root\n shin thigh\n", "line 18: 'thigh' is not connected to the root"),
         ("    thigh shin\n  end", "    thigh shin", "line 43: 'begin' without 'end'"),
         ("  begin\n     id 1", "     id 1", "line 16: expected begin, found 'id'"),
-        (":bonedata", ":bones", "line 15: expected :bonedata or :hierarchy, found ':bones'"),
+        (":bonedata", ":bones", "line 15: expected :bonedata or :hierarchy or.*, found ':bones'"),
         (":hierarchy", "#", "the section :hierarchy is missing"),
-        (":hierarchy", ":root", "line 42: expected :hierarchy, found ':root'"),
+        (":hierarchy", ":root", "line 42: expected :hierarchy or.*, found ':root'"),
     ],
 )
 def test_faults_are_named(old, new, message):

@@ -76,7 +76,20 @@ def test_a_published_conversion():
 
 @pytest.mark.parametrize(
     ("written", "fps"),
-    [("0.0083333", 120.0), ("0.008333", 120.0), (".0333333", 30.0), ("0.033367", 29.97), ("0.02", 50.0), ("1", 1.0)],
+    [
+        ("0.0083333", 120.0),
+        ("0.008333", 120.0),
+        (".0333333", 30.0),
+        ("0.033367", 29.97),
+        ("0.02", 50.0),
+        ("1", 1.0),
+        ("0.033", 30.0),
+        ("0.017", 60.0),
+        ("0.008", 120.0),
+        ("0.04", 25.0),
+        ("0.042", 24.0),
+        ("0.0345", 28.986),
+    ],
 )
 def test_frame_rates(written, fps):
     assert read(ARM.replace("0.0083333", written)).fps == pytest.approx(fps, rel=1e-6)
@@ -130,6 +143,61 @@ def test_the_grammar(before, after, fault):
     pattern = re.escape(fault).replace("…", ".*")
     with pytest.raises(InputError, match=f"^arm.bvh: {pattern}.*; correct the file, or remove it$"):
         read(text)
+
+
+def test_a_frame_time_of_few_digits_is_said():
+    (note,) = read(ARM.replace("0.0083333", "0.008")).notes
+    assert note == "arm.bvh: Frame Time 0.008 was read as 120 frames per second (--capture-fps)"
+    given = bvh.read(ARM.replace("0.0083333", "7").encode(), "arm.bvh", fps=90.0)
+    assert (given.fps, given.notes) == (90.0, ())
+
+
+def test_forms_that_programs_write():
+    """No blank after a colon, comments first, a frame more than `Frames:` says, two ends of one joint."""
+    expected = read(ARM)
+    other = ARM.replace("Frames: 2", "Frames:1").replace("Frame Time: ", "Frame Time:")
+    found = read(f"# exported\n\n// again\n{other}")
+    np.testing.assert_array_equal(found.motion, expected.motion)
+    assert found.notes == ("arm.bvh: line 34 says 1 frames; the 2 that are there were read",)
+    twice = ARM.replace("    End Site\n", "    End Site\n    {\n      OFFSET 7 0 0\n    }\n    End Site\n", 1)
+    assert [joint.name for joint in read(twice).joints][2:4] == ["Left Arm_end", "Left Arm_end2"]
+
+
+SLIDER = """HIERARCHY
+ROOT hips
+{ OFFSET 0 0 0 CHANNELS 3 Xposition Yposition Zposition
+JOINT knee { OFFSET 0 -40 0 CHANNELS 3 Xposition Yposition Zposition
+End Site { OFFSET 0 -40 5 } } }
+MOTION
+Frames: 2
+Frame Time: 0.02
+1 90 0 """
+
+
+def test_position_channels_replace_offset_or_are_added_to_it():
+    """Mixamo's are absolute; other programs write zeros, which collapsed the bones."""
+    expected = [[[1, 90, 0], [1, 50, 0], [1, 10, 5]], [[1, 91, 0], [1, 51, 1], [1, 11, 6]]]
+    absolute, added = read(f"{SLIDER}0 -40 0\n1 91 0 0 -40 1\n"), read(f"{SLIDER}0 0 0\n1 91 0 0 0 1\n")
+    for capture in (absolute, added):
+        np.testing.assert_allclose(bvh.forward_kinematics(capture), expected)
+    assert (absolute.positions, absolute.notes, added.positions) == ("replace", (), "add")
+    assert "position channels are added to OFFSET" in added.notes[0]
+    assert "(--positions replace)" in added.notes[0]
+    unclear = f"{SLIDER}0 -20 0\n1 91 0 0 -20 1\n"
+    with pytest.raises(InputError, match=r"arm.bvh: position channels.* give --positions replace or --positions add"):
+        read(unclear)
+    assert bvh.read(unclear.encode(), "arm.bvh", positions="add").positions == "add"
+
+
+def test_names_in_other_encodings():
+    text = ARM.replace("Hips", "腰")
+    with pytest.raises(
+        InputError, match=r"arm.bvh: line 2: the names are not utf-8; give --encoding, such as shift_jis"
+    ):
+        bvh.read(text.encode("shift_jis"), "arm.bvh")
+    assert bvh.read(text.encode("shift_jis"), "arm.bvh", encoding="shift_jis").joints[0].name == "腰"
+    with pytest.raises(InputError, match="--encoding is 'klingon'; it must be one that Python has, such as shift_jis"):
+        bvh.read(b"HIERARCHY", "arm.bvh", encoding="klingon")
 
 
 def test_a_file_without_channels_has_no_frames():

@@ -4,7 +4,7 @@ import filelock
 import pytest
 from helpers.legs import DESCRIPTION, track, tracks, write
 
-from data_prep.writer.builder import Source
+from data_prep.writer.source import Source
 from data_prep.writer.staging import finished_record, staging_folder
 from jaxpose.runtime.errors import InputError
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.training.config import Config
 
 STEPS = 50
@@ -49,11 +50,9 @@ def cases(channels: int = 8) -> dict[str, Config]:
 
     def case(*filter_widths: int, causal: bool = False, dense: bool = False) -> Config:
         return Config(
-            filter_widths=filter_widths,
-            causal=causal,
-            dense=dense,
-            channels=channels,
-            dropout=0.0,
+            model=TemporalConfig(
+                filter_widths=filter_widths, causal=causal, dense=dense, channels=channels, dropout=0.0
+            ),
             batch_size=_BATCH,
             epochs=-(-STEPS // STEPS_PER_EPOCH),
         )

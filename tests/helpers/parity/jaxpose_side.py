@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxpose.data.track import Description
-from jaxpose.data.windows import PackedTracks, take_windows
+from jaxpose.data.windows import PackedTracks, gather_windows
 from jaxpose.models.videopose3d_weights import params_from_torch, torch_from_params
 from jaxpose.skeleton import layout
 from jaxpose.training import setup
 from jaxpose.training.config import Config
 from jaxpose.training.state import State
-from jaxpose.training.step import Batch, Recipe, train_step
+from jaxpose.training.step import Recipe, train_step
 
 from .cases import STEPS, STEPS_PER_EPOCH, WINDOWS, Predicted, Sample, Trained, windows
 
@@ -54,7 +54,7 @@ def predict(recipe: Recipe, sample: Sample, weights: dict[str, np.ndarray]) -> P
     """Predict with jaxpose, from weights by the names of the published files."""
     variables, frames_of_track = params_from_torch(weights), np.arange(len(sample.poses))
 
-    apply = jax.jit(recipe.model.apply)
+    apply = jax.jit(lambda variables, keypoints: recipe.model.apply(variables, keypoints).poses)
 
     def run(starts: np.ndarray, frames: int) -> np.ndarray:
         return np.asarray(apply(variables, windows(sample.keypoints, starts, frames, recipe.model.context)))
@@ -69,9 +69,10 @@ def train(recipe: Recipe, sample: Sample, weights: dict[str, np.ndarray], precis
         cast = functools.partial(jnp.asarray, dtype=precision)
         one, last = jnp.zeros(1, jnp.int32), len(sample.poses) - 1
         data = PackedTracks(cast(sample.keypoints), cast(sample.poses), jnp.repeat(one, last + 1), one, one + last)
-        params, batch_stats = jax.tree.map(cast, tuple(params_from_torch(weights).values()))
+        collections = jax.tree.map(cast, params_from_torch(weights))
+        params = collections.pop("params")
         opt_state = recipe.optimizer.init(params)
-        state = State(jnp.int32(0), params, batch_stats, opt_state, jax.random.key(0))
+        state = State(jnp.int32(0), params, collections, opt_state, jax.random.key(0))
         state, losses = _train(state, data, jnp.asarray(sample.batches), recipe)
         return Trained(np.asarray(losses), torch_from_params(state.variables, steps=int(state.step)))
 
@@ -81,7 +82,7 @@ def _train(state: State, data: PackedTracks, batches: jax.Array, recipe: Recipe)
     """Take a training step for each of the batches (STEPS, B); return the final state and the losses (STEPS,)."""
 
     def step(state: State, frames: jax.Array) -> tuple[State, jax.Array]:
-        state, terms = train_step(state, Batch(*take_windows(data, frames, 1, recipe.model.context)), recipe)
+        state, terms = train_step(state, {"windows": gather_windows(data, frames, 1, recipe.model.context)}, recipe)
         return state, terms["loss"]
 
     return jax.lax.scan(step, state, batches)

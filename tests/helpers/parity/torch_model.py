@@ -98,15 +98,16 @@ def build(
     config: Config, sample: Sample, weights: dict[str, np.ndarray] | None = None, *, strided: bool = False
 ) -> TemporalNet:
     """Build the network of the settings for the keypoints and joints of the sample."""
+    network = config.model
     net = TemporalNet(
         math.prod(sample.keypoints.shape[1:]),
         sample.poses.shape[1],
-        config.filter_widths,
-        config.channels,
-        dropout=config.dropout,
-        causal=config.causal,
-        dense=config.dense,
-        strided=strided and not config.dense,
+        network.filter_widths,
+        network.channels,
+        dropout=network.dropout,
+        causal=network.causal,
+        dense=network.dense,
+        strided=strided and not network.dense,
     )
     if weights is not None:
         net.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})

@@ -6,8 +6,8 @@ from helpers.bodies import NO_POSES, person, with_gap, with_jump
 from helpers.samples import DESCRIPTION
 from rich.console import Console
 
-from data_prep.quality import CHECKS
-from data_prep.quality_report import make_report, problem_lines, quality_table
+from data_prep.checks.quality import CHECKS
+from data_prep.checks.quality_report import make_report, problem_lines, quality_table
 
 
 def printed(table) -> str:

@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Column, Table
 from rich.text import Text
 
-from data_prep.quality import CHECKS, Finding, measure_track
+from data_prep.checks.quality import CHECKS, Finding, measure_track
 from jaxpose.data.track import Description, Track, contract_violation, track_name
 
 _MAX_LINES = 5  # of one kind

@@ -7,7 +7,7 @@ from helpers.bodies import NO_POSES, person, with_gap
 from helpers.samples import DESCRIPTION
 from matplotlib.colors import to_hex
 
-from data_prep.contact_sheet import contact_sheet, evenly_spaced
+from data_prep.checks.contact_sheet import contact_sheet, evenly_spaced
 from jaxpose.data.track import SYNTHETIC_NOTICE
 from jaxpose.skeleton import H36M_17
 from jaxpose.visualization.figures import LEFT

@@ -11,8 +11,8 @@ from helpers.samples import DESCRIPTION, make_track
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep import quality
-from data_prep.quality import CHECKS, Finding, measure_track
+from data_prep.checks import quality
+from data_prep.checks.quality import CHECKS, Finding, measure_track
 from jaxpose.files.safe_npz import load_npz
 from jaxpose.keypoints.layouts import conversion
 from jaxpose.skeleton import COCO_17, H36M_17, H36M_32, HUMANEVA_15, layout

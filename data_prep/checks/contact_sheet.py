@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from data_prep.quality import camera_of, undetected
+from data_prep.checks.quality import camera_of, undetected
 from jaxpose.cameras import camera_to_world, project
 from jaxpose.data.track import Description, Track, title_with_notice, track_name
 from jaxpose.rotations import rotate

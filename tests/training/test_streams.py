@@ -1,0 +1,92 @@
+"""Streams of batches: the windows of an epoch in turn, each once or also mirrored, and clips of consecutive frames."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+from helpers.problems import CLIPPED, PLAIN, problem
+from helpers.samples import DESCRIPTION
+
+from jaxpose.training import loop, setup, streams
+from jaxpose.training.step import Samples, take_batch
+
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
+
+def batches(config, steps):
+    """The recipe, the data and the batches of the first steps."""
+    recipe, data, starts = problem(config)
+    state = setup.init(recipe, jax.random.key(0))
+
+    @jax.jit
+    def batch_of_step(data, starts, step):
+        samples = Samples(data, starts, loop.order_of_epoch(state, recipe))
+        return take_batch(samples, state.replace(step=step), recipe)
+
+    taken = [batch_of_step(data, starts, np.int32(step)) for step in range(steps)]
+    return recipe, *jax.device_get((data, taken))
+
+
+def mirror_image(poses):
+    return poses[:, list(DESCRIPTION.skeleton.mirrored)] * np.float32([-1, 1, 1])
+
+
+def test_samples_follow_the_order_and_the_last_batch_is_filled_up():
+    recipe, _, _ = problem(PLAIN)
+    order = np.random.default_rng(0).permutation(94).astype(np.int32)
+    next_samples = jax.jit(streams.next_samples, static_argnums=0)
+    seen = np.concatenate([next_samples(recipe, order, np.int32(step)) for step in range(6)])
+    np.testing.assert_array_equal(seen, np.concatenate([order, order[:2]]))  # 6 batches of 16
+    np.testing.assert_array_equal(next_samples(recipe, order, np.int32(6)), order[:16])
+
+
+def test_an_epoch_sees_every_window_and_its_mirror_image():
+    _, data, (batch,) = batches(dataclasses.replace(PLAIN, batch_size=94), 1)
+    windows = batch["windows"]
+    np.testing.assert_array_equal(np.sort(windows.sample), np.arange(94))
+    np.testing.assert_array_equal(windows.mirrored, windows.sample >= 47)
+    expected = np.concatenate([data.poses, mirror_image(data.poses)])
+    np.testing.assert_array_equal(windows.poses[:, 0], expected[windows.sample])
+    assert (windows.sample != np.arange(94)).any()
+
+
+def test_without_the_mirror_an_epoch_shows_every_window_once():
+    recipe, data, seen = batches(dataclasses.replace(PLAIN, augment=(), batch_size=16), 3)
+    assert (recipe.samples, recipe.steps_per_epoch) == (47, 3)
+    sample = np.concatenate([batch["windows"].sample for batch in seen])
+    np.testing.assert_array_equal(np.sort(sample[:47]), np.arange(47))
+    np.testing.assert_array_equal(sample[47:], sample[:1])  # the last batch is filled up
+    for batch in seen:
+        assert not batch["windows"].mirrored.any()
+        np.testing.assert_array_equal(batch["windows"].poses[:, 0], data.poses[batch["windows"].sample])
+
+
+def test_clips_are_consecutive_frames_about_the_batch_s_first_windows():
+    recipe, data, seen = batches(CLIPPED, 2)
+    sources = {False: data.poses, True: mirror_image(data.poses)}
+    for batch in seen:
+        windows, clips = batch["windows"], batch["clips"]
+        assert clips.keypoints.shape[:2] == (8, sum(recipe.model.context) + 4)
+        assert clips.visible.all()
+        np.testing.assert_array_equal(clips.sample, windows.sample[:8])
+        for clip, window, mirrored in zip(clips.poses, windows.poses, clips.mirrored, strict=False):
+            source = sources[bool(mirrored)]
+            (begin,) = np.flatnonzero((source == clip[0]).all((1, 2)))
+            np.testing.assert_array_equal(clip, source[begin : begin + 4])
+            assert data.track[begin] == data.track[begin + 3]
+            assert (clip == window[0]).all((1, 2)).any()  # the window's frame is one of them
+
+
+def test_transforms_change_every_stream_by_keys_of_its_own():
+    """The camera of a window and of its clip turn differently; every step, and every seed, otherwise."""
+    config = dataclasses.replace(CLIPPED, augment=("yaw",), clips=16, clip_frames=3)
+    _, data, (first, second) = batches(config, 2)
+    _, _, (same, _) = batches(config, 2)
+    jax.tree.map(np.testing.assert_array_equal, first, same)
+    source = first["windows"].sample % 47
+    sizes = [np.linalg.norm(poses, axis=-1) for poses in (first["windows"].poses[:, 0], data.poses[source])]
+    np.testing.assert_allclose(*sizes, atol=1e-5)  # turned about the root
+    turned, clips, later = (each.camera.orientation for each in (first["windows"], first["clips"], second["windows"]))
+    for others in (clips, later, data.camera.orientation[data.track[source]]):
+        assert (np.abs(turned - others).max(axis=1) > 1e-4).all()
