@@ -1,5 +1,6 @@
 """Whether poses can be a body's as a layout has it: a file of another layout of as many keypoints shows itself."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from jaxpose.keypoints.units import seen_keypoints
 from jaxpose.skeleton import Skeleton
 
 _LARGEST_FACE = 0.5  # of the size of a body whose hips and shoulders are seen; a face is 0.2 m wide
+_SHORTEST_LEG = 0.15  # of the body's size, seen from above too
 _LONGEST_LIMB = 0.6  # of the body's size; thighs and shins are 0.45 m long
 _HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head", "neck", "upper_neck")
 _LIMBS = (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
 
 
 def body_faults(layout: Skeleton, keypoints: np.ndarray) -> list[str] | None:
-    """What no body has, if most poses have it: a face as large as the body, limbs as long, the face below the hips.
+    """What no body has, if most poses have it: a face or limb as large as the body, tiny legs, a face below the hips.
 
     Args:
       layout: which keypoint is which.
@@ -42,13 +44,19 @@ def body_faults(layout: Skeleton, keypoints: np.ndarray) -> list[str] | None:
     face = np.median(_extent(xy[:, head]) / size)
     if face > _LARGEST_FACE:
         faults.append(f"the face is {face:.1f} of the body's size")
-    limbs = [(at[f"{side}_{a}"], at[f"{side}_{b}"]) for side in ("left", "right") for a, b in _LIMBS]
-    lengths = [np.hypot(*(xy[:, a] - xy[:, b]).T) / size for a, b in limbs]
-    longest = max(
-        (np.median(length[np.isfinite(length)]) for length in lengths if np.isfinite(length).any()), default=0
-    )
+    lengths = {}  # of the limbs, relative to the size, where both ends are seen
+    for side, (upper, lower) in itertools.product(("left", "right"), _LIMBS):
+        if ends := places([f"{side}_{upper}", f"{side}_{lower}"])[1:]:
+            length = np.hypot(*(xy[:, at[f"{side}_{upper}"]] - xy[:, ends[0]]).T) / size
+            if np.isfinite(length).any():
+                lengths[side, upper] = np.nanmedian(length)
+    longest = max(lengths.values(), default=0)
     if longest > _LONGEST_LIMB:
         faults.append(f"a limb is {longest:.1f} of the body's size")
+    sides = [side for side in ("left", "right") if {(side, "hip"), (side, "knee")} <= lengths.keys()]
+    legs = [lengths[side, "hip"] + lengths[side, "knee"] for side in sides]
+    if legs and min(legs) < _SHORTEST_LEG:
+        faults.append(f"a leg is {min(legs):.2f} of the body's size")
     below = (np.nanmean(xy[:, head, 1], axis=1) > xy[:, trunk[1], 1].mean(axis=1)).mean()
     if below > 0.5:
         faults.append(f"the face is below the hips in {below:.0%} of the poses")

@@ -204,6 +204,7 @@ def tracks_by_person(path: Path, rows: DetectionRows, given: Overrides) -> list[
         notes += body_notes(path, layout, keypoints)
     if given.size is not None:
         notes += units.turned_notes(path, keypoints, given.size)
+    notes += _confidence_notes(path, keypoints)
     numbers = frames_of_numbers(path, rows.frames, "the frames")
     notes += numbers.notes
     first, last = min(numbers.frames), max(numbers.frames)
@@ -354,6 +355,17 @@ def _time_notes(path: Path, frames: np.ndarray, fps: float) -> tuple[str, ...]:
         f"{path}: frames are {step:g} apart, as many milliseconds as a frame lasts at {fps:g} frames/s; if these are "
         "times, number the frames in the file instead",
     )
+
+
+_LARGE_CONFIDENCE = 10  # networks give up to 6, annotations 2
+
+
+def _confidence_notes(path: Path, keypoints: np.ndarray) -> tuple[str, ...]:
+    """A note if most confidences cannot be shares, such as percentages."""
+    usual = np.median(keypoints[..., 2][seen_keypoints(keypoints)])
+    if usual <= _LARGE_CONFIDENCE:
+        return ()
+    return (f"{path}: half of the confidences are above {usual:.3g} and count as 1; divide percentages by 100",)
 
 
 _NEGATIVE, _MANY = -0.05, 0.2

@@ -118,7 +118,7 @@ def read_keypoints(path: Path, given: Overrides) -> tuple[str, list[Detections]]
         if reader.recognises(file):
             videos = _sized(path, _with_somebody(path, reader.read(file)), given)
             return name, [track for rows, facts in videos for track in tracks_by_person(path, rows, facts)]
-    raise InputError(f"{path} {_describe_unknown(file.document)}; name {IN_WORDS}")
+    raise InputError(f"{path} {_describe_unknown(file)}; name {IN_WORDS}")
 
 
 def _with_somebody(path: Path, videos: list[DetectionRows]) -> list[DetectionRows]:
@@ -146,12 +146,17 @@ def _sized(path: Path, videos: list[DetectionRows], given: Overrides) -> list[tu
     ]
 
 
-def _describe_unknown(document: Any) -> str:
-    """What is known of a document that no reader recognises, after its file's name."""
+def _describe_unknown(file: KeypointFile) -> str:
+    """What is known of a file that no reader recognises, after its name."""
+    document = file.document
     if isinstance(document, dict):
         if openpose.is_openpose_frame(document):
             return "is one frame of OpenPose, not the folder with the files of all frames"
         return f"is JSON with {', '.join(map(repr, document))[:80]}"
     if isinstance(document, list):
         return f"is a JSON list of {type(coco.first_entry(document)).__name__}"
+    header = file.text.lstrip().partition("\n")[0].strip()
+    if any(mark in header for mark in ",;\t"):
+        columns = ", ".join(csv_table.REQUIRED_COLUMNS)
+        return f"is no table with the columns {columns}, separated by commas; its first line is {header!r:.80}"
     return "is in no known format"

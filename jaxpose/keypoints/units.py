@@ -11,6 +11,7 @@ _NEAR = 2.0
 _FEW = 0.05  # share of the poses that may be otherwise: keypoints in a corner of the image, or far outside
 _ABOUT_ZERO = 1 / 3  # share of the coordinates that are negative where zero is the person, not the image's corner
 _TELEPHONE = 1.5  # ratio of the sides from which an image may be a telephone's, upright or lying
+_INSIDE = 0.15  # of a side from its ends: people are seldom filmed at the edge
 
 
 def seen_keypoints(keypoints: np.ndarray) -> np.ndarray:
@@ -82,11 +83,15 @@ def in_pixels(
 def turned_notes(path: Path, keypoints: np.ndarray, size: tuple[int, int]) -> tuple[str, ...]:
     """A note if all keypoints (N, K, 3) would also lie within the image turned upright, or turned to lie.
 
-    Nobody below y = 1080 and nobody right of x = 1080, in images said to be of 1920 x 1080, can be an upright video.
+    Nobody below y = 1080 and nobody right of x = 1080, in images said to be of 1920 x 1080, can be an upright video. A
+    person in the middle of the wide image is not meant: that would be the edge of the upright one.
     """
     width, height = size
     short, long = min(size), max(size)
-    if long < _TELEPHONE * short or keypoints[..., :2][seen_keypoints(keypoints)].max() > short:
+    places = keypoints[..., :2][seen_keypoints(keypoints)]
+    if long < _TELEPHONE * short or places.max() > short:
+        return ()
+    if not _INSIDE < np.median(places[:, 0 if width > height else 1]) / short < 1 - _INSIDE:
         return ()
     side = "right of" if width > height else "below"
     return (

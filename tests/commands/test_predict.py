@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from helpers import detector_files as files
 from helpers.samples import DESCRIPTION, make_track
+from helpers.standing import standing_pixels
 from helpers.walking import detected, walk
 
 from jaxpose import predict
@@ -17,7 +18,7 @@ from jaxpose.data.windows import pack
 from jaxpose.export.formats import describe_formats
 from jaxpose.export.writers import WRITERS as WRITERS_BY_SUFFIX
 from jaxpose.keypoints.formats import IN_WORDS
-from jaxpose.keypoints.layouts import COCO_18, LAYOUTS
+from jaxpose.keypoints.layouts import BODY_25B, COCO_18, LAYOUTS
 from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs import checkpoint
 from jaxpose.runs.folder import write_settings
@@ -120,6 +121,19 @@ def test_people_are_lifted_as_far_as_they_are_seen(run, crowd, tmp_path, capsys)
     assert "Lifted at the run's 50 frames/s and resampled." in out
     assert "warning: left out: track 9: 4 of the 17 keypoints that the run needs are seen, too few for a pose" in err
     assert "warning: track 7: 50.0% of the keypoints were not seen and are interpolated" in err
+
+
+def test_what_a_reader_decides_is_printed_once(run, tmp_path, capsys):
+    """Two people of BODY_25B in a folder that could be of BODY_25: a note names both, and --layout settles it."""
+    body = standing_pixels(BODY_25B.joints, at=(300, 400))
+    tracks = np.stack([body, body + np.array([300, 0])])[:, None].repeat(3, axis=1)
+    folder = files.openpose(tmp_path / "json", np.concatenate([tracks, np.ones_like(tracks[..., :1])], axis=-1))
+    command = [str(run), str(folder), "--out", str(tmp_path / "o.npz"), *FACTS]
+    predict.main(command)
+    note = f"{folder}: the keypoints are read as body_25, in which the face is 0.9 of the body's size"
+    assert capsys.readouterr().err.count(f"warning: {note}; they can be body_25b: give --layout body_25b") == 1
+    predict.main([*command, "--layout", "body_25b"])
+    assert "are read as" not in capsys.readouterr().err
 
 
 def test_exchanged_sides_are_exchanged_back_or_kept(run, tmp_path, capsys):

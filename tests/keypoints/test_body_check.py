@@ -8,7 +8,7 @@ from helpers.standing import standing_pixels
 from jaxpose.files.safe_npz import load_npz
 from jaxpose.keypoints.body_check import body_faults, fitting_layouts
 from jaxpose.keypoints.layouts import BODY_25, BODY_25B, COCO_18, HALPE_26, LAYOUTS, MEDIAPIPE_33, POSETRACK_17
-from jaxpose.skeleton import COCO_17, H36M_17
+from jaxpose.skeleton import COCO_17, H36M_17, Skeleton
 
 
 def poses(layout, count=3):
@@ -53,6 +53,19 @@ def test_the_first_keypoints_show_which_body_they_are(written):
 def test_upside_down_is_said():
     upside_down = poses(COCO_17) * (1, -1, 1) + (0, 1080, 0)
     assert body_faults(COCO_17, upside_down) == ["the face is below the hips in 100% of the poses"]
+
+
+def test_y_that_points_up_is_no_other_layout():
+    upside_down = poses(COCO_17) * (1, -1, 1) + (0, 1080, 0)
+    assert body_faults(H36M_17, upside_down) == ["a leg is 0.10 of the body's size"]
+    assert fitting_layouts(upside_down) == []
+
+
+def test_layouts_without_limbs_are_judged_by_what_they_have():
+    trunk = [joint for joint in COCO_17.joints[:13] if not joint.endswith(("elbow", "wrist"))]
+    layout = Skeleton("trunk", tuple(trunk), (-1,) * len(trunk))
+    assert body_faults(layout, poses(layout)) == []
+    assert body_faults(layout, poses(layout) * (1, -1, 1)) == ["the face is below the hips in 100% of the poses"]
 
 
 def test_most_poses_decide():

@@ -27,9 +27,10 @@ def test_rows_are_put_in_order_and_named():
 
 
 def test_notes_of_a_reader_go_with_every_track():
-    rows = ROWS._replace(people=["a", "b", "a"], notes=("dance.json: one box left out",))
+    walk = ROWS._replace(keypoints=of_a_layout(COCO_17, 3))
+    rows = walk._replace(people=["a", "b", "a"], notes=("dance.json: one box left out",))
     assert [track.notes for track in tracks_by_person(PATH, rows, Overrides())] == [rows.notes] * 2
-    assert tracks_by_person(PATH, ROWS, Overrides())[0].notes == ()
+    assert tracks_by_person(PATH, walk, Overrides())[0].notes == ()
 
 
 def test_what_is_given_goes_before_what_the_file_says():
@@ -121,15 +122,24 @@ def test_a_unit_that_the_format_does_not_have_is_said(relative, said):
     assert track.notes[0] == f"dance.json: x and y are read as {said}, which is not usual in this format"
 
 
+def test_percentages_are_said():
+    for confidence, said in ((93.0, True), (6.0, False), (2.0, False)):
+        rows = ROWS._replace(keypoints=ROWS.keypoints * [1, 1, 0] + [0, 0, confidence])
+        notes = tracks_by_person(PATH, rows, Overrides())[0].notes
+        assert any("half of the confidences are above" in note for note in notes) == said
+
+
 def test_an_upright_video_whose_size_is_given_as_lying_is_said():
-    rows = ROWS._replace(keypoints=people(count=1, frames=3)[0], size=None)
+    rows = ROWS._replace(keypoints=people(count=1, frames=3)[0] + np.float32([300, 0, 0]), size=None)
     (track,) = tracks_by_person(PATH, rows, Overrides(size=(1920, 1080)))
     assert track.notes[-1] == (
         "dance.json: no keypoint is right of 1080 in images of 1920 x 1080 pixels; if the video is turned, give --size "
         "1080 1920"
     )
     right = rows._replace(keypoints=rows.keypoints + np.float32([1000, 0, 0]))
-    for others, given in ((right, (1920, 1080)), (rows, (800, 640)), (rows._replace(size=(1920, 1080)), None)):
+    middle = rows._replace(keypoints=rows.keypoints * np.float32([0.1, 1, 1]) + np.float32([950, 0, 0]))
+    wide = (1920, 1080)
+    for others, given in ((right, wide), (middle, wide), (rows, (800, 640)), (rows._replace(size=wide), None)):
         notes = tracks_by_person(PATH, others, Overrides(size=given))[0].notes
         assert not any("turned" in note for note in notes)
 

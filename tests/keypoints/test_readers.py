@@ -208,6 +208,11 @@ def test_results_of_every_sixtieth_frame_are_a_track_with_gaps(tmp_path):
         ("", "is in no known format"),
         ("{]", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
+        (
+            "frame;joint;x;y\n0;nose;1,5;2,5\n",
+            "is no table with the columns frame, joint, x, y, separated by commas",
+        ),
+        ("scorer,DLC,DLC\n", "its first line is 'scorer,DLC,DLC'; name the folder"),
         ('{"people": []}', "is one frame of OpenPose, not the folder"),
         ('{"bodies": [], "version": 1}', "is JSON with 'bodies', 'version'; name"),
         ('[{"people": []}]', "is a JSON list of dict; name"),
