@@ -14,9 +14,9 @@ _SEGMENTS = (  # from, to, mass as a share of the body's, distance of the centre
     ("hip", "shoulder", 0.2173, 0.5138), ("hip", "knee", 0.1416, 0.4095), ("knee", "ankle", 0.0570, 0.5581),
     ("shoulder", "elbow", 0.0271, 0.5772), ("elbow", "wrist", 0.0223, 0.5987),
 )  # fmt: skip
-"""Of a side: half the trunk, thigh, shank with foot, upper arm, forearm with hand. De Leva, Adjustments to
-Zatsiorsky-Seluyanov's segment inertia parameters, Journal of Biomechanics 29, 1996, table 4, men; the mass of a foot and
-of a hand is put at the ankle and the wrist."""
+"""Of a side: half the trunk, thigh, shank with foot, upper arm, forearm with hand, the feet and hands at the ankles and
+wrists. De Leva, Adjustments to Zatsiorsky-Seluyanov's segment inertia parameters, Journal of Biomechanics 29, 1996,
+table 4, men."""
 
 _HEAD_MASS = 0.0694
 
@@ -32,14 +32,14 @@ _MIN_FOOT_SPEED = 0.5
 
 
 def body_weights(skeleton: Skeleton) -> np.ndarray | None:
-    """Weights (J,) of the joints, whose sum is one, that give the centre of mass; None without hips, knees and so on."""
+    """Weights (J,) of the joints, of sum one, whose mean is the centre of mass; None if limbs lack a joint."""
     weights = np.zeros(skeleton.num_joints)
     try:
         for side in ("left", "right"):
             for start, end, mass, share in _SEGMENTS:
                 weights[skeleton.index(f"{side}_{start}")] += mass * (1 - share)
                 weights[skeleton.index(f"{side}_{end}")] += mass * share
-    except (KeyError, ValueError):
+    except ValueError:
         return None
     if "head" in skeleton.joints:
         weights[skeleton.index("head")] += _HEAD_MASS
