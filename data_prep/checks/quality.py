@@ -119,14 +119,23 @@ def pace(track: Track, skeleton: Skeleton) -> dict[str, Finding]:
         return {}
     frames = max(runs, key=lambda run: run.stop - run.start)
     poses = track.positions_3d[frames].astype(np.float64)
-    w, x, y, z = track.orientation.astype(np.float64)
-    up = np.array([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)])  # the world's z in camera space
     ankles = poses[:, [skeleton.index("left_ankle"), skeleton.index("right_ankle")]]
     findings = {"feet": Finding(foot_frequency(ankles, track.fps))}
-    if abs(w) < 1:
-        fall, frame = fastest_fall(np.einsum("tjc,j,c->t", poses, weights, up), track.fps)
+    if is_placed(track):
+        fall, frame = fastest_fall(np.einsum("tjc,j,c->t", poses, weights, up_in_camera(track)), track.fps)
         findings = {"fall": Finding(fall, f"frame {frames.start + frame}"), **findings}
     return findings
+
+
+def is_placed(track: Track) -> bool:
+    """True for a track whose camera is turned in the world; an unknown camera is not, and what is up is unknown."""
+    return bool(abs(track.orientation[0]) != 1)
+
+
+def up_in_camera(track: Track) -> np.ndarray:
+    """The world's z axis (3,) in camera space."""
+    w, x, y, z = track.orientation.astype(np.float64)
+    return np.array([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)])
 
 
 def undetected(keypoints: np.ndarray) -> np.ndarray:

@@ -172,6 +172,8 @@ def _layout(path: Path, metadata: Any) -> Skeleton:
             pairs = set(zip(known.left, known.right, strict=True))
             if count == known.num_joints and pairs == set(zip(left, right, strict=True)):
                 return known
+            if count == known.num_joints and pairs == set(zip(right, left, strict=True)):
+                raise ValueError(f"these are {known.name}'s with right and left exchanged")
         return skeleton.layout(str(metadata.get("layout_name", "custom")), count, left, right)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise InputError(

@@ -11,8 +11,9 @@ import tensorflow_datasets as tfds
 
 from data_prep.writer.source import Source
 from jaxpose.data.store import CONTRACT_VERSION
-from jaxpose.data.track import Description, contract_violation, track_name
+from jaxpose.data.track import Description, Track, contract_violation, track_name
 from jaxpose.runtime.errors import InputError
+from jaxpose.skeleton import Skeleton
 
 
 def features(description: Description) -> tfds.features.FeaturesDict:
@@ -138,16 +139,37 @@ class PoseTracks(tfds.core.GeneratorBasedBuilder):
         """Print nothing: TFDS would name its temporary folder."""
 
 
+MIN_SIZE_M, MAX_SIZE_M = 0.2, 5.0
+"""From the ankles to the head of a person who is upright; other units than metres make at least ten times less or more.
+"""
+
+
+def _wrong_unit(track: Track, skeleton: Skeleton) -> str:
+    """A message if the poses of a track cannot be in metres; empty if they can."""
+    names = ("head", "left_ankle", "right_ankle")
+    if not len(track.positions_3d) or not set(names) <= set(skeleton.joints):
+        return ""
+    head, left, right = (track.positions_3d[:, skeleton.index(name)] for name in names)
+    size = np.percentile(np.linalg.norm(head - (left + right) / 2, axis=1), 90)
+    if MIN_SIZE_M <= size <= MAX_SIZE_M:
+        return ""
+    return (
+        f"{track_name(track)}: it is {size:.4g} m from the ankles to the head: the lengths are in another unit than "
+        "those of this source"
+    )
+
+
 def examples(source: Source, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the tracks of a split as TFDS examples, each after a check of the data contract.
 
     Raises:
-      InputError: a track violates the contract (see `contract_violation`), has the subject of another split, or has the
-        name of an earlier one; or there are no tracks.
+      InputError: a track violates the contract (see `contract_violation`), has a person who is as small or large as
+        lengths in another unit make people, has the subject of another split, or has the name of an earlier one; or
+        there are no tracks.
     """
     names: set[str] = set()
     for track in source.tracks(split):
-        violation = contract_violation(track, source.description)
+        violation = contract_violation(track, source.description) or _wrong_unit(track, source.description.skeleton)
         if track.subject != split:
             violation = f"{track_name(track)} is in split {split!r}, not in that of its subject"
         if track_name(track) in names:

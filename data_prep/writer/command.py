@@ -85,7 +85,7 @@ def check_options(*, fps: float = 50.0, seed: int | None = None, capture_fps: fl
 
 
 def write(output: Output, source: Source, **options: Any) -> None:
-    """Write a source to the folder of a command, and print its remarks and the size of every split.
+    """Write a source to the folder of a command, and print its remarks, doubts, and the size of every split.
 
     Args:
       output: where and how.
@@ -94,6 +94,7 @@ def write(output: Output, source: Source, **options: Any) -> None:
     """
     import rich
 
+    from data_prep.checks.doubts import find_doubts
     from data_prep.writer import data_set
 
     description, tracks, text, citation, inputs, remarks = source
@@ -101,7 +102,7 @@ def write(output: Output, source: Source, **options: Any) -> None:
         output.out, description, tracks,
         text=text, citation=citation, inputs=inputs, jobs=output.jobs, beam=output.beam, **options,
     )  # fmt: skip
-    for remark in remarks(sizes):
+    for remark in [*remarks(sizes), *find_doubts(output.out)]:
         print(remark)
     rich.print(data_set.size_table(sizes))
     print(f"wrote {output.out}")
