@@ -325,7 +325,7 @@ def tracks(recordings: Recordings, subject: str) -> Iterator[Track]:
         )
 
 
-def read_capture(path: Path, reading: Reading) -> "Capture":
+def read_capture(path: Path, reading: Reading = Reading()) -> "Capture":  # noqa: B008 - immutable
     """Read a BVH file.
 
     Raises:

@@ -13,7 +13,6 @@ from data_prep.writer.source import Source
 from jaxpose.data.store import CONTRACT_VERSION
 from jaxpose.data.track import Description, Track, contract_violation, track_name
 from jaxpose.runtime.errors import InputError
-from jaxpose.skeleton import Skeleton
 
 
 def features(description: Description) -> tfds.features.FeaturesDict:
@@ -139,23 +138,20 @@ class PoseTracks(tfds.core.GeneratorBasedBuilder):
         """Print nothing: TFDS would name its temporary folder."""
 
 
-MIN_SIZE_M, MAX_SIZE_M = 0.2, 5.0
-"""From the ankles to the head of a person who is upright; other units than metres make at least ten times less or more.
-"""
+MIN_EXTENT_M, MAX_EXTENT_M = 0.2, 10.0
+"""Diagonal of the box around a person; other units than metres make at least ten times less or more than 1 to 2.5."""
 
 
-def _wrong_unit(track: Track, skeleton: Skeleton) -> str:
+def _wrong_unit(track: Track) -> str:
     """A message if the poses of a track cannot be in metres; empty if they can."""
-    names = ("head", "left_ankle", "right_ankle")
-    if not len(track.positions_3d) or not set(names) <= set(skeleton.joints):
+    if not len(track.positions_3d):
         return ""
-    head, left, right = (track.positions_3d[:, skeleton.index(name)] for name in names)
-    size = np.percentile(np.linalg.norm(head - (left + right) / 2, axis=1), 90)
-    if MIN_SIZE_M <= size <= MAX_SIZE_M:
+    extent = float(np.median(np.linalg.norm(np.ptp(track.positions_3d.astype(np.float64), axis=1), axis=1)))
+    if MIN_EXTENT_M <= extent <= MAX_EXTENT_M:
         return ""
     return (
-        f"{track_name(track)}: it is {size:.4g} m from the ankles to the head: the lengths are in another unit than "
-        "those of this source"
+        f"{track_name(track)}: the box around the person has a diagonal of {extent:.4g} m: the lengths are in another "
+        "unit than those of this source"
     )
 
 
@@ -169,7 +165,7 @@ def examples(source: Source, split: str) -> Iterator[tuple[int, dict[str, Any]]]
     """
     names: set[str] = set()
     for track in source.tracks(split):
-        violation = contract_violation(track, source.description) or _wrong_unit(track, source.description.skeleton)
+        violation = contract_violation(track, source.description) or _wrong_unit(track)
         if track.subject != split:
             violation = f"{track_name(track)} is in split {split!r}, not in that of its subject"
         if track_name(track) in names:
