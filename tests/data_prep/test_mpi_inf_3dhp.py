@@ -108,7 +108,9 @@ def run(folders, *options):
 def test_tracks_against_float64(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(_VIDEO_FRAMES, "S5", (4, 4))  # its video ends before its annotations
     out = run([save(tmp_path / "train"), save_test_set(tmp_path / "test")])
-    assert capsys.readouterr().out.endswith(f"wrote {out}\n")
+    shown = capsys.readouterr().out
+    assert shown.startswith("25 frames per second are assumed of TS1 to TS6, whose frame rate is not published\n")
+    assert shown.endswith(f"wrote {out}\n")
     description = store.read_description(out)
     assert (description.title, description.synthetic, description.channels) == ("MPI-INF-3DHP", False, 2)
     assert (description.skeleton, description.layout) == (H36M_17, H36M_17)
