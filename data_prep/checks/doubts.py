@@ -14,7 +14,7 @@ from jaxpose.data import store
 from jaxpose.data.track import Description, Track
 from jaxpose.skeleton import Skeleton
 
-_FRAMES = 256  # of a track that are looked at
+_TRACKS, _FRAMES = 64, 256  # of a split and of a track that are looked at
 _MIN_UPRIGHT = 0.5
 """Least cosine, in the median, of the angle between the world's z and the line from the ankles to the head."""
 
@@ -39,7 +39,9 @@ def doubts_of_split(tracks: Sequence[Track], description: Description) -> list[s
       tracks: as in the data contract, except for gaps.
       description: of the data.
     """
-    samples = [_sample(track) for track in tracks if len(track.positions_3d)]
+    with_poses = [track for track in tracks if len(track.positions_3d)]
+    chosen = np.random.default_rng(0).permutation(len(with_poses))[:_TRACKS]  # not by a step: that may be one camera's
+    samples = [_sample(with_poses[index]) for index in chosen]
     cosines = np.concatenate([np.zeros(0), *(uprightness(track, description.skeleton) for track in samples)])
     found = [measure_track(track, description) for track in samples]
     errors = [findings["error"].value for findings in found if "error" in findings]
