@@ -3,8 +3,9 @@
     jaxpose prepare check DIR
 
 Every split has a table: each quantity of `data_prep.checks.quality` in the median and the worst track, and the number
-of tracks beyond its limit. Suspect tracks and violations of the data contract are listed below. A contact sheet beside
-DIR shows a few frames of a few tracks.
+of tracks beyond its limit. Suspect tracks, splits that are doubtful as a whole (people who are not upright, keypoints
+far from the poses), and violations of the data contract are listed below. A contact sheet beside DIR shows a few frames
+of a few tracks.
 
 The exit code is 0 if nothing is suspect, 1 if something is, and 2 if the data set cannot be read.
 """
@@ -50,6 +51,7 @@ def check(command: Command) -> None:
     from rich.progress import track as progress
 
     from data_prep.checks.contact_sheet import contact_sheet, evenly_spaced
+    from data_prep.checks.doubts import doubts_of_split
     from data_prep.checks.quality_report import is_measurable, make_report, problem_lines, quality_table
     from jaxpose.data import store
     from jaxpose.files.atomic import atomic_write
@@ -58,17 +60,18 @@ def check(command: Command) -> None:
     out = command.out or Path(f"{os.path.abspath(command.data)}-check.png")
     if out.suffix != ".png":
         raise InputError(f"--out is {out}; it must end with .png")
-    reports, drawn = {}, []
+    reports, doubts, drawn = {}, [], []
     for split in progress(description.splits, "subjects", console=Console(stderr=True)):
         tracks = store.read_tracks_unchecked(command.data, split)[1]
         reports[split] = make_report(tracks, description)
         measurable = [track for track in tracks if is_measurable(track, description)]
+        doubts += [f"doubtful, {split}: {doubt}" for doubt in doubts_of_split(measurable, description)]
         drawn += evenly_spaced(measurable, -(-_MAX_DRAWN // len(description.splits)))
 
     console = Console(markup=False)
     for split, report in reports.items():
         console.print(quality_table(split, report))
-    lines = [line for report in reports.values() for line in problem_lines(report)]
+    lines = [*(line for report in reports.values() for line in problem_lines(report)), *doubts]
     for line in lines or ["nothing is suspect"]:
         print(line)
     if drawn:

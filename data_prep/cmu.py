@@ -5,6 +5,10 @@
 
 The CMU Graphics Lab Motion Capture Database has no video: subjects are seen by the cameras of Human3.6M, and keypoints
 are projections with the noise of a 2D detector.
+
+The files do not say how often a second they were captured: 120 times is usual, but some trials were captured 60 times
+and are twice as fast if that is not known. Trials that are too fast to be right are named when all is written; give
+their frame rates with --capture-fps.
 """
 
 import dataclasses
@@ -42,7 +46,10 @@ class Options(Output):
     skip: Annotated[tuple[str, ...], tyro.conf.arg(metavar="[NN_MM …]")] = ()
     """Trials to leave out."""
     fps: float = 50.0
-    """Frames per second to write; the files have 120."""
+    """Frames per second to write."""
+    capture_fps: Annotated[tuple[str, ...], tyro.conf.arg(metavar="[FPS | NN=FPS | NN_MM=FPS …]")] = ()
+    """Frames per second of the files: of all, or of a subject or a trial, which counts most. By default those that a
+    file says (:SAMPLES-PER-SECOND), and 120 where it says none."""
     seed: int | None = 0
     """Seed of the noise on the keypoints; None for exact projections."""
 
@@ -53,7 +60,9 @@ CITATION = """@misc{cmu_mocap,
   note = {created with funding from NSF EIA-0196217}
 }"""
 
+_MAX_CAPTURE_FPS = 1000
 CAPTURE_FPS = 120.0
+"""Frame rate of trials for which neither the file nor a user gives one."""
 
 
 class Subject(NamedTuple):
@@ -74,15 +83,16 @@ def make_source(options: Options) -> Source:
     check_options(fps=options.fps, seed=options.seed)
     found, incomplete = find_subjects(options.source)
     subjects = select_subjects(found, options.subjects, options.skip)
+    rates, notes = capture_rates(options.source, subjects, options.capture_fps)
     splits = tuple(f"S{number}" for number in subjects)
     text = f"{options.source.name} seen by the cameras of Human3.6M; {noise_note(options.seed)}"
     return Source(
         Description("CMU motion capture", False, H36M_17, H36M_17, 2, splits),
-        functools.partial(tracks, options.source, subjects, options.fps, options.seed),
-        text="; ".join([text, *incomplete]),
+        functools.partial(tracks, options.source, subjects, rates, options.fps, options.seed),
+        text="; ".join([text, *notes, *incomplete]),
         citation=CITATION,
         inputs=(options.source,),
-        remarks=functools.partial(_remarks, incomplete, subjects),
+        remarks=functools.partial(_remarks, [*notes, *incomplete], subjects, options.out),
     )
 
 
@@ -141,12 +151,87 @@ def select_subjects(
     return selected
 
 
-def tracks(path: Path, subjects: Mapping[int, Subject], fps: float, seed: int | None, split: str) -> Iterator[Track]:
+def capture_rates(
+    path: Path, subjects: Mapping[int, Subject], given: Sequence[str]
+) -> tuple[dict[str, float], list[str]]:
+    """Find the frame rate of every trial: the one given, or that in its file, or else `CAPTURE_FPS`.
+
+    Args:
+      path: folder or archive that has the files of `subjects`.
+      subjects: by number.
+      given: frame rates as in the option --capture-fps; that of a trial counts before that of its subject.
+
+    Returns:
+      The frame rate by trial, and remarks on those that are not `CAPTURE_FPS` or not that of the file.
+
+    Raises:
+      InputError: `given` has no frame rate, or that of a subject or a trial that does not exist; or a file violates its
+        format.
+    """
+    by_name = _parse_rates(given, subjects)
+    trials = {file: trial for subject in subjects.values() for trial, file in subject.trials.items()}
+    in_file = {}
+    for member in members(path):
+        if trial := trials.get(member.path):
+            try:
+                in_file[trial] = amc.capture_rate(member.read(), f"{path}: {member.path}")
+            except InputError as error:
+                raise InputError(f"{error} (--skip {trial})") from None
+    rates: dict[str, float] = {}
+    uses: dict[tuple[float, str], list[str]] = {}
+    for number, subject in subjects.items():
+        for trial in subject.trials:
+            said, rate = in_file[trial], by_name.get(trial, by_name.get(str(number), by_name.get("")))
+            rates[trial] = rate or said or CAPTURE_FPS
+            if rate:
+                other = f", where the file says {said:g}" if said and said != rate else ""
+                uses.setdefault((rate, f"as given with --capture-fps{other}"), []).append(trial)
+            elif said:
+                uses.setdefault((said, "as the files say"), []).append(trial)
+            else:
+                uses.setdefault((CAPTURE_FPS, "as is usual"), []).append(trial)
+    lines = [f"read at {rate:g} frames/s, {reason}: {_listed_trials(names)}" for (rate, reason), names in uses.items()]
+    return rates, lines
+
+
+def _parse_rates(given: Sequence[str], subjects: Mapping[int, Subject]) -> dict[str, float]:
+    """Frame rates by the name of a trial, the number of a subject, or "" for all."""
+    trials = {trial for subject in subjects.values() for trial in subject.trials}
+    rates: dict[str, float] = {}
+    for words in given:
+        name, equals, text = words.rpartition("=")
+        try:
+            rate = float(text)
+        except ValueError:
+            rate = 0.0
+        if not 1 <= rate <= _MAX_CAPTURE_FPS:
+            raise InputError(
+                f"--capture-fps: {words!r:.50} is not FPS, NN=FPS or NN_MM=FPS with 1 to {_MAX_CAPTURE_FPS} frames per "
+                "second"
+            )
+        key = str(int(name)) if name.isascii() and name.isdigit() else name
+        if equals and key not in trials and key not in map(str, subjects):
+            raise InputError(f"--capture-fps: there is no subject or trial {name!r:.50}; trials have the names NN_MM")
+        if key in rates:
+            raise InputError(f"--capture-fps has two frame rates for {name or 'all'}; give one")
+        rates[key] = rate
+    return rates
+
+
+def tracks(
+    path: Path,
+    subjects: Mapping[int, Subject],
+    rates: Mapping[str, float],
+    fps: float,
+    seed: int | None,
+    split: str,
+) -> Iterator[Track]:
     """Yield the trials of a subject, seen by the cameras of a Human3.6M subject.
 
     Args:
       path: folder or archive that has the files of `subjects`.
       subjects: by number.
+      rates: frames per second of the files, by trial.
       fps: frames per second of the tracks.
       seed: of the detector's noise; None for exact projections.
       split: "S1" for subject 1.
@@ -171,7 +256,7 @@ def tracks(path: Path, subjects: Mapping[int, Subject], fps: float, seed: int | 
             motion = amc.read(contents.pop(trial_path), f"{path}: {trial_path}", skeleton)
         except InputError as error:
             raise InputError(f"{error} (--skip {trial})") from None
-        world = resample(world_17(skeleton, motion), CAPTURE_FPS, fps).astype(np.float32)
+        world = resample(world_17(skeleton, motion), rates[trial], fps).astype(np.float32)
         action = f"trial {trial.partition('_')[2]}"
         yield from virtual_tracks(split, action, move_to_centre(world), fps, _cameras(number), seed)
 
@@ -184,15 +269,16 @@ def world_17(skeleton: asf.Skeleton, motion: np.ndarray) -> np.ndarray:
 
 
 def _remarks(
-    incomplete: Sequence[str], subjects: Mapping[int, Subject], sizes: Mapping[str, SplitSize]
+    notes: Sequence[str], subjects: Mapping[int, Subject], out: Path, sizes: Mapping[str, SplitSize]
 ) -> Sequence[str]:
-    """Remark on the files that are left out, and on the views that `virtual_tracks` has left out."""
+    """Remark on the views that `virtual_tracks` has left out, and on trials that are too fast, after other notes."""
     from data_prep.cameras.virtual import LEFT_OUT
+    from data_prep.checks.pace_report import too_fast
 
     views = {number: len(_cameras(number)) * len(subject.trials) for number, subject in subjects.items()}
     lost = {number: views[number] - sizes[f"S{number}"].tracks for number in views}
     counts = ", ".join(f"{lost[number]} of {views[number]} of S{number}" for number in lost if lost[number])
-    return [*incomplete, *([f"{LEFT_OUT}: {counts}"] if counts else [])]
+    return [*notes, *([f"{LEFT_OUT}: {counts}"] if counts else []), *too_fast(out)]
 
 
 def _cameras(number: int) -> Mapping[str, "Camera"]:
@@ -209,6 +295,11 @@ def _numbers(name: str) -> tuple[int, ...]:
 
 def _listed(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, numbers))
+
+
+def _listed_trials(names: Sequence[str], most: int = 5) -> str:
+    """Join the first few names, and the number of the others."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 main = functools.partial(prepare, "cmu")

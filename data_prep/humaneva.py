@@ -49,6 +49,10 @@ WIDTH, HEIGHT = 640, 480
 MAX_MISFIT_PX = 2.0
 """Largest root mean square distance of projections from `poses_2d`, which are projections themselves."""
 
+MIN_FOCAL, MAX_FOCAL = 0.3, 10.0
+"""Focal length of a lens in widths of the image; a camera fits keypoints in another unit, too, but with another lens.
+"""
+
 _FILE = re.compile(r"(?:^|/)(?P<part>Train|Validate)/(?P<subject>S\d)/(?P<action>\w+)_(?P<trial>\d+)\.mat$")
 
 
@@ -152,6 +156,11 @@ def fit_cameras(path: Path, recordings: Sequence[Recording]) -> Mapping[str, "Ca
             raise InputError(
                 f"{path}: poses_2d of {name} are not projections of poses_3d of {subject}: they differ by "
                 f"{misfit:.1f} pixels; convert them again"
+            )
+        if not MIN_FOCAL <= (focal := abs(fitted[name].intrinsics[0]) / WIDTH) <= MAX_FOCAL:
+            raise InputError(
+                f"{path}: poses_2d of {name} are not pixels of images of {WIDTH} x {HEIGHT}: a lens of {focal:.3g} "
+                f"widths of the image fits {subject}; convert them again, without normalization"
             )
     return fitted
 

@@ -90,12 +90,17 @@ def make_source(options: Options) -> Source:
     files = find_annotations(options.folders)
     title = "MPI-INF-3DHP" + ", universal poses" * options.universal
     annotations = [path for paths in files.values() for path in paths]
+    notes = [f"{_TEST_FPS:g} frames per second are assumed of TS1 to TS6, whose frame rate is not published"]
+    notes *= not files.keys().isdisjoint(TEST_SUBJECTS)
     return Source(
         Description(title, False, H36M_17, H36M_17, 2, tuple(files)),
         functools.partial(tracks, files, options.universal, options.cameras),
-        text=f"{title}; cameras {', '.join(map(str, options.cameras))}; keypoints are projected joints",
+        text="; ".join(
+            [title, f"cameras {', '.join(map(str, options.cameras))}", "keypoints are projected joints", *notes]
+        ),
         citation=CITATION,
         inputs=tuple(file for path in annotations for file in (path, path.with_name("camera.calibration"))),
+        remarks=lambda sizes: notes,
     )
 
 

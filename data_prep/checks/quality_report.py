@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Column, Table
 from rich.text import Text
 
-from data_prep.checks.quality import CHECKS, Finding, measure_track
+from data_prep.checks.quality import CHECKS, TOO_FAST, Finding, measure_track
 from jaxpose.data.track import Description, Track, contract_violation, track_name
 
 _MAX_LINES = 5  # of one kind
@@ -88,10 +88,12 @@ def problem_lines(report: Report) -> list[str]:
     """
     lines = []
     for quantity, findings in report.findings.items():
+        hint = "; was it captured at a lower frame rate?" if quantity in TOO_FAST else ""
         cameras: dict[tuple[str, str], list[str]] = {}
         for track in suspects(report, quantity):
             recording, _, camera = track.rpartition("/")
-            text = f"{CHECKS[quantity].title}: {findings[track].value:.2f}, {findings[track].location}"
+            found = f"{findings[track].value:.2f}, {findings[track].location}".removesuffix(", ")
+            text = f"{CHECKS[quantity].title}: {found}{hint}"
             cameras.setdefault((recording, text), []).append(camera)
         lines += _first_few(
             [f"suspect: {name}/{', '.join(sorted(views))}: {text}" for (name, text), views in cameras.items()]

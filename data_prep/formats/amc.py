@@ -38,7 +38,8 @@ def read(content: bytes, name: str, skeleton: Skeleton) -> np.ndarray:
     with errors_in_file(name):
         text = re.sub("#.*", "", content.decode("latin-1"))
         words = text.split()
-        start, radian, _ = _header(text, skeleton)
+        start, unit, _ = _header(text)
+        radian = _UNITS.get(unit, skeleton.radian)
         layout = _layout(itertools.islice(_tokens(text), start, None), skeleton)
         columns = [layout.index(part) + i for part, count in skeleton.channels.items() for i in range(1, count + 1)]
         numbers = _numbers(words[start:], layout, columns)
@@ -57,12 +58,12 @@ def _tokens(text: str) -> Iterator[Token]:
     yield Token(_END, line_number)
 
 
-def _header(text: str, skeleton: Skeleton) -> tuple[int, float, float | None]:
+def _header(text: str) -> tuple[int, str, float | None]:
     """Read the keywords before the first frame.
 
     Returns:
-      The number of their tokens; the unit of angles in radians, that of the skeleton if there is none; and the frames
-      per second, if they are there.
+      The number of their tokens; that of the unit of angles, "" if there is none; and the frames per second, if they
+      are there.
     """
     unit, rate, count = "", None, 0
     tokens = _tokens(text)
@@ -80,17 +81,17 @@ def _header(text: str, skeleton: Skeleton) -> tuple[int, float, float | None]:
         elif keyword in _UNITS and unit not in ("", keyword):
             raise unexpected(token, f"one unit of angles, {unit.upper()}")
         unit = keyword if keyword in _UNITS else unit
-    return count, _UNITS.get(unit, skeleton.radian), rate
+    return count, unit, rate
 
 
-def capture_rate(content: bytes, name: str, skeleton: Skeleton) -> float | None:
+def capture_rate(content: bytes, name: str) -> float | None:
     """Read the frames per second in an AMC file, from `:SAMPLES-PER-SECOND`; None if it is not there.
 
     Raises:
       InputError: as `read`, for what is before the first frame.
     """
     with errors_in_file(name):
-        return _header(re.sub("#.*", "", content.decode("latin-1")), skeleton)[2]
+        return _header(re.sub("#.*", "", content.decode("latin-1")))[2]
 
 
 def _layout(tokens: Iterator[Token], skeleton: Skeleton) -> list[str]:

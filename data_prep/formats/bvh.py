@@ -108,6 +108,9 @@ def _is_comment(line: str) -> bool:
     return not line.strip() or line.lstrip().startswith(("#", "//", ";"))
 
 
+_ALIKE = 0.01
+"""Share of the distances that OFFSET may make for both readings to be the same."""
+
 _CLEAR = 4.0
 """How many times nearer to zero than to OFFSET position channels must be, or the reverse, to tell what they do."""
 
@@ -118,10 +121,10 @@ def _positions(capture: Capture, name: str) -> Positions:
     Bones are rigid: positions that replace OFFSET stay near it, positions that are added stay near zero.
 
     Raises:
-      InputError: they are near neither, or OFFSET is so small that both are alike, and it matters.
+      InputError: they are near neither, and it matters: OFFSET is not zero.
     """
     columns = np.cumsum([0, *(len(joint.channels) for joint in capture.joints)])
-    from_zero, from_offset = 0.0, 0.0
+    from_zero, from_offset, offsets = 0.0, 0.0, 0.0
     for joint, first in zip(capture.joints, columns[:-1], strict=True):
         moved = [(first + index, axis) for index, axis in enumerate(joint.channels) if axis < 3]
         if joint.parent >= 0 and moved:
@@ -129,7 +132,8 @@ def _positions(capture: Capture, name: str) -> Positions:
             offset = joint.offset[[axis for _, axis in moved]]
             from_zero += float(np.median(np.linalg.norm(values, axis=1)))
             from_offset += float(np.median(np.linalg.norm(values - offset, axis=1)))
-    if from_offset * _CLEAR <= from_zero:
+            offsets += float(np.linalg.norm(offset))
+    if from_offset * _CLEAR <= from_zero or offsets <= _ALIKE * from_zero:
         return "replace"  # also where no joint has any
     if from_zero * _CLEAR <= from_offset:
         return "add"

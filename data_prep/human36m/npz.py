@@ -21,7 +21,7 @@ from jaxpose.keypoints import layouts
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, H36M_17, H36M_32, Skeleton
 
-MAX_COORDINATE_M = 100.0  # no capture volume is as large: greater coordinates are millimetres
+MAX_COORDINATE_M = 100.0  # no capture volume is as large: greater coordinates are in another unit
 MAX_KEYPOINTS = 1000  # of a detector
 
 Recording = tuple[str, str]  # subject, action
@@ -146,7 +146,7 @@ def to_17_joints(where: str, positions: np.ndarray) -> np.ndarray:
         used = weights.any(axis=0)  # the other joints may be NaN
         positions = weights[:, used] @ positions[:, used]
     if (farthest := np.abs(_finite(where, positions)).max()) > MAX_COORDINATE_M:
-        raise InputError(f"{where} has coordinates up to {farthest:.0f}; convert millimetres to metres")
+        raise InputError(f"{where} has coordinates up to {farthest:.0f}; convert them to metres")
     return positions
 
 
@@ -172,6 +172,8 @@ def _layout(path: Path, metadata: Any) -> Skeleton:
             pairs = set(zip(known.left, known.right, strict=True))
             if count == known.num_joints and pairs == set(zip(left, right, strict=True)):
                 return known
+            if count == known.num_joints and pairs == set(zip(right, left, strict=True)):
+                raise ValueError(f"these are {known.name}'s with right and left exchanged")
         return skeleton.layout(str(metadata.get("layout_name", "custom")), count, left, right)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise InputError(

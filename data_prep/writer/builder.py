@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 
 from data_prep.writer.source import Source
 from jaxpose.data.store import CONTRACT_VERSION
-from jaxpose.data.track import Description, contract_violation, track_name
+from jaxpose.data.track import Description, Track, contract_violation, track_name
 from jaxpose.runtime.errors import InputError
 
 
@@ -138,16 +138,34 @@ class PoseTracks(tfds.core.GeneratorBasedBuilder):
         """Print nothing: TFDS would name its temporary folder."""
 
 
+MIN_EXTENT_M, MAX_EXTENT_M = 0.2, 10.0
+"""Diagonal of the box around a person; other units than metres make at least ten times less or more than 1 to 2.5."""
+
+
+def _wrong_unit(track: Track) -> str:
+    """A message if the poses of a track cannot be in metres; empty if they can."""
+    if not len(track.positions_3d):
+        return ""
+    extent = float(np.median(np.linalg.norm(np.ptp(track.positions_3d.astype(np.float64), axis=1), axis=1)))
+    if not (extent < MIN_EXTENT_M or extent > MAX_EXTENT_M):
+        return ""
+    return (
+        f"{track_name(track)}: the box around the person has a diagonal of {extent:.4g} m: the lengths are in another "
+        "unit than those of this source"
+    )
+
+
 def examples(source: Source, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the tracks of a split as TFDS examples, each after a check of the data contract.
 
     Raises:
-      InputError: a track violates the contract (see `contract_violation`), has the subject of another split, or has the
-        name of an earlier one; or there are no tracks.
+      InputError: a track violates the contract (see `contract_violation`), has a person who is as small or large as
+        lengths in another unit make people, has the subject of another split, or has the name of an earlier one; or
+        there are no tracks.
     """
     names: set[str] = set()
     for track in source.tracks(split):
-        violation = contract_violation(track, source.description)
+        violation = contract_violation(track, source.description) or _wrong_unit(track)
         if track.subject != split:
             violation = f"{track_name(track)} is in split {split!r}, not in that of its subject"
         if track_name(track) in names:

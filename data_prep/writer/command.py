@@ -70,8 +70,8 @@ def run(
     run_command(settings, on_cpu, arguments, prog=f"jaxpose prepare {name}", description=description)
 
 
-def check_options(*, fps: float = 50.0, seed: int | None = None) -> None:
-    """Check the options --fps and --seed.
+def check_options(*, fps: float = 50.0, seed: int | None = None, capture_fps: float | None = None) -> None:
+    """Check the options --fps, --seed and --capture-fps.
 
     Raises:
       InputError: one of them is out of its range.
@@ -80,10 +80,12 @@ def check_options(*, fps: float = 50.0, seed: int | None = None) -> None:
         raise InputError(f"--fps is {fps}; it must be from 1 to 1000")
     if seed is not None and not 0 <= seed < 2**32:
         raise InputError(f"--seed is {seed}; it must be None, or from 0 to {2**32 - 1}")
+    if capture_fps is not None and not 1 <= capture_fps <= 1000:
+        raise InputError(f"--capture-fps is {capture_fps}; it must be from 1 to 1000")
 
 
 def write(output: Output, source: Source, **options: Any) -> None:
-    """Write a source to the folder of a command, and print its remarks and the size of every split.
+    """Write a source to the folder of a command, and print its remarks, doubts, and the size of every split.
 
     Args:
       output: where and how.
@@ -92,6 +94,7 @@ def write(output: Output, source: Source, **options: Any) -> None:
     """
     import rich
 
+    from data_prep.checks.doubts import find_doubts
     from data_prep.writer import data_set
 
     description, tracks, text, citation, inputs, remarks = source
@@ -99,7 +102,7 @@ def write(output: Output, source: Source, **options: Any) -> None:
         output.out, description, tracks,
         text=text, citation=citation, inputs=inputs, jobs=output.jobs, beam=output.beam, **options,
     )  # fmt: skip
-    for remark in remarks(sizes):
+    for remark in [*remarks(sizes), *find_doubts(output.out)]:
         print(remark)
     rich.print(data_set.size_table(sizes))
     print(f"wrote {output.out}")

@@ -113,6 +113,15 @@ def test_what_is_left_out_is_said_and_stored(tmp_path, capsys):
     assert found == [("gBR sBM mBR0 ch01", "c01"), (hop, "c01"), (hop, "c05")]
 
 
+def test_poses_in_metres(tmp_path, refusal):
+    folder = save(tmp_path / "annotations")
+    for path in (folder / "keypoints3d").iterdir():
+        poses, _ = aist_files.contents(path.stem)
+        path.write_bytes(pickle.dumps({name: array / 100 for name, array in poses.items()}))
+    line = refusal(aist.main, [str(folder), "--out", str(tmp_path / "out"), "--jobs", "1"])
+    assert re.search(r"d04/gBR sBM mBR0 ch01/c01: the box around the person has a diagonal of 0.0\d+ m: t", line)
+
+
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_an_archive_is_read_as_it_is(tmp_path, prepared, protocol):
     folder = save(tmp_path / "annotations", protocol)

@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -173,6 +174,73 @@ def test_what_is_left_out_is_reported(pack, run, capsys):
         np.testing.assert_allclose(in_world(track), expected_walk(26, step=1.87), atol=1e-4)
 
 
+def test_frame_rates_of_the_files(pack, run, capsys):
+    """Given for a trial, a subject or all; in the file; or 120: the same walk has as many frames as it lasts long."""
+    said = {"all_asfamc/subjects/02/02_03.amc": amc_text().replace(":DEGREES", ":DEGREES\n:SAMPLES-PER-SECOND 60")}
+    source = pack(FILES | said)
+    rates = {("S2", "trial 01"): 240, ("S2", "trial 02"): 100, ("S2", "trial 03"): 100, ("S8", "trial 01"): 30}
+    found = run(source, "--seed", "None", "--capture-fps", "30", "2=100", "02_01=240")
+    assert {recording: views[0].fps for recording, views in found.items()} == dict.fromkeys(rates, 50)
+    frames = {recording: len(views[0].positions_3d) for recording, views in found.items()}
+    assert frames == {
+        recording: int((12 if recording[0] == "S8" else 60) * 50 / rate) + 1 for recording, rate in rates.items()
+    }
+    shown = capsys.readouterr().out
+    assert "read at 100 frames/s, as given with --capture-fps: 02_02\n" in shown
+    assert "read at 100 frames/s, as given with --capture-fps, where the file says 60: 02_03\n" in shown
+    text = (Path(source).parent / "out" / "dataset_info.json").read_text()
+    assert "read at 240 frames/s, as given with --capture-fps: 02_01" in text
+
+
+def test_frame_rates_that_nobody_gives(pack, run, capsys):
+    said = {"all_asfamc/subjects/02/02_01.amc": amc_text().replace(":DEGREES", ":SAMPLES-PER-SECOND 60")}
+    found = run(pack(FILES | said), "--seed", "None")
+    assert [len(views[0].positions_3d) for views in found.values()] == [51, 26, 6]
+    shown = capsys.readouterr().out
+    assert "read at 60 frames/s, as the files say: 02_01\n" in shown
+    assert "read at 120 frames/s, as is usual: 02_02, 08_01\n" in shown
+
+
+def test_files_that_say_less_and_more_than_the_database_does(pack, run):
+    """No :FULLY-SPECIFIED, no unit of angles, sections for programs that draw, a root that is turned and shifted."""
+    skeleton = asf_text().replace("position 0 0 0", "position 0 5 0").replace("orientation 0 0 0", "orientation 0 90 0")
+    skeleton = skeleton.replace(":units", ":version 1.10\n:namespace on\n:units") + "\n:skin\nbody.obj skin.wgt\n"
+    motion = amc_text(thigh=-90).replace(":FULLY-SPECIFIED\n:DEGREES\n", "").replace("0.1 16", "0.1 11")
+    files = {"02.asf": skeleton, "02_01.amc": motion, "02_02.amc": f":DEGREES :FULLY-SPECIFIED\n{motion}"}
+    for views in run(pack(files), "--seed", "None").values():
+        np.testing.assert_allclose(in_world(views[0]), expected_walk(26, turned=True, thigh=True), atol=2e-5)
+
+
+def bounce_text(step=1):
+    """Up and down by a metre at 0.7 Hz for 6 s, at 120 frames/s; every `step`-th frame of it."""
+    heights = 20 + (1 - np.cos(2 * np.pi * 0.7 * np.arange(0, 6, step / 120))) / 2 / UNIT
+    lines = [":FULLY-SPECIFIED", ":DEGREES"]
+    for frame, height in enumerate(heights, start=1):
+        lines += [str(frame), f"root 0 {height:.6f} 0 0 0 0", "lfemur 0"]
+    return "\n".join(lines)
+
+
+def test_trials_that_are_too_fast_are_named(pack, run, capsys):
+    """A bounce of which every second frame is there falls four times as fast."""
+    files = {"02.asf": asf_text(), "02_01.amc": bounce_text(), "02_02.amc": bounce_text(step=2)}
+    run(pack(files), "--seed", "None")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("too fast")]
+    found = re.fullmatch(
+        r"too fast in S2, 1 of 2 recordings, perhaps captured at a lower frame rate \(--capture-fps\): trial 02 "
+        r"\(fastest fall, m/s² (\d+\.?\d*), swings of the feet, 1/s (\d+\.?\d*)\)",
+        line,
+    )
+    assert found
+    fall = (2 * np.pi * 1.4) ** 2 / 2
+    assert 0.9 * fall < float(found[1]) < fall  # over a quarter of a second
+    assert float(found[2]) == pytest.approx(2 * 1.4, abs=0.3)  # up and down
+
+
+def test_a_given_frame_rate_sets_a_fast_trial_right(pack, run, capsys):
+    run(pack({"02.asf": asf_text(), "02_02.amc": bounce_text(step=2)}), "--capture-fps", "02_02=60", "--seed", "None")
+    assert "too fast" not in capsys.readouterr().out
+
+
 BROKEN = {"all_asfamc/subjects/02/02_01.amc": amc_text().replace("lfemur 0\n7\n", "lfemur O\n7\n")}
 
 
@@ -192,6 +260,12 @@ BROKEN = {"all_asfamc/subjects/02/02_01.amc": amc_text().replace("lfemur 0\n7\n"
         (FILES, ("--fps", "0"), "--fps is 0.0; it must be from 1 to 1000"),
         (FILES, ("--fps", "nan"), "--fps is nan"),
         (FILES, ("--seed", "-1"), "--seed is -1; it must be None, or from 0 to"),
+        (FILES, ("--capture-fps", "2:60"), r"--capture-fps: '2:60' is not FPS, NN=FPS or NN_MM=FPS with 1"),
+        (FILES, ("--capture-fps", "2=0"), r"--capture-fps: '2=0' is not FPS"),
+        (FILES, ("--capture-fps", "nan"), r"--capture-fps: 'nan' is not FPS"),
+        (FILES, ("--capture-fps", "3=60"), r"--capture-fps: there is no subject or trial '3'; trials have the"),
+        (FILES, ("--capture-fps", "2=60", "02=90"), r"--capture-fps has two frame rates for 02; give one"),
+        (FILES | {"02_07.amc": ":SAMPLES-PER-SECOND 0\n"}, (), r"02_07.amc: line 1: .* \(--skip 02_07\)$"),
     ],
 )  # fmt: skip
 def test_refusals(pack, run, tmp_path, refusal, files, options, message):
@@ -260,7 +334,7 @@ def test_real_motion_agrees_with_another_reader(trials):
 def test_real_motion_as_tracks(trials):
     subjects = cmu.select_subjects(cmu.find_subjects(REAL)[0], [3], [])
     found: dict = {}
-    for track in cmu.tracks(REAL, subjects, 50.0, None, "S3"):
+    for track in cmu.tracks(REAL, subjects, dict.fromkeys(subjects[3].trials, 120.0), 50.0, None, "S3"):
         found.setdefault((track.subject, track.action), []).append(track)
     assert [action for _, action in found] == ["trial 01", "trial 02", "trial 03", "trial 04"]
     for (_, action), views in found.items():

@@ -73,6 +73,26 @@ def test_wrong_files(tmp_path, refusal, changed, message):
     assert not (tmp_path / "out").exists()
 
 
+def test_poses_in_metres(tmp_path, refusal):
+    """A camera fits poses of any size, so that only the person tells the unit."""
+    for path in (folder := save(tmp_path / "converted")).glob("*/*/*.mat"):
+        content = variables(path.relative_to(folder).with_suffix("").as_posix())
+        scipy.io.savemat(path, content | {"poses_3d": content["poses_3d"] / 1000})
+    arguments = [str(folder), "--jobs", "1", "--out", str(tmp_path / "out")]
+    line = refusal(humaneva.main, arguments)
+    assert re.search(r"Train_S1/Box 1 chunk0/C1: the box around the person has a diagonal of 0.00\d+ m: the le", line)
+    assert not (tmp_path / "out").exists()
+
+
+def test_keypoints_without_a_unit(tmp_path, refusal):
+    """From -1 to 1 over the width of the image, as networks take them: a camera fits them, too."""
+    for path in (folder := save(tmp_path / "converted")).glob("*/*/*.mat"):
+        content = variables(path.relative_to(folder).with_suffix("").as_posix())
+        scipy.io.savemat(path, content | {"poses_2d": content["poses_2d"] / 320 - [1, 0.75]})
+    line = refusal(humaneva.main, [str(folder), "--jobs", "1", "--out", str(tmp_path / "out")])
+    assert "poses_2d of C1 are not pixels of images of 640 x 480: a lens of 0.00" in line
+
+
 def test_damaged_and_missing_files(tmp_path, refusal):
     arguments = [str(tmp_path / "converted"), "--jobs", "1", "--out", str(tmp_path / "out")]
     assert "converted: no such file or folder" in refusal(humaneva.main, arguments)

@@ -1,5 +1,8 @@
 """The command that prepares MPI-INF-3DHP: tracks against float64, and files that are wrong."""
 
+import re
+import shutil
+
 import h5py
 import numpy as np
 import pytest
@@ -105,7 +108,9 @@ def run(folders, *options):
 def test_tracks_against_float64(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(_VIDEO_FRAMES, "S5", (4, 4))  # its video ends before its annotations
     out = run([save(tmp_path / "train"), save_test_set(tmp_path / "test")])
-    assert capsys.readouterr().out.endswith(f"wrote {out}\n")
+    shown = capsys.readouterr().out
+    assert shown.startswith("25 frames per second are assumed of TS1 to TS6, whose frame rate is not published\n")
+    assert shown.endswith(f"wrote {out}\n")
     description = store.read_description(out)
     assert (description.title, description.synthetic, description.channels) == ("MPI-INF-3DHP", False, 2)
     assert (description.skeleton, description.layout) == (H36M_17, H36M_17)
@@ -154,9 +159,26 @@ def test_universal_poses(tmp_path):
     np.testing.assert_allclose(test.positions_3d, 0.9 * seen(world(5, 17, 7)[:, OF_17], 0) / 1000, rtol=1e-5)
 
 
+def test_cameras_in_another_order_are_doubtful(tmp_path, capsys):
+    """The keypoints of one camera with the poses of the other; where they are right, nothing is said of them."""
+    for number, order in enumerate(([0, 1], [1, 0])):
+        files = save(
+            tmp_path / str(number) / "train", annot2=cells(*(annot(8, 0)["annot2"].flat[view] for view in order))
+        )
+        for path in (files / "S1/Seq2", files / "S5"):
+            shutil.rmtree(path)
+        run([files])
+        found = re.findall(r"doubtful, S1: keypoints are (\d+) pixels from the projected", capsys.readouterr().out)
+        assert [int(pixels) > 50 for pixels in found] == [True] * number
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
+        (
+            {"annot3": cells(*(rows(seen(world(8, 28, 0), number)) / 1000 for number in (0, 1)))},
+            "S1/Seq1/0: the box around the person has a diagonal of 0.00",  # metres
+        ),
         ({"annot3": None}, "S1/Seq1/annot.mat: has no variable 'annot3', only 'annot2', 'univ_annot3'"),
         ({"annot2": np.zeros((8, 56))}, "annot.mat: 'annot2' is not a cell array of numbers"),
         ({"annot3": annot(8, 0)["annot2"]}, "annot.mat: camera 0: annot3 has shape (8, 56), not (frames, 28 · 3)"),

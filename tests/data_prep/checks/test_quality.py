@@ -5,6 +5,7 @@ import dataclasses
 import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
+from helpers import oracles
 from helpers.bodies import LEFT, RIGHT, gliding
 from helpers.places import SHARED
 from helpers.samples import DESCRIPTION, make_track
@@ -75,6 +76,26 @@ def test_bones_and_speed_agree_with_loops_in_float64():
     for quantity, expected in (("spread", spread), ("sides", sides), ("speed", speed)):
         where = max(expected, key=expected.__getitem__)
         assert findings[quantity] == (pytest.approx(expected[where], rel=1e-4), where)
+
+
+def test_falls_and_swings_of_feet():
+    """A rigid body that falls at 12 m/s² in the world, and one that glides at 1 + cos(2π · 2.5 t) m/s."""
+    still = make_track(frames=200, camera="54138969")
+    turn = oracles.quaternion_matrix(still.orientation.astype(np.float64))
+    times = np.arange(200) / 50
+    for heights, way in ((-6 * times**2, 0 * times), (0 * times, times + np.sin(5 * np.pi * times) / (5 * np.pi))):
+        moved = np.stack([way, 0 * way, heights], axis=1) @ turn  # in camera space
+        track = still._replace(positions_3d=(still.positions_3d[:1] + moved[:, None]).astype(np.float32))
+        findings = measure_track(track, DESCRIPTION)
+        if heights.any():
+            assert findings["fall"].value == pytest.approx(12, rel=1e-3)
+        else:
+            assert findings["fall"].value < 0.1
+            assert findings["feet"].value == pytest.approx(2.5, abs=0.1)
+    gaps = edited(track, "positions_3d", (slice(0, 60), 3), np.nan)
+    assert measure_track(gaps, DESCRIPTION)["feet"].value == pytest.approx(2.5, abs=0.1)
+    unplaced = track._replace(orientation=np.float32([1, 0, 0, 0]))
+    assert "fall" not in measure_track(unplaced, DESCRIPTION)
 
 
 def test_a_bone_that_changes():

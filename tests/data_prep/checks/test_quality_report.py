@@ -80,5 +80,14 @@ def test_views_of_a_recording_share_a_line():
     ]
 
 
+def test_motion_that_is_too_fast_is_asked_about():
+    """A body that glides to and fro 2.5 times a second."""
+    still, times = person(frames=150), np.arange(150) / 50
+    way = np.float32(np.sin(2 * np.pi * 1.25 * times) / 2)[:, None, None] * np.float32([1, 0, 0])
+    lines = problem_lines(make_report([still._replace(positions_3d=still.positions_3d[:1] + way)], DESCRIPTION))
+    asked = [line for line in lines if line.endswith("; was it captured at a lower frame rate?")]
+    assert [line[: line.index(": 2.")] for line in asked] == ["suspect: S1/Walking/55011271: swings of the feet, 1/s"]
+
+
 def test_names_may_look_like_markup():
     assert "S1/[red]/" in printed(quality_table("S1", make_report([with_jump(person(action="[red]"))], DESCRIPTION)))

@@ -52,8 +52,8 @@ def test_files_that_say_less_and_more_than_the_database_does():
     """The frame rate is read; without a unit, angles are in that of the skeleton."""
     short = MOTION.replace(":FULLY-SPECIFIED\n:DEGREES\n", ":SAMPLES-PER-SECOND 60\n")
     np.testing.assert_allclose(in_units(read(short)), EXPECTED, atol=1e-12)
-    assert amc.capture_rate(short.encode(), "leg.amc", SKELETON) == 60
-    assert amc.capture_rate(MOTION.encode(), "leg.amc", SKELETON) is None
+    assert amc.capture_rate(short.encode(), "leg.amc") == 60
+    assert amc.capture_rate(MOTION.encode(), "leg.amc") is None
     radians = asf.read(LEG.replace("angle deg", "angle rad").encode(), "leg.asf")
     np.testing.assert_allclose(read(short, radians)[:, 3:], np.array(EXPECTED)[:, 3:])
 

@@ -183,6 +183,8 @@ def test_position_channels_replace_offset_or_are_added_to_it():
     assert (absolute.positions, absolute.notes, added.positions) == ("replace", (), "add")
     assert "position channels are added to OFFSET" in added.notes[0]
     assert "(--positions replace)" in added.notes[0]
+    alike = SLIDER.replace("JOINT knee { OFFSET 0 -40 0", "JOINT knee { OFFSET 0 0 0")
+    np.testing.assert_allclose(bvh.forward_kinematics(read(f"{alike}0 -40 0\n1 91 0 0 -40 1\n")), expected)
     unclear = f"{SLIDER}0 -20 0\n1 91 0 0 -20 1\n"
     with pytest.raises(InputError, match=r"arm.bvh: position channels.* give --positions replace or --positions add"):
         read(unclear)

@@ -18,3 +18,7 @@ def test_chunks_are_the_whole_runs(valid):
             expected.append((number, slice(at, at + length)))
         number, at = number + 1, at + length
     assert list(chunks(np.array(valid))) == expected
+
+
+def test_no_frames_have_no_runs():
+    assert list(chunks(np.zeros(0, bool))) == []

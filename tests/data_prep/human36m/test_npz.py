@@ -116,6 +116,8 @@ def test_wrong_metadata(tmp_path):
         {"num_joints": 17},
         METADATA | {"keypoints_symmetry": [[1, 2], [3]]},
         METADATA | {"keypoints_symmetry": [[1], [17]]},
+        METADATA | {"keypoints_symmetry": METADATA["keypoints_symmetry"][::-1]},  # right before left
+        COCO | {"keypoints_symmetry": COCO["keypoints_symmetry"][::-1]},
         METADATA | {"num_joints": "many"},
         METADATA | {"num_joints": 10**12},
         ["h36m"],
