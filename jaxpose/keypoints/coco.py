@@ -13,14 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxpose.keypoints.detections import (
-    DetectionRows,
-    detector_scores,
-    number_lists,
-    required_field,
-    shows_nobody,
-    split_triples,
-)
+from jaxpose.keypoints.detections import DetectionRows
+from jaxpose.keypoints.fields import detector_scores, number_lists, required_field, shows_nobody, split_triples
 from jaxpose.keypoints.frame_numbers import (
     FrameNumbers,
     frames_of_ids,

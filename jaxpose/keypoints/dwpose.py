@@ -16,14 +16,8 @@ from typing import Any
 import numpy as np
 
 from jaxpose.keypoints.coco import first_entry
-from jaxpose.keypoints.detections import (
-    DetectionRows,
-    number_array,
-    required_list,
-    shows_nobody,
-    split_triples,
-    stated_size,
-)
+from jaxpose.keypoints.detections import DetectionRows
+from jaxpose.keypoints.fields import number_array, required_list, shows_nobody, split_triples, stated_size
 from jaxpose.keypoints.layouts import COCO_18
 from jaxpose.runtime.errors import InputError
 

@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxpose.keypoints.coco import first_entry
-from jaxpose.keypoints.detections import DetectionRows, number_array, required_field, stated_size
+from jaxpose.keypoints.detections import DetectionRows
+from jaxpose.keypoints.fields import number_array, required_field, stated_size
 from jaxpose.keypoints.layouts import MEDIAPIPE_33
 from jaxpose.runtime.errors import InputError
 

@@ -11,14 +11,8 @@ from typing import Any
 import numpy as np
 
 from jaxpose.keypoints.coco import BODY_LAYOUTS, first_entry
-from jaxpose.keypoints.detections import (
-    DetectionRows,
-    detector_scores,
-    number_lists,
-    required_field,
-    required_list,
-    shows_nobody,
-)
+from jaxpose.keypoints.detections import DetectionRows
+from jaxpose.keypoints.fields import detector_scores, number_lists, required_field, required_list, shows_nobody
 from jaxpose.keypoints.frame_numbers import whole_number
 from jaxpose.keypoints.track_ids import person_ids
 from jaxpose.runtime.errors import InputError

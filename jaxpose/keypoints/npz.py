@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 
 from jaxpose.files.safe_npz import load_npz
-from jaxpose.keypoints.detections import MAX_FRAMES, DetectionRows, stated_size
+from jaxpose.keypoints.detections import MAX_FRAMES, DetectionRows
+from jaxpose.keypoints.fields import stated_size
 from jaxpose.keypoints.tracking import pose_distance
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17

@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxpose.keypoints.coco import BODY_LAYOUTS
-from jaxpose.keypoints.detections import (
+from jaxpose.keypoints.detections import MAX_FRAMES, DetectionRows
+from jaxpose.keypoints.fields import (
     MAX_BYTES,
-    MAX_FRAMES,
-    DetectionRows,
     number_array,
     parse_keypoint_json,
     read_keypoint_text,

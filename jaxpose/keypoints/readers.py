@@ -7,15 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxpose.keypoints import coco, csv_table, dwpose, mediapipe, mmpose, npz, openpose
-from jaxpose.keypoints.detections import (
-    DetectionRows,
-    Detections,
-    Overrides,
-    parse_keypoint_json,
-    read_keypoint_text,
-    shows_somebody,
-    tracks_by_person,
-)
+from jaxpose.keypoints.detections import DetectionRows, Detections, Overrides, shows_somebody, tracks_by_person
+from jaxpose.keypoints.fields import parse_keypoint_json, read_keypoint_text
 from jaxpose.keypoints.formats import IN_WORDS
 from jaxpose.runtime.errors import InputError
 

@@ -158,6 +158,31 @@ def record(step: int, sums: dict[str, jax.Array], recipe: Recipe) -> dict[str, f
         return {"step": step} | {name: float(value) for name, value in numbers.items()}
 
 
+class _Call(NamedTuple):
+    """A call of training steps that is queued and not yet read."""
+
+    report: Report
+    end: int  # the step it ends with
+    steps: int
+    queued: float  # seconds on the clock
+
+
+def _wait_for(call: _Call, latest: State) -> float:
+    """Wait until a call has ended; return the time on the clock, in seconds.
+
+    Args:
+      call: to wait for.
+      latest: the state after all calls in the queue: that before the first step that is not finite, if there is one.
+
+    Raises:
+      NotFiniteError: a step of the call is not finite.
+    """
+    reached = int(jax.device_get(call.report.step))
+    if reached < call.end:
+        raise NotFiniteError(latest, reached, float(jax.device_get(call.report.loss)))
+    return time.monotonic()
+
+
 def run(
     state: State,
     recipe: Recipe,
@@ -197,21 +222,18 @@ def run(
     Raises:
       NotFiniteError: the loss or the gradient of a step is not finite.
     """
-    step, samples, unread = int(jax.device_get(state.step)), None, None
+    latest, step, samples, unread = state, int(jax.device_get(state.step)), None, None
     seconds_per_step, last_read = seconds, 0.0  # not known before the first step
 
     def read(call: _Call, state: State | None) -> None:
         nonlocal seconds_per_step, last_read
-        reached = int(jax.device_get(call.report.step))  # waits for the devices
-        begun, last_read = max(call.queued, last_read), time.monotonic()
+        begun = max(call.queued, last_read)
+        last_read = _wait_for(call, latest)
         seconds_per_step = max(last_read - begun, 1e-9) / call.steps  # not zero, however coarse the clock
-        if reached < call.end:
-            raise NotFiniteError(latest, reached, float(jax.device_get(call.report.loss)))
         if after_call is not None:
             ended = record_ends(call.end, recipe, until=until, log_every=log_every)
             after_call(state, call.end, record(call.end, call.report.sums, recipe) if ended else None)
 
-    latest = state
     while step < until:
         position = step % recipe.steps_per_epoch
         if samples is None or position == 0:
@@ -223,20 +245,10 @@ def run(
             (steps,) = max_over_processes(max(1, min(steps, int(seconds / seconds_per_step))))
         latest, report = train_steps(latest, samples, steps, recipe)
         step += steps
-        call = _Call(report, step, steps, time.monotonic())
         if unread is not None:
             read(unread, None)
-        unread = call
+        unread = _Call(report, step, steps, time.monotonic())
         if step == until or needs_state(step):
-            read(call, latest)
+            read(unread, latest)
             unread = None
     return latest
-
-
-class _Call(NamedTuple):
-    """A call of training steps that is queued and not yet read."""
-
-    report: Report
-    end: int  # the step it ends with
-    steps: int
-    queued: float  # seconds on the clock
