@@ -93,7 +93,7 @@ def evaluate(command: Command) -> None:
     metrics, protocol = choose_metrics(command.metrics), command.protocol
     first = open_run(command.runs[0], command.checkpoint)
     data = command.data or first.config.data
-    description, tracks, split = load_fitting(first, data, command.split)
+    description, tracks, split = load_fitting(first, command.data, command.split)
     setting = evaluation_setting(description, split, tracks, protocol)
     lifted, scored = cut_into_chunks(select_tracks(tracks, protocol), protocol)
     frames = pack(lifted)

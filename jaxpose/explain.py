@@ -26,6 +26,8 @@ class Command:
     track: str | None = None
     """Subject/action/camera, as in S9/Walking/55011271, or S9/Walking/0 for the first camera; by default the first
     track of the split."""
+    data: str | None = None
+    """Data set in which to look for the track; by default, that on which the run was trained."""
     split: str | None = None
     """Subjects among which to look for the track; by default, the run's test split."""
     frame: int | None = None
@@ -60,8 +62,8 @@ def explain(command: Command) -> None:
     from jaxpose.visualization.attribution_page import attribution_page, write_folder
 
     console, lifter = Console(markup=False), open_run(command.run)
-    description, tracks, split = load_fitting(lifter, split=command.split)
-    track = find_track(tracks, command.track, f"{lifter.config.data}, {split}")
+    description, tracks, split = load_fitting(lifter, command.data, command.split)
+    track = find_track(tracks, command.track, f"{command.data or lifter.config.data}, {split}")
     out = command.out or command.run / "explanation" / track_name(track).replace("/", "-")
     if os.path.exists(out) and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} already exists; remove it, or name another folder with --out")

@@ -63,10 +63,12 @@ def parse(arguments: Sequence[str]) -> tuple[Command, str]:
         return command, preset
     if command.out is not None:
         raise InputError("--resume continues in the run's own folder; remove --out")
-    from jaxpose.runs.folder import read_settings
+    from jaxpose.runs.folder import absolute_data, read_settings
 
     saved, _ = read_settings(command.resume)
     command = command if named else _parse_options(options, saved, preset)
+    if absolute_data(command.config.data) == absolute_data(saved.data):  # relative to here, or to another folder
+        command = dataclasses.replace(command, config=dataclasses.replace(command.config, data=saved.data))
     given = flat_settings(command.config)
     changes = [
         f"{field} is {value!r} in the run, {given.get(field)!r} on the command line"
