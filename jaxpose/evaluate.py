@@ -89,29 +89,34 @@ def evaluate(command: Command) -> None:
     from jaxpose.evaluation.track_errors import measure_tracks
     from jaxpose.evaluation.track_selection import cut_into_chunks, select_tracks
     from jaxpose.runs.trained import check_fits, load_fitting, open_run
+    from jaxpose.runtime.progress import working
 
     metrics, protocol = choose_metrics(command.metrics), command.protocol
-    first = open_run(command.runs[0], command.checkpoint)
+    with working("opening the run and its data"):
+        first = open_run(command.runs[0], command.checkpoint)
+        description, tracks, split = load_fitting(first, command.data, command.split)
     data = command.data or first.config.data
-    description, tracks, split = load_fitting(first, command.data, command.split)
     setting = evaluation_setting(description, split, tracks, protocol)
     lifted, scored = cut_into_chunks(select_tracks(tracks, protocol), protocol)
     frames = pack(lifted)
     targets, runs, written = np.asarray(frames.poses), [], []
     for name, folder in zip(name_runs(command.runs, command.checkpoint), command.runs, strict=True):
-        lifter = open_run(folder, command.checkpoint) if runs else first
-        check_fits(lifter, description, data)
-        predictions = lifter.lift(frames, mirrored=protocol.mirror)
+        with working(f"lifting {len(lifted)} tracks with {name}"):
+            lifter = open_run(folder, command.checkpoint) if runs else first
+            check_fits(lifter, description, data)
+            predictions = lifter.lift(frames, mirrored=protocol.mirror)
         if command.save:
             save_predictions(command.save, predictions, lifted, description)
             written.append(command.save)
-        errors = measure_tracks(
-            predictions, targets, scored, protocol=protocol, skeleton=description.skeleton, metrics=metrics
-        )
+        with working("measuring"):
+            errors = measure_tracks(
+                predictions, targets, scored, protocol=protocol, skeleton=description.skeleton, metrics=metrics
+            )
         runs.append(EvaluatedRun(name, lifter.config, errors))
 
     console = Console(markup=False)
-    by_name = all_tables(runs, setting, command.by)
+    with working("averaging and resampling"):
+        by_name = all_tables(runs, setting, command.by)
     print_tables(console, by_name, setting)
     if command.format:
         out = command.out or command.runs[0] / "evaluation"

@@ -86,32 +86,38 @@ def predict(command: Command) -> None:
         run_warnings,
     )
     from jaxpose.runs.trained import open_run
+    from jaxpose.runtime.progress import working
 
     check_output_path(command.out)
     if command.upright is not None and not abs(command.upright) <= 90:
         raise InputError(f"--upright {command.upright:g}: a camera looks down by -90 to 90 degrees")
-    lifter = open_run(command.run, command.checkpoint)
+    with working("opening the run"):
+        lifter = open_run(command.run, command.checkpoint)
     layout = None if command.layout is None else named_layout(command.layout, lifter)
-    file_format, people = read_keypoints(
-        command.keypoints, Overrides(layout, command.size, command.fps, command.min_score)
-    )
+    with working(f"reading {command.keypoints}"):
+        file_format, people = read_keypoints(
+            command.keypoints, Overrides(layout, command.size, command.fps, command.min_score)
+        )
     print(f"{file_format}: {describe_people(people)}")
     chosen = choose_tracks(people, command.track)
     for note in reading_notes(chosen):  # before lifting, as they may say why it fails
         warn(note)
-    motions, warnings = lift_people(
-        chosen,
-        lifter,
-        min_confidence=command.min_confidence,
-        keep_sides=command.keep_sides,
-        crop=command.crop,
-        skip_failures=not command.track,
-    )
+    with working("lifting"):
+        motions, warnings = lift_people(
+            chosen,
+            lifter,
+            min_confidence=command.min_confidence,
+            keep_sides=command.keep_sides,
+            crop=command.crop,
+            skip_failures=not command.track,
+        )
     for warning in [*run_warnings(lifter), *warnings]:
         warn(warning)
     if command.upright is not None:
         motions = [upright(motion, camera_looking_down(command.upright)) for motion in motions]
-    for file in write_motions(command.out, motions):
+    with working("writing the motion"):
+        files = write_motions(command.out, motions)
+    for file in files:
         print(f"Written: {file}")
     print(describe_axes(lifter, people[0].fps, crop=command.crop, camera_pitch=command.upright))
 

@@ -71,15 +71,18 @@ def render(command: Command) -> None:
     from jaxpose.data.track import find_track, title_with_notice
     from jaxpose.data.windows import pack
     from jaxpose.runs.trained import load_fitting, open_run
+    from jaxpose.runtime.progress import working
     from jaxpose.visualization.film import ViewOptions
     from jaxpose.visualization.film_file import check_suffix, write_film
     from jaxpose.visualization.view import cut, make_clip
 
     check_suffix(command.out)
-    lifter = open_run(command.run)
-    description, tracks, split = load_fitting(lifter, command.data, command.split)
+    with working("opening the run and its data"):
+        lifter = open_run(command.run)
+        description, tracks, split = load_fitting(lifter, command.data, command.split)
     track = find_track(tracks, command.track, f"{command.data or lifter.config.data}, {split}")
-    clip = make_clip(track, lifter.lift(pack([track])))
+    with working(f"lifting {command.track or 'the track'}"):
+        clip = make_clip(track, lifter.lift(pack([track])))
     if command.frames is not None:
         clip = cut(clip, *command.frames)
     title = f"{title_with_notice(description)}, {clip.name}"

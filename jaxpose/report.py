@@ -52,15 +52,17 @@ def report(command: Command) -> None:
     from jaxpose.files.atomic import atomic_write_text
     from jaxpose.runs.log import read_log
     from jaxpose.runs.trained import load_fitting, open_run
+    from jaxpose.runtime.progress import working
 
     console, out = Console(markup=False), command.out or command.run / "report.html"
-    lifter = open_run(command.run)
-    description, tracks, split = load_fitting(lifter, command.data, command.split)
+    with working("opening the run and its data"):
+        lifter = open_run(command.run)
+        description, tracks, split = load_fitting(lifter, command.data, command.split)
     tracks = select_tracks(tracks, VIDEOPOSE3D)
     frames = pack(tracks)
-    with console.status(f"lifting {len(tracks)} tracks, {len(frames.track):,} frames"):
+    with working(f"lifting {len(tracks)} tracks, {len(frames.track):,} frames"):
         predictions = lifter.lift(frames)
-    with console.status("measuring and drawing"):
+    with working("measuring and drawing"):
         errors = measure_tracks(predictions, np.asarray(frames.poses), tracks, skeleton=description.skeleton)
         run = EvaluatedRun(command.run.resolve().name, lifter.config, errors)
         atomic_write_text(out, report_page(run, read_log(command.run), description, tracks, split, predictions))

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
 from rich.progress import track as progress
 
 from jaxpose.files.atomic import atomic_write
@@ -61,7 +62,7 @@ def write_film(
         atomic_write(out, lambda path: figure.savefig(path, dpi=150))
         return
     drawn = film_frames(clip, skeleton, layout, options, frames=frames, pictures=pictures)
-    drawn = progress(drawn, out.name, len(frames), transient=True)
+    drawn = progress(drawn, out.name, len(frames), transient=True, console=Console(stderr=True))
     if kind == ".gif":
         atomic_write(out, lambda path: video.write_gif(path, drawn, fps))
     else:
