@@ -54,21 +54,19 @@ def check(command: Command) -> None:
     from data_prep.checks.quality_report import is_measurable, make_report, problem_lines, quality_table
     from jaxpose.data import store
     from jaxpose.files.atomic import atomic_write
-    from jaxpose.runtime.progress import counting, working
+    from jaxpose.runtime.progress import counted, working
 
     description = store.read_description(command.data)
     out = command.out or Path(f"{os.path.abspath(command.data)}-check.png")
     if out.suffix != ".png":
         raise InputError(f"--out is {out}; it must end with .png")
     reports, doubts, drawn = {}, [], []
-    with counting("subjects", len(description.splits)) as count:
-        for split in description.splits:
-            tracks = store.read_tracks_unchecked(command.data, split)[1]
-            reports[split] = make_report(tracks, description)
-            measurable = [track for track in tracks if is_measurable(track, description)]
-            doubts += [f"doubtful, {split}: {doubt}" for doubt in doubts_of_split(measurable, description)]
-            drawn += evenly_spaced(measurable, -(-_MAX_DRAWN // len(description.splits)))
-            count()
+    for split in counted(description.splits, "subjects", len(description.splits)):
+        tracks = store.read_tracks_unchecked(command.data, split)[1]
+        reports[split] = make_report(tracks, description)
+        measurable = [track for track in tracks if is_measurable(track, description)]
+        doubts += [f"doubtful, {split}: {doubt}" for doubt in doubts_of_split(measurable, description)]
+        drawn += evenly_spaced(measurable, -(-_MAX_DRAWN // len(description.splits)))
 
     console = Console(markup=False)
     for split, report in reports.items():

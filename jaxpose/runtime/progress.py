@@ -1,10 +1,13 @@
 """A line on the terminal that says what a command is doing, and for how long: nothing in a pipe or a file."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+Item = TypeVar("Item")
 
 
 @contextlib.contextmanager
@@ -37,6 +40,14 @@ def counting(words: str, total: int) -> Iterator[Callable[[], None]]:
     with _line(*columns, shown=True) as progress:
         task = progress.add_task(words, total=total)
         yield lambda: progress.advance(task)
+
+
+def counted(items: Iterable[Item], words: str, total: int) -> Iterator[Item]:
+    """Yield items, and show how many there have been; arguments as of `counting`."""
+    with counting(words, total) as count:
+        for item in items:
+            yield item
+            count()
 
 
 def _line(*columns: object, shown: bool) -> Progress:
