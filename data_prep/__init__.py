@@ -3,7 +3,7 @@
 import pkgutil
 from pathlib import Path
 
-import jaxpose  # noqa: F401 - first, for Ctrl-C during the other imports of a command
+import jaxpose.runtime  # noqa: F401 - first, for Ctrl-C during the other imports of a command
 
 
 def commands() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
     jaxpose prepare check DIR
 
-Every split has a table: each quantity of `data_prep.checks.quality` in the median and the worst track, and the number
+Every split has a table of the quality of its tracks: each quantity in the median and the worst track, and the number
 of tracks beyond its limit. Suspect tracks, splits that are doubtful as a whole (people who are not upright, keypoints
 far from the poses), and violations of the data contract are listed below. A contact sheet beside DIR shows a few frames
 of a few tracks.

@@ -10,6 +10,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -21,7 +22,7 @@ from jaxpose.runtime.errors import InputError
 class Command:
     """The arguments of `jaxpose explain`."""
 
-    run: tyro.conf.Positional[Path]
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Folder of the run."""
     track: str | None = None
     """Subject/action/camera, as in S9/Walking/55011271, or S9/Walking/0 for the first camera; by default the first

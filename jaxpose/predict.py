@@ -36,7 +36,7 @@ class Command:
     size: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="WIDTH HEIGHT")] = None
     """Width and height of the images in pixels, if KEYPOINTS does not say."""
     fps: Annotated[float | None, tyro.conf.arg(metavar="FPS")] = None
-    """Frames a second of the video, if KEYPOINTS does not say."""
+    """Frames per second of the video, if KEYPOINTS does not say."""
     layout: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """Which keypoint is which, if KEYPOINTS does not say: h36m_17, coco_17, posetrack_17, coco_18, halpe_26, body_25,
     body_25b or mediapipe_33, or the run's own layout."""

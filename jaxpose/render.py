@@ -38,7 +38,7 @@ class Command:
     frames: tuple[int, int] | None = None
     """First and last frame to show, both included, counted from 0; by default, all."""
     fps: float | None = None
-    """Frames a second of the film; by default, the track's (half of them for a GIF, if it has 25 or more). The film
+    """Frames per second of the film; by default, the track's (half of them for a GIF, if it has 25 or more). The film
     plays in real time: frames are dropped or repeated."""
     size: int = 480
     """Height of the film, pixels."""

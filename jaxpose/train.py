@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tyro
 
+from jaxpose.runtime.command import flow_help
 from jaxpose.runtime.errors import InputError, cli_errors
 from jaxpose.runtime.plugins import HELP, import_plugins
 from jaxpose.training.config import PRESET_TEXTS, PRESETS, Config, flat_settings
@@ -84,6 +85,8 @@ def parse(arguments: Sequence[str]) -> tuple[Command, str]:
 
 
 def _parse_options(options: Sequence[str], config: Config, preset: str) -> Command:
+    if {"-h", "--help"} & {*options}:
+        flow_help(Command, Command(config))
     presets = "\n".join(f"  {name}: {text}." for name, text in PRESET_TEXTS.items())
     return tyro.cli(
         Command,

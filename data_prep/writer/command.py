@@ -25,7 +25,8 @@ class Output:
     jobs: int = os.cpu_count() or 1
     """Subjects to prepare at a time."""
     beam: str | None = None
-    """Options of an Apache Beam pipeline that prepares the subjects, such as 'runner=DirectRunner' (extra: beam)."""
+    """Options of an Apache Beam pipeline that prepares the subjects, such as 'runner=DirectRunner' (pip install
+    apache-beam)."""
 
 
 def prepare(name: str, arguments: Sequence[str] | None = None) -> None:

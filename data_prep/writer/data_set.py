@@ -137,7 +137,7 @@ def _beam_config(words: str) -> tfds.download.DownloadConfig:
     try:
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError as error:
-        raise InputError(f"Apache Beam is not installed ({error}); pip install '.[beam]'") from None
+        raise InputError(f"Apache Beam is not installed ({error}); pip install apache-beam") from None
     options = PipelineOptions([f"--{option}" for option in words.split()])
     return tfds.download.DownloadConfig(beam_options=options)
 

@@ -15,8 +15,8 @@ from jaxpose.evaluation.averages import score
 from jaxpose.evaluation.predict_tracks import predict_tracks
 from jaxpose.files.atomic import atomic_write
 from jaxpose.runs import checkpoint, profiler, tensorboard
-from jaxpose.runs.evaluations import EVALUATIONS
 from jaxpose.runs.checksums import find_damage
+from jaxpose.runs.evaluations import EVALUATIONS
 from jaxpose.runs.folder import make_folder, read_settings, refuse_missing_data, refuse_occupied, write_settings
 from jaxpose.runs.lock import locked
 from jaxpose.runs.log import append_log, cut_log, read_log

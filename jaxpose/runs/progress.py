@@ -1,4 +1,4 @@
-"""The progress bar of a training: steps, loss, learning rate, frames a second and the time left."""
+"""The progress bar of a training: steps, loss, learning rate, frames per second and the time left."""
 
 import contextlib
 import time

@@ -37,7 +37,7 @@ def write_film(
       skeleton: of its poses.
       layout: of its keypoints.
       options: title, viewpoint and size.
-      fps: frames a second of the film; by default the clip's, or half of it for a GIF of a clip with 25 or more. The
+      fps: frames per second of the film; by default the clip's, or half of it for a GIF of a clip with 25 or more. The
         film plays in real time: frames of the clip are dropped or repeated.
       source: a video that begins with the track, to show behind the keypoints.
 
