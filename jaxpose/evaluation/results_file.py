@@ -28,7 +28,7 @@ class Results(NamedTuple):
 
     errors: dict[str, dict[str, float]]  # by action, then `AVERAGE`, and by metric; NaN where there is none
     frames: float  # scored
-    fps: float  # frames per second
+    fps: float  # frames a second
 
 
 def caption(description: Description, split: str, metrics: Sequence[Metric] = PUBLISHED) -> str:
