@@ -38,7 +38,9 @@ class Command:
     by: tuple[Part, ...] = ("joint",)
     """Tables to print beside those of the actions."""
     format: tuple[Format, ...] = ()
-    """Files to write: evaluation.md, evaluation.tex and evaluation.json with everything, and a CSV file per table."""
+    """Files to write: evaluation.md and evaluation.tex with the tables; evaluation.json and evaluation.csv with all
+    numbers of all runs, unrounded. The CSV has a number a row: run, group (all, action, subject, camera, joint, bone,
+    pair, angle or difference), name, metric, value, low, high, unit."""
     out: Path | None = None
     """Folder for these files; by default, RUN/evaluation. Files of the same names are replaced."""
     save: Path | None = None
