@@ -19,6 +19,9 @@ from jaxpose.evaluation.track_errors import ground_truth
 from jaxpose.runtime.tables import Table
 
 
+FILES_NOTE = "poses from a file are scored as they are; whether they are averaged with those for the mirrored input is not known."
+
+
 def evaluation_setting(
     description: Description, split: str, tracks: Sequence[Track], protocol: Protocol
 ) -> EvaluationSetting:
@@ -46,6 +49,9 @@ def all_tables(runs: Sequence[EvaluatedRun], setting: EvaluationSetting, by: Seq
             tables[f"{part}s{suffix[run.name]}"] = table
             if part == "joint" and setting.description.skeleton.angles:
                 tables[f"angles{suffix[run.name]}"] = angles_table(run, setting)
+    if files := [run.name for run in runs if run.config is None]:
+        name, table = next(iter(tables.items()))
+        tables[name] = table._replace(notes=[*table.notes, f"{', '.join(files)}: {FILES_NOTE}"])
     return tables
 
 

@@ -134,9 +134,64 @@ def test_predictions_are_saved_by_name_of_track(run, tmp_path):
         assert begin == len(lifted)
 
 
+@pytest.fixture(scope="module")
+def poses(run, tmp_path_factory):
+    """The predictions of the run, in a file."""
+    path = tmp_path_factory.mktemp("poses") / "poses.npz"
+    evaluate.main([str(run), "--save", str(path), "--by"])
+    return path
+
+
+def averages(folder):
+    with (folder / "evaluation.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["group"] == "all"]
+    return {(row["run"], row["metric"]): row["value"] for row in rows}
+
+
+def test_predictions_from_a_file_have_the_errors_of_the_run_that_made_them(run, prepared, poses, tmp_path, capsys):
+    before = (run / "results.json").read_text()
+    data = ["--data", str(prepared), "--split", "S9", "--format", "csv", "md"]
+    capsys.readouterr()
+    evaluate.main(["--predictions", str(poses), *data, "--out", str(tmp_path / "alone")])
+    printed = capsys.readouterr().out
+    assert "poses.npz: sample motion, S9." in printed
+    assert "poses.npz: poses from a file are scored as they are; " in printed
+    evaluate.main([str(run), "--predictions", str(poses), *data, "--out", str(tmp_path / "both")])
+    assert "Comparison: sample motion, S9." in (tmp_path / "both" / "evaluation.md").read_text()
+    alone, both = averages(tmp_path / "alone"), averages(tmp_path / "both")
+    assert len(alone) > 10
+    for (name, metric), value in alone.items():
+        assert both[name, metric] == value
+        assert name == "ground truth" or both[run.name, metric] == value
+    assert (run / "results.json").read_text() == before
+
+
+def test_predictions_from_a_file_are_cut_into_chunks(prepared, poses, tmp_path):
+    data = ["--predictions", str(poses), "--data", str(prepared), "--split", "S9", "--format", "csv", "--by"]
+    evaluate.main([*data, "--out", str(tmp_path / "whole")])
+    evaluate.main([*data, "--out", str(tmp_path / "chunks"), "--chunk", "8"])  # of 40 frames and of 25
+    whole, chunks = (averages(tmp_path / name) for name in ("whole", "chunks"))
+    assert (whole["poses.npz", "frames"], chunks["poses.npz", "frames"]) == ("65", "72")
+    assert float(chunks["poses.npz", "mpjpe"]) == pytest.approx(float(whole["poses.npz", "mpjpe"]), rel=0.05)
+
+
+def test_a_file_without_a_track_of_the_split_is_refused(prepared, poses, refusal):
+    line = refusal(evaluate.main, ["--predictions", str(poses), "--data", str(prepared), "--split", "S1"])
+    assert "poses.npz lacks" in line
+    assert "S1/" in line
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--predictions", "a.npz"], "--predictions without a run: name the data set with --data and its subjects"),
+        (["RUN", "--predictions", "a.npz", "a.npz"], "a file of --predictions is named twice; name each once"),
+        (["RUN", "--predictions", "a.npz"], "a.npz: no such file"),
+        (["RUN", "--predictions", "a.npz", "--format", "md"], "several runs are compared; name the folder"),
+        (
+            ["--predictions", "a.npz", "--data", "d", "--split", "s", "--format", "md"],
+            "name a folder for them with --out",
+        ),
         ([], "no run is named; give the folder of at least one"),
         (["RUN", "--out", "there"], "--out names a folder, but no file is to be written; choose files with --format"),
         (["RUN", "RUN"], "a run is named twice; name each once"),
