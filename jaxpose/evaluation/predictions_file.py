@@ -2,8 +2,8 @@
 
 Any program can write such a file: `np.savez("poses.npz", **{"S9/Walking/55011271": poses, …})`, poses (T, J, 3) of
 every frame of the track, in metres, camera space (x right, y down, z forward), relative to the root. The camera may be
-a number, counted from 0 among the cameras of the subject's action. Optional are `units`, "m" or "mm", and `joints`, the
-names of the joints, if their order is not that of the data. The npz file of `jaxpose predict` is read as well.
+a number, counted from 0 among the cameras of the subject's action. Optional are `units`, "m", "cm" or "mm", and
+`joints`, the names of the joints, if their order is not that of the data. What `jaxpose predict` writes is read too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ def save_predictions(path: Path, predictions: np.ndarray, tracks: Sequence[Track
     atomic_write(path, lambda temporary: np.savez(temporary, **metadata, **by_name))
 
 
-METRES = {"m": 1.0, "metres": 1.0, "meters": 1.0, "mm": 1e-3, "millimetres": 1e-3, "millimeters": 1e-3}
+METRES = {"m": 1.0, "metres": 1.0, "meters": 1.0, "cm": 1e-2, "mm": 1e-3, "millimetres": 1e-3, "millimeters": 1e-3}
 """How many metres each of the units is that a file can name."""
 
 _TALLEST = 20.0  # metres; larger poses are taken for millimetres

@@ -2,7 +2,11 @@
 
 An npz archive of N people has, for person i counted from 0, `positions_i` (T, J, 3) float32 and `filled_i` (T, J) bool.
 `names` (N,) are the tracks, `starts` (N,) the frame of the video at which each begins. `joints` (J,), `parents` (J,),
-`skeleton`, `fps`, `space`, `axes` and `units` are those of all people. Nothing in it is pickled.
+`skeleton`, `fps`, `space`, `axes` and `units` are those of all people. If the 2D keypoints are known, it also has what
+`read_motions` needs for pictures: `keypoints_i` (T, K, 2) pixels and `image_i`, width and height; of all people, the
+layout (`keypoint_layout`, `keypoint_names`, `keypoint_parents`) and the pairs of joints and keypoints that mirror each
+other (`left`, `right`, `keypoint_left`, `keypoint_right`); and `trained_on`, the title of the data that the lifter was
+trained on. Nothing in it is pickled.
 """
 
 import csv
@@ -38,8 +42,30 @@ def encode_npz(motions: Sequence[Motion]) -> bytes:
     for number, motion in enumerate(motions):
         arrays |= {f"positions_{number}": np.float32(motion.positions), f"filled_{number}": filled_mask(motion)}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, **arrays, **_arrays_for_pictures(motions))
     return buffer.getvalue()
+
+
+def _arrays_for_pictures(motions: Sequence[Motion]) -> dict[str, np.ndarray]:
+    """What pictures of the motions need beside poses; nothing unless all keypoints are known, in one layout."""
+    known = [motion.keypoints for motion in motions if motion.keypoints]
+    if len(known) < len(motions) or len({keypoints.layout for keypoints in known}) != 1:
+        return {}
+    skeleton, layout = motions[0].skeleton, known[0].layout
+    arrays = {
+        "trained_on": np.array(motions[0].trained_on, str),
+        "left": np.array(skeleton.left, np.int32),
+        "right": np.array(skeleton.right, np.int32),
+        "keypoint_layout": np.array(layout.name, str),
+        "keypoint_names": np.array(layout.joints, str),
+        "keypoint_parents": np.array(layout.parents, np.int32),
+        "keypoint_left": np.array(layout.left, np.int32),
+        "keypoint_right": np.array(layout.right, np.int32),
+    }
+    for number, keypoints in enumerate(known):
+        arrays[f"keypoints_{number}"] = np.float32(keypoints.pixels)
+        arrays[f"image_{number}"] = np.array([keypoints.width, keypoints.height], np.int32)
+    return arrays
 
 
 def encode_json(motions: Sequence[Motion]) -> bytes:

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from jaxpose.data.resampling import resample
-from jaxpose.data.track import person_extent
+from jaxpose.data.track import person_extent, title_with_notice
 from jaxpose.data.windows import pack_keypoints
-from jaxpose.export.motion import Motion
+from jaxpose.export.motion import Keypoints, Motion
 from jaxpose.keypoints.detections import DetectionRows, Detections, Overrides, tracks_by_person
 from jaxpose.keypoints.duplicates import person_scores
 from jaxpose.keypoints.layouts import conversion, find_layout
@@ -128,6 +128,7 @@ def lift_person(
     keypoints, filled, notes = preprocess(
         person, description.layout, min_confidence=min_confidence, keep_sides=keep_sides
     )
+    seen = Keypoints(keypoints[..., :2], description.layout, person.width, person.height)
     rate, usual = training_fps(lifter), description.extent or USUAL_EXTENT
     size = (person.width, person.height)
     if crop:
@@ -146,7 +147,8 @@ def lift_person(
         positions = resample(_lift_frames(resampled, size, lifter), rate, person.fps)[: len(keypoints)]
     joints_filled = _joints_filled(filled, description.layout, description.skeleton)
     start = int(person.frames[0])
-    return Motion(person.name, positions, description.skeleton, person.fps, joints_filled, start=start), notes
+    motion = Motion(person.name, positions, description.skeleton, person.fps, joints_filled, start=start)
+    return motion._replace(keypoints=seen, trained_on=title_with_notice(description)), notes
 
 
 def training_fps(lifter: TrainedModel) -> float:

@@ -79,7 +79,7 @@ def test_what_predict_writes_is_read(tmp_path):
         ({}, {"fps": 50}, r"holds no poses; it must hold an array \(frames, joints, 3\) for each track"),
         (BY_NAME | {NAMES[1]: POSES[4:]}, {}, r"'S1/Sitting/55011271' has shape \(4, 17, 3\); .* have \(3, 17, 3\)"),
         (BY_NAME | {NAMES[1]: POSES[5:] * np.nan}, {}, r"'S1/Sitting/55011271' is not finite at frame 0"),
-        (BY_NAME, {"units": "cm"}, r"units is 'cm'; it must be one of m, metres"),
+        (BY_NAME, {"units": "inches"}, r"units is 'inches'; it must be one of m, metres"),
         (BY_NAME, {"joints": ["a", "b"]}, r"joints are a, b; those of the data are pelvis, "),
         ({name: 1000 * poses for name, poses in BY_NAME.items()}, {}, r"metres tall; save units='mm' if these"),
     ],
