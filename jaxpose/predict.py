@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from jaxpose.export.formats import SUFFIXES, describe_formats
+from jaxpose.export.formats import SUFFIXES, Unit, describe_formats
 from jaxpose.keypoints.formats import IN_WORDS
 from jaxpose.runs import Which
 from jaxpose.runtime.command import run_command
-from jaxpose.runtime.errors import InputError, warn
+from jaxpose.runtime.errors import InputError, one_line, warn
 
 if TYPE_CHECKING:
     from jaxpose.export.motion import Motion
@@ -57,6 +57,11 @@ class Command:
     crop: bool = False
     """Lift as if the video had been cropped around each person: for people who are small in the image or at its edge.
     Camera space is then that of a camera that is aimed at the person."""
+    constant_bones: bool = False
+    """Give every bone one length in all frames: its median, left and right alike. BVH has such bones in any case; with
+    this option all formats have the same positions."""
+    units: Annotated[Unit | None, tyro.conf.arg(metavar="UNIT")] = None
+    """Unit of lengths in the file: m, cm or mm; by default, the format's first."""
     checkpoint: Which = "last"
     """Checkpoint of the run: the last, or the best on its validation split."""
     upright: Annotated[float | None, tyro.conf.arg(metavar="DEGREES")] = None
@@ -82,7 +87,7 @@ def predict(command: Command) -> None:
       InputError: there is no such run, the keypoints cannot be used, or the file cannot be written.
     """
     from jaxpose.export.motion import camera_looking_down, upright
-    from jaxpose.export.writers import check_output_path, write_motions
+    from jaxpose.export.writers import check_output_path, describe_losses, write_motions
     from jaxpose.keypoints.detections import Overrides
     from jaxpose.keypoints.readers import read_keypoints
     from jaxpose.lifting.lift import named_layout
@@ -91,12 +96,13 @@ def predict(command: Command) -> None:
         describe_axes,
         describe_people,
         lift_people,
+        list_tracks,
         reading_notes,
         run_warnings,
     )
     from jaxpose.runs.trained import open_run
 
-    check_output_path(command.out)
+    check_output_path(command.out, command.units)
     _check_film(command)
     if command.upright is not None and not abs(command.upright) <= 90:
         raise InputError(f"--upright {command.upright:g}: a camera looks down by -90 to 90 degrees")
@@ -107,6 +113,8 @@ def predict(command: Command) -> None:
     )
     print(f"{file_format}: {describe_people(people)}")
     chosen = choose_tracks(people, command.track)
+    for line in list_tracks(chosen):
+        print(f"  {one_line(line)}")
     for note in reading_notes(chosen):  # before lifting, as they may say why it fails
         warn(note)
     motions, warnings = lift_people(
@@ -115,14 +123,17 @@ def predict(command: Command) -> None:
         min_confidence=command.min_confidence,
         keep_sides=command.keep_sides,
         crop=command.crop,
+        constant_bones=command.constant_bones,
         skip_failures=not command.track,
     )
     for warning in [*run_warnings(lifter), *warnings]:
         warn(warning)
     if command.upright is not None:
         motions = [upright(motion, camera_looking_down(command.upright)) for motion in motions]
-    for file in write_motions(command.out, motions):
+    for file in write_motions(command.out, motions, command.units):
         print(f"Written: {file}")
+    for sentence in describe_losses(command.out, motions):
+        print(f"{one_line(sentence)}.")
     if command.film:
         _write_film(command, motions)
     print(describe_axes(lifter, people[0].fps, crop=command.crop, camera_pitch=command.upright))
