@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from jaxpose.export.formats import UNITS
 from jaxpose.export.motion import Keypoints, Motion
 from jaxpose.files.safe_npz import load_npz
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import Skeleton
-
-_METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3}
 
 
 def is_motion_file(path: Path) -> bool:
@@ -38,8 +37,10 @@ def read_motions(path: Path) -> list[Motion]:
         raise InputError(f"{path} has no 2D keypoints to show; lift them again with jaxpose predict … --out FILE.npz")
     try:
         skeleton, layout = _skeleton(members, "", "skeleton", "joints"), _layout(members)
+        if not len(members["names"]):
+            raise ValueError("no names")
         motions = [_motion(members, number, skeleton, layout) for number in range(len(members["names"]))]
-    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise InputError(f"{path} is damaged ({reason:.200}); lift the keypoints again") from error
     return motions
@@ -73,7 +74,7 @@ def _skeleton(members: Mapping[str, Any], prefix: str, name: str, joints: str) -
 
 def _motion(members: Mapping[str, Any], number: int, skeleton: Skeleton, layout: Skeleton) -> Motion:
     """One person of a file; raises `ValueError` for arrays that do not fit each other."""
-    positions = np.float32(_METRES[str(members["units"])] * members[f"positions_{number}"])
+    positions = np.float32(members[f"positions_{number}"] / UNITS[str(members["units"])])
     filled, pixels = members[f"filled_{number}"], np.float32(members[f"keypoints_{number}"])
     width, height = members[f"image_{number}"].tolist()
     fps, space, start = float(members["fps"]), str(members["space"]), int(members["starts"][number])
