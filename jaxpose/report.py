@@ -2,11 +2,12 @@
 
     jaxpose report RUN
 
-The page has the tables that `jaxpose evaluate` prints, the training curves, the error by joint, the worst and the best
-tracks, and a player that shows them in 3D.
+The page says what the run is and with what it was made. It has the tables that `jaxpose evaluate` prints, the training
+curves, the error by joint, the worst and the best tracks, and a player that shows them in 3D.
 """
 
 import dataclasses
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,12 +47,13 @@ def report(command: Command) -> None:
     from jaxpose.data.windows import pack
     from jaxpose.evaluation.compare import EvaluatedRun
     from jaxpose.evaluation.protocol import VIDEOPOSE3D
-    from jaxpose.evaluation.report_page import report_page
+    from jaxpose.evaluation.report_page import Made, report_page
     from jaxpose.evaluation.track_errors import measure_tracks
     from jaxpose.evaluation.track_selection import select_tracks
     from jaxpose.files.atomic import atomic_write_text
     from jaxpose.runs.log import read_log
     from jaxpose.runs.trained import load_fitting, open_run
+    from jaxpose.runtime.versions import versions
 
     console, out = Console(markup=False), command.out or command.run / "report.html"
     lifter = open_run(command.run)
@@ -62,9 +64,21 @@ def report(command: Command) -> None:
         predictions = lifter.lift(frames)
     with console.status("measuring and drawing"):
         errors = measure_tracks(predictions, np.asarray(frames.poses), tracks, skeleton=description.skeleton)
+        made = Made(datetime.datetime.now(datetime.UTC), versions(), _recorded_versions(command.run))
         run = EvaluatedRun(command.run.resolve().name, lifter.config, errors)
-        atomic_write_text(out, report_page(run, read_log(command.run), description, tracks, split, predictions))
+        atomic_write_text(out, report_page(run, read_log(command.run), description, tracks, split, predictions, made))
     console.print(f"The report is {out}", soft_wrap=True)
+
+
+def _recorded_versions(run: Path) -> dict[str, str] | None:
+    """The versions that a run's `config.json` has; None for older runs."""
+    from jaxpose.files.guarded_read import read_json
+
+    settings = read_json(run / "config.json")
+    recorded = settings.get("versions") if isinstance(settings, dict) else None
+    if not isinstance(recorded, dict):
+        return None
+    return {name: version for name, version in recorded.items() if isinstance(version, str)}
 
 
 if __name__ == "__main__":
