@@ -1,4 +1,4 @@
-"""Evaluate runs as the field does: errors with confidence intervals, and the plausibility of the motion.
+"""Evaluate runs as the field does: errors with 95 % bootstrap confidence intervals, and the plausibility of the motion.
 
     jaxpose evaluate RUN [RUN …] [--data DIR] [--split S9+S11] [--by subject camera joint] [--format md tex]
 

@@ -23,12 +23,18 @@ def evaluation_as_dict(runs: Sequence[EvaluatedRun], setting: EvaluationSetting)
         setting.description, setting.split, setting.protocol, in_words, first.errors.metrics
     ) | {
         "published_rows": published_rows_note(setting) or "comparable",
-        "bootstrap": {"resamples": bootstrap.RESAMPLES, "seed": bootstrap.SEED, "level": bootstrap.LEVEL},
+        "bootstrap": {
+            "intervals": bootstrap.NAME,
+            "resampled": "recordings within each action",
+            "resamples": bootstrap.RESAMPLES,
+            "seed": bootstrap.SEED,
+            "level": bootstrap.LEVEL,
+        },
         "runs": {run.name: run_as_dict(run, setting) for run in runs},
     }
     if others:
         data["differences_from"] = first.name
-        data["differences"] = {run.name: differences(run, first, setting.protocol) for run in others}
+        data["differences"] = differences(runs, setting.protocol)
     return data
 
 

@@ -57,19 +57,17 @@ def published_rows_note(setting: EvaluationSetting) -> str:
 
 
 def actions_table(run: EvaluatedRun, setting: EvaluationSetting) -> Table:
-    """The errors by action and on average, and the confidence interval of the average."""
+    """The errors by action and on average, and the 95 % bootstrap confidence interval of the average."""
     scores, metrics = summarize(run.errors, setting.protocol), run.errors.metrics
     table = results_file.results_table(
         scores, setting.description, setting.split, protocol=setting.protocol, metrics=metrics
     )
     intervals = bootstrap.metric_intervals(run.errors, setting.protocol)
     cells = (format_interval(intervals[metric.key], metric) for metric in metrics)
-    single = [action for action in scores["actions"] if (run.errors.actions == action).sum() == 1]
-    unknown = [f"No interval covers the spread of actions with one track: {', '.join(single)}."] if single else []
     return table._replace(
         title=f"{run.name}: {table.title}",
-        rows=[*table.rows, (f"{100 * bootstrap.LEVEL:.0f} % interval", *cells)],
-        notes=[*table.notes, bootstrap.NOTE, *unknown],
+        rows=[*table.rows, (bootstrap.NAME, *cells)],
+        notes=[*table.notes, bootstrap.NOTE, *bootstrap.why_no_interval(run.errors)],
     )
 
 

@@ -114,8 +114,9 @@ def test_runs_are_compared_with_the_first_on_data_that_are_loaded_once(run, tmp_
     assert capsys.readouterr().out.index("Comparison: sample motion, S9.") < 10
     assert len(loads) == 1
     numbers = json.loads((tmp_path / "both" / "evaluation.json").read_text())
-    unknown = {"difference": 0, "interval": [None, None], "exceeds": False}  # each action has one track
-    assert numbers["differences"]["again"]["mpjpe"] == unknown
+    assert numbers["differences"]["again"]["mpjpe"] == {  # each action has one recording
+        "difference": 0, "interval": [None, None], "p_value": None, "corrected_p_value": None, "significant": False
+    }  # fmt: skip
 
 
 def test_predictions_are_saved_by_name_of_track(run, tmp_path):

@@ -139,7 +139,7 @@ def test_a_record_is_in_every_form(forms, metric):
 
     assert row("actions_1", "average")[metric.heading] == row("comparison", "run0")[metric.heading] == cell
     assert row("subjects_1", "S9")[metric.heading] == row("cameras_1", "55011271")[metric.heading] == cell
-    assert " to " in row("actions_1", "95 % interval")[metric.heading]
+    assert " to " in row("actions_1", "95 % bootstrap confidence interval")[metric.heading]
     assert row("comparison", "  difference")[metric.heading][0] in "+-"
     assert " ± " in row("seeds", "run0, run1")[metric.heading]
     assert (metric.heading in row("joints_1", "pelvis")) == bool(metric.per_joint)

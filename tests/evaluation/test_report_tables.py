@@ -22,14 +22,24 @@ def weighted(values, own):
 def test_the_table_of_actions_has_the_interval_of_the_average():
     table = report_tables.actions_table(RUN, SETTING)
     values = RUN.errors.means["mpjpe"]
-    assert [row[0] for row in table.rows] == ["Walking", "Eating", "Posing", "average", "95 % interval"]
+    assert [row[0] for row in table.rows] == [
+        "Walking",
+        "Eating",
+        "Posing",
+        "average",
+        "95 % bootstrap confidence interval",
+    ]
     assert table.rows[0][1] == f"{weighted(values, [0, 1]):.1f}"
     mean = np.mean([weighted(values, [0, 1]), weighted(values, [2, 3]), values[4]])
     assert table.rows[3][1] == f"{mean:.1f}"
-    low, high = map(float, table.rows[4][1].split(" to "))
-    assert low <= mean <= high
-    assert any(note == "No interval covers the spread of actions with one track: Posing." for note in table.notes)
-    assert any("650 frames at 50 frames/s" in note for note in table.notes)
+    assert table.rows[4][1] == "–"
+    assert any("where an action has one recording" in note and note.endswith(": Posing.") for note in table.notes)
+    run = RUN._replace(errors=RUN.errors.take(RUN.errors.actions != "Posing"))
+    table = report_tables.actions_table(run, SETTING)
+    low, high = map(float, table.rows[3][1].split(" to "))
+    assert low <= np.mean([weighted(values, [0, 1]), weighted(values, [2, 3])]) <= high
+    assert not any("one recording" in note for note in table.notes)
+    assert any("600 frames at 50 frames/s" in note for note in table.notes)
 
 
 @pytest.mark.parametrize(("part", "labels"), [("subject", ["S9", "S11"]), ("camera", ["1", "2"])])
