@@ -88,13 +88,13 @@ def evaluate(command: Command) -> None:
     from jaxpose.evaluation.run_labels import name_runs
     from jaxpose.evaluation.track_errors import measure_tracks
     from jaxpose.evaluation.track_selection import cut_into_chunks, select_tracks
+    from jaxpose.runs.overlap import trained_subjects
     from jaxpose.runs.trained import check_fits, load_fitting, open_run
 
     metrics, protocol = choose_metrics(command.metrics), command.protocol
     first = open_run(command.runs[0], command.checkpoint)
     data = command.data or first.config.data
     description, tracks, split = load_fitting(first, data, command.split)
-    setting = evaluation_setting(description, split, tracks, protocol)
     lifted, scored = cut_into_chunks(select_tracks(tracks, protocol), protocol)
     frames = pack(lifted)
     targets, runs, written = np.asarray(frames.poses), [], []
@@ -108,8 +108,10 @@ def evaluate(command: Command) -> None:
         errors = measure_tracks(
             predictions, targets, scored, protocol=protocol, skeleton=description.skeleton, metrics=metrics
         )
-        runs.append(EvaluatedRun(name, lifter.config, errors))
+        trained_on = trained_subjects(lifter.config, lifter.description, description, errors.subjects.tolist())
+        runs.append(EvaluatedRun(name, lifter.config, errors, trained_on))
 
+    setting = evaluation_setting(description, split, tracks, protocol, runs)
     console = Console(markup=False)
     by_name = all_tables(runs, setting, command.by)
     print_tables(console, by_name, setting)
@@ -118,7 +120,7 @@ def evaluate(command: Command) -> None:
         written += write_tables(out, command.format, by_name, runs, setting)
     as_trained = command.data is None and command.split is None and command.checkpoint == "last"
     if len(runs) == 1 and as_trained and protocol == VIDEOPOSE3D and command.metrics == PUBLISHED_KEYS:
-        write_results(command.runs[0], summarize(runs[0].errors, protocol), description, split)
+        write_results(command.runs[0], summarize(runs[0].errors, protocol), description, split, runs[0].trained_on)
         written += [command.runs[0] / "results.json", command.runs[0] / "results.md"]
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True, highlight=False)

@@ -51,6 +51,7 @@ def report(command: Command) -> None:
     from jaxpose.evaluation.track_selection import select_tracks
     from jaxpose.files.atomic import atomic_write_text
     from jaxpose.runs.log import read_log
+    from jaxpose.runs.overlap import trained_subjects
     from jaxpose.runs.trained import load_fitting, open_run
 
     console, out = Console(markup=False), command.out or command.run / "report.html"
@@ -62,7 +63,8 @@ def report(command: Command) -> None:
         predictions = lifter.lift(frames)
     with console.status("measuring and drawing"):
         errors = measure_tracks(predictions, np.asarray(frames.poses), tracks, skeleton=description.skeleton)
-        run = EvaluatedRun(command.run.resolve().name, lifter.config, errors)
+        trained_on = trained_subjects(lifter.config, lifter.description, description, errors.subjects.tolist())
+        run = EvaluatedRun(command.run.resolve().name, lifter.config, errors, trained_on)
         atomic_write_text(out, report_page(run, read_log(command.run), description, tracks, split, predictions))
     console.print(f"The report is {out}", soft_wrap=True)
 

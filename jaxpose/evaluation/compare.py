@@ -35,6 +35,7 @@ class EvaluationSetting(NamedTuple):
     split: str
     protocol: Protocol
     incomparable: str  # why published rows are not comparable; empty if they are
+    notice: str = ""  # which run was trained on which subjects of the split; empty if none was
 
 
 class EvaluatedRun(NamedTuple):
@@ -43,6 +44,7 @@ class EvaluatedRun(NamedTuple):
     name: str
     config: Config
     errors: TrackErrors
+    trained_on: tuple[str, ...] = ()  # subjects among those of the errors
 
 
 class Difference(TypedDict):
@@ -53,6 +55,11 @@ class Difference(TypedDict):
     p_value: float  # of the randomisation test, not corrected; NaN where there is no interval
     corrected_p_value: float  # by Holm's method, for all metrics of all runs that are compared
     significant: bool  # the corrected one is below 0.05
+
+
+def title_of_split(setting: EvaluationSetting) -> str:
+    """The split in the title of a table, with the notice of the setting."""
+    return results_file.split_with_notice(setting.split, setting.notice)
 
 
 def differences(runs: Sequence[EvaluatedRun], protocol: Protocol) -> dict[str, dict[str, Difference]]:
@@ -102,7 +109,7 @@ def comparison_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -
             rows.append(("  difference", *(_format_difference(by_key[metric.key], metric) for metric in metrics)))
             intervals = (format_interval(by_key[metric.key]["interval"], metric, "+") for metric in metrics)
             rows.append((f"  {bootstrap.NAME}", *intervals))
-    title = f"Comparison: {results_file.caption(setting.description, setting.split, metrics)}"
+    title = f"Comparison: {results_file.caption(setting.description, title_of_split(setting), metrics)}"
     unknown = bootstrap.why_no_interval(runs[0].errors)
     notes = (COMPARED_NOTE, bootstrap.NOTE, *unknown, protocol_in_words(runs[0].errors, setting.protocol))
     return Table(title, ("run", *(metric.heading for metric in metrics)), rows, notes, summary_rows=tuple(averages))
@@ -125,7 +132,7 @@ def seeds_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -> Tab
         )
         for group, own in zip(groups, values, strict=True)
     ]
-    title = f"Seeds: {results_file.caption(setting.description, setting.split, metrics)}"
+    title = f"Seeds: {results_file.caption(setting.description, title_of_split(setting), metrics)}"
     return Table(title, ("runs", *(metric.heading for metric in metrics)), rows, (SEEDS_NOTE,))
 
 

@@ -46,6 +46,7 @@ def run_as_dict(run: EvaluatedRun, setting: EvaluationSetting) -> dict[str, Any]
     values = {name: average(errors, name, over=protocol.average).tolist() for name in errors.means}
     fps, averages = scores["fps"], scores["average"]
     return scores | {
+        "trained_on": [*run.trained_on],
         "per_second": {m.key: averages[m.key] * fps**m.order for m in errors.metrics if m.order},
         "intervals": bootstrap.metric_intervals(errors, protocol),
         "subjects": _by_label(run, errors.subjects, setting),
