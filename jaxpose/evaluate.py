@@ -1,4 +1,4 @@
-"""Evaluate runs as the field does: errors with confidence intervals, and the plausibility of the motion.
+"""Evaluate runs as the field does: errors with 95 % bootstrap confidence intervals, and the plausibility of the motion.
 
     jaxpose evaluate RUN [RUN …] [--data DIR] [--split S9+S11] [--by subject camera joint] [--format md tex csv]
     jaxpose evaluate --predictions POSES.npz --data DIR --split S9+S11    # poses of any program
@@ -101,6 +101,7 @@ def evaluate(command: Command) -> None:
     from jaxpose.evaluation.run_labels import name_files, name_runs
     from jaxpose.evaluation.track_errors import TrackErrors, measure_tracks
     from jaxpose.evaluation.track_selection import cut_into_chunks, poses_of_chunks, select_tracks
+    from jaxpose.runs.overlap import trained_subjects
     from jaxpose.runs.trained import check_fits, load_fitting, open_run
 
     metrics, protocol = choose_metrics(command.metrics), command.protocol
@@ -111,7 +112,6 @@ def evaluate(command: Command) -> None:
     else:
         data, split = command.data, command.split
         description, tracks = load(data, split)
-    setting = evaluation_setting(description, split, tracks, protocol)
     selected = select_tracks(tracks, protocol)
     from_files = [load_predictions(file, selected, tracks, description) for file in command.predictions]
     if protocol.root == "kept":
@@ -133,10 +133,13 @@ def evaluate(command: Command) -> None:
         if command.save:
             save_predictions(command.save, predictions, lifted, description)
             written.append(command.save)
-        runs.append(EvaluatedRun(name, lifter.config, measure(predictions)))
+        errors = measure(predictions)
+        trained_on = trained_subjects(lifter.config, lifter.description, description, errors.subjects.tolist())
+        runs.append(EvaluatedRun(name, lifter.config, errors, trained_on))
     for name, poses in zip(name_files(command.predictions), from_files, strict=True):
         runs.append(EvaluatedRun(name, None, measure(poses_of_chunks(poses, selected, protocol))))
 
+    setting = evaluation_setting(description, split, tracks, protocol, runs)
     console = Console(markup=False)
     by_name = all_tables(runs, setting, command.by)
     print_tables(console, by_name, setting)
@@ -145,7 +148,7 @@ def evaluate(command: Command) -> None:
         written += write_tables(out, command.format, by_name, runs, setting)
     as_trained = command.data is None and command.split is None and command.checkpoint == "last"
     if len(runs) == 1 and as_trained and protocol == VIDEOPOSE3D and command.metrics == PUBLISHED_KEYS:
-        write_results(command.runs[0], summarize(runs[0].errors, protocol), description, split)
+        write_results(command.runs[0], summarize(runs[0].errors, protocol), description, split, runs[0].trained_on)
         written += [command.runs[0] / "results.json", command.runs[0] / "results.md"]
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True, highlight=False)

@@ -80,6 +80,7 @@ def _page_of_run(command: Command, console: "Console") -> str:
     from jaxpose.evaluation.track_errors import measure_tracks
     from jaxpose.evaluation.track_selection import select_tracks
     from jaxpose.runs.log import read_log
+    from jaxpose.runs.overlap import trained_subjects
     from jaxpose.runs.trained import load_fitting, open_run
     from jaxpose.runtime.versions import versions
 
@@ -92,7 +93,8 @@ def _page_of_run(command: Command, console: "Console") -> str:
     with console.status("measuring and drawing"):
         errors = measure_tracks(predictions, np.asarray(frames.poses), tracks, skeleton=description.skeleton)
         made = Made(datetime.datetime.now(datetime.UTC), versions(), _recorded_versions(command.run))
-        run = EvaluatedRun(command.run.resolve().name, lifter.config, errors)
+        trained_on = trained_subjects(lifter.config, lifter.description, description, errors.subjects.tolist())
+        run = EvaluatedRun(command.run.resolve().name, lifter.config, errors, trained_on)
         return report_page(run, read_log(command.run), description, tracks, split, predictions, made)
 
 

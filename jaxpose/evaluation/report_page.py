@@ -14,6 +14,7 @@ from jaxpose.evaluation.averages import average
 from jaxpose.evaluation.compare import EvaluatedRun
 from jaxpose.evaluation.metric_records import by_joint
 from jaxpose.evaluation.protocol import VIDEOPOSE3D
+from jaxpose.evaluation.results_file import split_with_notice, trained_on_notice
 from jaxpose.evaluation.track_errors import TrackErrors
 from jaxpose.evaluation.training_figure import training_figure
 from jaxpose.runtime import tables
@@ -90,7 +91,8 @@ def report_page(
       predictions: (F, J, 3) metres for the tracks end to end.
       made: when and with what the page and the run were made.
     """
-    skeleton, caption = description.skeleton, f"{title_with_notice(description)}, {split}"
+    title = split_with_notice(split, trained_on_notice(run.trained_on))
+    skeleton, caption = description.skeleton, f"{title_with_notice(description)}, {title}"
     lifted = lifted_tracks(tracks, predictions, run.errors)
     sections = {
         "Errors": [tables.html_table(table) for table in evaluation_tables(run, description, tracks, split)],
@@ -101,7 +103,7 @@ def report_page(
         "Settings": [settings(run.config)],
     }
     notice = f'<p class="notice">{escape(SYNTHETIC_NOTICE)}</p>' if description.synthetic else ""
-    size = f"{description.title}, {split}: {len(tracks)} tracks, {len(predictions):,} frames."
+    size = f"{description.title}, {title}: {len(tracks)} tracks, {len(predictions):,} frames."
     head = [tables.html_table(head_table(run.config, made)), f"<p>{escape(PAPERS)}</p>"]
     body = "\n".join([notice, f"<p>{escape(size)}</p>", *head, *linked_sections(sections)])
     return page(f"Run {run.name}", body, plotly=True)
@@ -146,7 +148,7 @@ def linked_sections(sections: Mapping[str, Sequence[str]]) -> list[str]:
 
 def evaluation_tables(run: EvaluatedRun, description: Description, tracks: Sequence[Track], split: str) -> list[Table]:
     """The tables that `jaxpose evaluate` prints."""
-    setting = report_tables.evaluation_setting(description, split, tracks, VIDEOPOSE3D)
+    setting = report_tables.evaluation_setting(description, split, tracks, VIDEOPOSE3D, [run])
     by_name = report_tables.all_tables([run], setting, ("joint",))
     *others, last = tables.deduplicate_notes(by_name.values())
     note = report_tables.published_rows_note(setting)

@@ -80,9 +80,9 @@ def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool =
             predictions = _predict(job, state, "test")
         scores = score(predictions, job.held_out["test"].poses, job.test_tracks)
         if first:
-            results_file.write_results(run, scores, job.description, config.test_split)
+            results_file.write_results(run, scores, job.description, config.test_split, job.trained_on)
             _draw_curves(job, int(state.step))
-    results_file.show_results(console, scores, job.description, config.test_split)
+    results_file.show_results(console, scores, job.description, _title_of_test_split(job))
     console.print(f"The run is in {run}", soft_wrap=True)
 
 
@@ -198,11 +198,16 @@ def _evaluate(job: Job, state: State, record: dict[str, float]) -> tuple[np.ndar
     return predictions["test"], record.get("validation_mpjpe")
 
 
+def _title_of_test_split(job: Job) -> str:
+    """The test split, and a notice if it was trained on."""
+    return results_file.split_with_notice(job.config.test_split, results_file.trained_on_notice(job.trained_on))
+
+
 def _draw_curves(job: Job, step: int) -> None:
     """Draw the training curves, `curves.png`, and show them in TensorBoard too."""
     from jaxpose.evaluation.training_figure import training_figure
 
-    figure = training_figure(read_log(job.run), job.config, job.description)
+    figure = training_figure(read_log(job.run), job.config, job.description, job.trained_on)
     atomic_write(job.run / "curves.png", figure.savefig)
     tensorboard.add_image(job.run, job.run / "curves.png", step)
 

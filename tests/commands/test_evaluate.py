@@ -46,8 +46,32 @@ def test_gives_the_results_of_training_again(prepared, tmp_path, capsys):
 def test_another_split_is_printed_and_not_written(run, capsys):
     before = (run / "results.json").read_text()
     evaluate.main([str(run), "--split", "S1"])
-    assert "sample motion, S1." in capsys.readouterr().out
+    assert "sample motion, S1 (TRAINED ON S1: these are not errors of unseen people)." in capsys.readouterr().out
     assert (run / "results.json").read_text() == before
+
+
+def test_subjects_that_were_trained_on_are_in_every_form(run, tmp_path, capsys):
+    """The run was trained on S1, not on S9; a second run, on both."""
+    shutil.copytree(run, other := tmp_path / "other")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"train_split": "all", "allow_overlap": True}))
+    out = ["--by", "subject", "camera", "joint", "--out", str(tmp_path / "out"), "--format", "md", "tex", "json"]
+    evaluate.main([str(run), str(other), "--split", "S1+S9", *out])
+    notice = "TRAINED ON S1 by run; S1, S9 by other: these are not errors of unseen people"
+    texts = [(tmp_path / "out" / f"evaluation.{form}").read_text() for form in ("md", "tex")]
+    tables = 2 + 1 + 2 * 4  # comparison, constraints; actions, subjects, cameras, joints and angles of each run
+    for text in (capsys.readouterr().out, *texts):
+        assert text.count(notice) >= tables
+    facts = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert facts["split"] == "S1+S9"
+    assert [facts["runs"][name]["trained_on"] for name in ("run", "other")] == [["S1"], ["S1", "S9"]]
+
+    evaluate.main([str(other)])
+    assert "sample motion, S9 (TRAINED ON S9: these are not errors of unseen people)." in capsys.readouterr().out
+    assert json.loads((other / "results.json").read_text())["trained_on"] == ["S9"]
+    assert "TRAINED ON S9" in (other / "results.md").read_text()
+    assert "TRAINED ON" not in (run / "results.md").read_text()
+    assert json.loads((run / "results.json").read_text())["trained_on"] == []
 
 
 def test_other_data_of_the_same_joints(run, tmp_path, capsys):
@@ -115,8 +139,9 @@ def test_runs_are_compared_with_the_first_on_data_that_are_loaded_once(run, tmp_
     assert capsys.readouterr().out.index("Comparison: sample motion, S9.") < 10
     assert len(loads) == 1
     numbers = json.loads((tmp_path / "both" / "evaluation.json").read_text())
-    unknown = {"difference": 0, "interval": [None, None], "exceeds": False}  # each action has one track
-    assert numbers["differences"]["again"]["mpjpe"] == unknown
+    assert numbers["differences"]["again"]["mpjpe"] == {  # each action has one recording
+        "difference": 0, "interval": [None, None], "p_value": None, "corrected_p_value": None, "significant": False
+    }  # fmt: skip
 
 
 def test_predictions_are_saved_by_name_of_track(run, tmp_path):

@@ -89,6 +89,15 @@ def test_synthetic_motion_is_said_to_be(run, tmp_path, capsys, monkeypatch):
     assert f"The report is {tmp_path / 'synthetic.html'}" in capsys.readouterr().out
 
 
+def test_subjects_that_were_trained_on_are_said_to_be(run, tmp_path):
+    report.main([str(run), "--split", "S1", "--out", str(tmp_path / "trained.html")])
+    words = Page((tmp_path / "trained.html").read_text("utf-8")).words
+    notice = "S1 (TRAINED ON S1: these are not errors of unseen people)"
+    assert f"sample motion, {notice}: 2 tracks, 65 frames." in words
+    assert f"<b>run, by joint: sample motion, {notice}" in words
+    assert sum(notice in text for text in words) >= 5
+
+
 def test_recordings_that_are_not_scored_are_not_shown(run, tmp_path, monkeypatch):
     actions = ("Directions", "Walking")  # of S11, the first is excluded
     tracks = [make_track(subject="S11", action=action, frames=25) for action in actions]

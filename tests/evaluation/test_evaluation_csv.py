@@ -5,13 +5,18 @@ import io
 import math
 
 import pytest
-from helpers.made_up import ACTIONS, RUN, SETTING, made_up
+from helpers.made_up import RUN as ONE_RECORDING
+from helpers.made_up import SETTING, made_up
 
 from jaxpose.evaluation.evaluation_csv import evaluation_csv
 from jaxpose.evaluation.evaluation_json import evaluation_as_dict
 from jaxpose.evaluation.metric_records import PUBLISHED
 
-OTHER = RUN._replace(name='comma, "quote"', errors=made_up(ACTIONS, seed=5))
+ACTIONS = ["Walking", "Walking", "Eating", "Eating"]
+RUN = ONE_RECORDING._replace(errors=made_up(ACTIONS, subjects=["S9", "S11"] * 2, cameras=list("1212")))
+OTHER = RUN._replace(
+    name='comma, "quote"', errors=made_up(ACTIONS, seed=5, subjects=["S9", "S11"] * 2, cameras=list("1212"))
+)
 DATA = evaluation_as_dict([RUN, OTHER], SETTING)
 ROWS = [*csv.DictReader(io.StringIO(evaluation_csv(DATA, PUBLISHED), newline=""))]
 
@@ -66,8 +71,7 @@ def test_a_difference_names_both_runs():
 
 
 def test_what_is_not_defined_is_an_empty_cell():
-    alone = RUN._replace(errors=made_up(["Walking"]))  # one track has no interval
-    text = evaluation_csv(evaluation_as_dict([alone], SETTING), PUBLISHED)
+    text = evaluation_csv(evaluation_as_dict([ONE_RECORDING], SETTING), PUBLISHED)
     row = next(row for row in csv.DictReader(io.StringIO(text)) if row["metric"] == "mpjpe")
     assert (row["low"], row["high"]) == ("", "")
     assert "nan" not in text.lower().replace("range", "")

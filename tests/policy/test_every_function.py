@@ -526,9 +526,13 @@ ROWS: dict[str, Row] = {
     "evaluation.bootstrap.interval": row(
         "", {"values": lambda c: c.array(c.frames)}, **TRACK, **FINITE, no_frames="nan"
     ),
-    "evaluation.bootstrap.resample_counts": row(
-        "", {"actions": lambda c: np.asarray(["a", "b"] * c.frames)}, **TRACK, **FINITE
+    "evaluation.bootstrap.resample_weights": row(
+        "",
+        {name: lambda c: np.asarray(["a", "b"] * c.frames) for name in ("actions", "recordings")},
+        **TRACK,
+        **FINITE,
     ),
+    "evaluation.significance.holm": row("", {"p_values": lambda c: abs(c.array(c.frames))}, **TRACK),
     "visualization.figures.draw_pose": row(
         use="",
         arguments={
