@@ -147,7 +147,7 @@ def _wrong_unit(track: Track) -> str:
     if not len(track.positions_3d):
         return ""
     extent = float(np.median(np.linalg.norm(np.ptp(track.positions_3d.astype(np.float64), axis=1), axis=1)))
-    if not (extent < MIN_EXTENT_M or extent > MAX_EXTENT_M):
+    if not (0 < extent < MIN_EXTENT_M or extent > MAX_EXTENT_M):  # all joints at one place have no unit
         return ""
     return (
         f"{track_name(track)}: the box around the person has a diagonal of {extent:.4g} m: the lengths are in another "

@@ -9,21 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.places import ROOT
+from helpers.registries import restored_registries
 from helpers.samples import make_track
 
 from jaxpose import evaluate, losses, train
-from jaxpose.models.configs import MODELS
 from jaxpose.runs import checkpoint
 from jaxpose.runs.log import read_log
 from jaxpose.runtime.plugins import import_plugin
 from jaxpose.skeleton import H36M_17
-from jaxpose.training.config import PRESET_TEXTS, PRESETS
-from jaxpose.training.objectives import OBJECTIVES
-from jaxpose.training.streams import STREAMS
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
-TABLES = (losses.QUANTITIES, MODELS, PRESETS, PRESET_TEXTS, OBJECTIVES, STREAMS)
 SMALL = ["--filter-widths", "3", "--channels", "8"]
 
 
@@ -34,17 +30,15 @@ def file(name):
 @pytest.fixture
 def forget():
     """Make the tables as they were without plugins, also after the test."""
-    before = [dict(table) for table in TABLES]
+    with restored_registries() as restore:
 
-    def forget():
-        for table, content in zip(TABLES, before, strict=True):
-            table.clear()
-            table.update(content)
-        for name in [name for name in sys.modules if name.startswith("jaxpose_plugin_")]:
-            del sys.modules[name]
+        def forget():
+            restore()
+            for name in [name for name in sys.modules if name.startswith("jaxpose_plugin_")]:
+                del sys.modules[name]
 
-    yield forget
-    forget()
+        yield forget
+        forget()
 
 
 @pytest.mark.parametrize("name", ["my_losses", "my_network", "my_objective"])

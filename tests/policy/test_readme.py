@@ -8,9 +8,9 @@ import re
 
 import pytest
 from helpers.places import ROOT
+from helpers.registries import restored_registries
 
 import jaxpose
-from jaxpose import losses
 from jaxpose.__main__ import COMMANDS, preparations
 from jaxpose.losses import QUANTITIES
 from jaxpose.skeleton import H36M_17
@@ -35,12 +35,19 @@ def blocks(readme, language):
     return re.findall(rf"```{language}\n(.*?)```", text_of(readme), re.DOTALL)
 
 
+@pytest.fixture
+def unchanged_registries():
+    """An example may add to the tables of what has a name."""
+    with restored_registries():
+        yield
+
+
 @pytest.mark.compilations(400)
+@pytest.mark.usefixtures("unchanged_registries")
 @pytest.mark.parametrize("readme", [readme for readme in READMES if blocks(readme, "python")])
 def test_the_examples_of_a_readme_run(readme, monkeypatch):
     """Blocks run one after the other, as in a notebook; a comment at the end of a print says what is printed."""
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(losses, "QUANTITIES", dict(QUANTITIES))  # an example may add to it
     names = {}
     for block in blocks(readme, "python"):
         printed = io.StringIO()

@@ -107,6 +107,7 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoint_is_whole(prepared, whol
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))  # no file may grow any more
     _, err = process.communicate(timeout=900)
     assert process.returncode == 2, err
+    assert len(err.splitlines()) == 1, err
     (line,) = err.splitlines()
     assert line.startswith(f"error: {run}/metrics.jsonl cannot be written (") or "no checkpoint can be written" in line
     assert f"continue with --resume {run}" in line
