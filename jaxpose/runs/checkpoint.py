@@ -6,6 +6,7 @@ import math
 import shutil
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -219,7 +220,8 @@ def _quiet_orbax() -> Iterator[None]:
     show = sys.unraisablehook
 
     def is_not_of_orbax(record: logging.LogRecord) -> bool:
-        return "orbax" not in f"{record.pathname} {record.getMessage()}"
+        raised = "".join(traceback.format_exception(record.exc_info[1])) if record.exc_info else ""
+        return "orbax" not in f"{record.pathname} {record.getMessage()} {raised}"
 
     def show_others(unraisable: Any) -> None:
         if str(unraisable.exc_value) != "Event loop is closed":
