@@ -42,7 +42,7 @@ class EvaluatedRun(NamedTuple):
     """A run and the errors of its predictions."""
 
     name: str
-    config: Config
+    config: Config | None  # its settings; None for predictions from a file
     errors: TrackErrors
     trained_on: tuple[str, ...] = ()  # subjects among those of the errors
 
@@ -138,11 +138,11 @@ def seeds_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -> Tab
 
 def _group_by_settings(runs: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]:
     """Runs whose settings differ in nothing but the seed, together."""
-    groups: list[tuple[Config, list[EvaluatedRun]]] = []
+    groups: list[tuple[Config | None, list[EvaluatedRun]]] = []
     for run in runs:
-        config = dataclasses.replace(run.config, seed=0)
+        config = run.config and dataclasses.replace(run.config, seed=0)
         for known, group in groups:
-            if known == config:
+            if config and known == config:
                 group.append(run)
                 break
         else:

@@ -19,6 +19,8 @@ from jaxpose.evaluation.protocol import Protocol
 from jaxpose.evaluation.track_errors import ground_truth
 from jaxpose.runtime.tables import Table
 
+FILES_NOTE = "poses from a file are scored as they are; whether they were averaged with mirrored ones is not known."
+
 
 def evaluation_setting(
     description: Description, split: str, tracks: Sequence[Track], protocol: Protocol, runs: Sequence[EvaluatedRun]
@@ -50,6 +52,9 @@ def all_tables(runs: Sequence[EvaluatedRun], setting: EvaluationSetting, by: Seq
             tables[f"{part}s{suffix[run.name]}"] = table
             if part == "joint" and setting.description.skeleton.angles:
                 tables[f"angles{suffix[run.name]}"] = angles_table(run, setting)
+    if files := [run.name for run in runs if run.config is None]:
+        name, table = next(iter(tables.items()))
+        tables[name] = table._replace(notes=[*table.notes, f"{', '.join(files)}: {FILES_NOTE}"])
     return tables
 
 

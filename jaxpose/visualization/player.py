@@ -158,7 +158,11 @@ def _figures(known: bool, *, worst: float) -> dict[str, Any]:
     bar = {"title": heading, "thickness": 12, "len": 0.7, "x": 1, "xanchor": "right"}
     shade = {"colorscale": _ERROR_COLOURS, "cmin": 0, "cmax": worst}
     poses = [
-        go.Scatter3d(mode="lines+markers", line={**shade, "width": 9}, marker={**shade, "size": 4, "colorbar": bar}),
+        go.Scatter3d(
+            mode="lines+markers",
+            line={**shade, "width": 9},
+            marker={**shade, "size": 4, "colorbar": bar, "showscale": known},
+        ),
         go.Scatter3d(mode="lines+markers", line={"color": _GREY, "width": 5}, marker={"color": _GREY, "size": 2.5}),
     ]
     scene = go.Figure(poses if known else poses[:1], {**common, "margin": none})

@@ -12,10 +12,12 @@ from helpers import detector_files as files
 from helpers.samples import DESCRIPTION, make_track
 from helpers.standing import standing_pixels
 from helpers.walking import detected, walk
+from PIL import Image
 
 from jaxpose import predict
 from jaxpose.data.windows import pack
 from jaxpose.export.formats import describe_formats
+from jaxpose.export.reading import read_motions
 from jaxpose.export.writers import WRITERS as WRITERS_BY_SUFFIX
 from jaxpose.keypoints.formats import IN_WORDS
 from jaxpose.keypoints.layouts import BODY_25B, COCO_18, LAYOUTS
@@ -27,6 +29,7 @@ from jaxpose.skeleton import COCO_17, H36M_17
 from jaxpose.training import setup
 from jaxpose.training.config import Config
 from jaxpose.training.state import to_checkpoint
+from jaxpose.visualization import video
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -216,6 +219,36 @@ def test_upright_poses_are_labelled(run, track, expected, tmp_path, capsys):
         "Poses: upright, of a camera that looks down by 0°, the lowest joint of a track on the floor"
         in capsys.readouterr().out
     )
+
+
+def test_a_film_is_made_over_the_video(run, track, tmp_path, capsys, refused):
+    """Of the person who is seen longest, keypoints at the place where they were found."""
+    tracks = np.repeat(with_confidence(track.keypoints_2d), 2, axis=0)[:, :12]
+    tracks[1, 8:, :, 2] = 0
+    path = files.results(tmp_path / "r.json", tracks)
+    video.write_mp4(tmp_path / "in.mp4", [np.full((64, 64, 4), (255, 0, 0, 255), np.uint8)] * 12, (64, 64), 25)
+    facts = [str(run), str(path), "--size", "1000", "1000", "--fps", "25", "--layout", "h36m_17"]
+    facts += ["--out", str(tmp_path / "o.bvh")]
+    predict.main([*facts, "--film", str(tmp_path / "o.png"), "--video", str(tmp_path / "in.mp4")])
+    written = capsys.readouterr().out
+    assert f"Written: {tmp_path / 'o.png'}, a film of track 1, who is seen longest of 2" in written
+    with Image.open(tmp_path / "o.png") as image:
+        pixels = np.asarray(image.convert("RGB"), int)
+    assert ((pixels[..., 0] > 200) & (pixels[..., 1] < 60)).mean() > 0.1
+    assert refused([*facts, "--video", "in.mp4"]).endswith("name the file of the film with --film")
+    assert "--film is o.avi; its suffix must be" in refused([*facts, "--film", "o.avi"])
+    assert "--video no.mp4: there is no such file" in refused([*facts, "--film", "o.mp4", "--video", "no.mp4"])
+    assert "--film no/o.mp4: there is no folder no" in refused([*facts, "--film", "no/o.mp4"])
+
+
+def test_the_archive_has_what_pictures_need(run, track, tmp_path):
+    path = files.results(tmp_path / "r.json", with_confidence(track.keypoints_2d))
+    facts = ["--size", "1000", "1000", "--fps", "50", "--layout", "h36m_17", "--crop", "--constant-bones"]
+    predict.main([str(run), str(path), "--out", str(tmp_path / "o.npz"), *facts])
+    (motion,) = read_motions(tmp_path / "o.npz")
+    np.testing.assert_allclose(motion.keypoints.pixels, track.keypoints_2d, rtol=1e-6)  # of the image, not of the crop
+    assert (motion.keypoints.layout.joints, *motion.keypoints[2:]) == (H36M_17.joints, 1000, 1000)
+    assert motion.trained_on == "sample motion"
 
 
 def test_what_a_run_does_not_say_is_warned_of(run, tmp_path, capsys):

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from helpers.browser import CHROMIUM, browser
+from helpers.motions import lifted
 from helpers.pages import Page
 from helpers.samples import DESCRIPTION, make_track
 from PIL import Image
@@ -15,6 +16,7 @@ from data_prep.writer import data_set
 from jaxpose import report
 from jaxpose.data.windows import pack
 from jaxpose.evaluation import report_page
+from jaxpose.export.writers import write_motions
 from jaxpose.metrics import mpjpe
 from jaxpose.runs import trained
 from jaxpose.runs.log import append_log
@@ -96,6 +98,28 @@ def test_recordings_that_are_not_scored_are_not_shown(run, tmp_path, monkeypatch
 
 def test_no_run_is_refused(tmp_path, refusal):
     assert "is not a run" in refusal(report.main, [str(tmp_path)])
+
+
+def test_poses_in_a_file_have_no_data(tmp_path, refusal, capsys):
+    (poses,) = write_motions(tmp_path / "poses.npz", lifted())
+    assert "--data and --split are for runs" in refusal(report.main, [str(poses), "--data", "synthetic"])
+    report.main([str(poses), "--out", str(tmp_path / "page.html")])
+    assert f"The report is {tmp_path / 'page.html'}" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"poses.npz", "page.html"}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_the_player_shows_poses_in_a_file(tmp_path):
+    (poses,) = write_motions(tmp_path / "poses.npz", lifted())
+    report.main([str(poses)])
+    with browser(tmp_path / "profile") as tab:
+        tab.open((tmp_path / "poses.html").as_uri(), width=800, height=600)
+        assert press(tab, "player", "ArrowRight") == "frame 5 of 29, 0.20 s"
+        tab.run(f"{element('choice')}.selectedIndex = 1, {element('choice')}.dispatchEvent(new Event('change'))")
+        assert press(tab, "player", "ArrowRight") == "frame 1 of 20, 0.04 s"
+        assert len(tab.run(f"{element('scene')}.data[0].x")) == 3 * 16 + 2
+        assert not tab.run("document.querySelector('#scene .colorbar')")
+        assert not tab.errors
 
 
 def element(name):

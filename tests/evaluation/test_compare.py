@@ -123,3 +123,9 @@ def test_a_single_seed_has_no_deviation_and_no_mark():
     assert "±" not in table.rows[1][1]
     assert "*" not in table.rows[1][1]
     assert compare.seeds_table([run("a"), run("c", config=other)], SETTING) is None
+
+
+def test_predictions_from_files_are_no_seeds():
+    files = [run(name)._replace(config=None) for name in "ab"]
+    assert compare.seeds_table(files, SETTING) is None
+    assert len(compare.seeds_table([run("c"), run("d"), *files], SETTING).rows) == 3

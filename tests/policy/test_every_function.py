@@ -546,6 +546,7 @@ ROWS: dict[str, Row] = {
     "visualization.figures.project_view": row(use="", arguments={"azimuth": 10.0, "elevation": 20.0}, **TRACK),
     "visualization.view.joint_errors": row("", FLAT, **TRACK),
     "visualization.view.typical_pose": row("", **TRACK, **FINITE, no_frames="a clip has a frame at least"),
+    "visualization.motions_page.bone_length_deviation": row("", **TRACK, no_frames="a motion has frames"),
     "visualization.player.pack": row("", {"values": lambda c: c.poses()}, **TRACK, **FINITE),
 }
 
