@@ -3,11 +3,13 @@
     jaxpose report RUN
     jaxpose report POSES.npz    # what `jaxpose predict` wrote
 
-The page of a run has the tables that `jaxpose evaluate` prints, the training curves, the error by joint, the worst and
-the best tracks, and a player that shows them in 3D. The page of poses has the player and a table of the people.
+The page of a run says what it is and with what it was made. It has the tables that `jaxpose evaluate` prints, the
+training curves, the error by joint, the worst and the best tracks, and a player that shows them in 3D. The page of
+poses has the player and a table of the people.
 """
 
 import dataclasses
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -74,12 +76,13 @@ def _page_of_run(command: Command, console: "Console") -> str:
     from jaxpose.data.windows import pack
     from jaxpose.evaluation.compare import EvaluatedRun
     from jaxpose.evaluation.protocol import VIDEOPOSE3D
-    from jaxpose.evaluation.report_page import report_page
+    from jaxpose.evaluation.report_page import Made, report_page
     from jaxpose.evaluation.track_errors import measure_tracks
     from jaxpose.evaluation.track_selection import select_tracks
     from jaxpose.runs.log import read_log
     from jaxpose.runs.overlap import trained_subjects
     from jaxpose.runs.trained import load_fitting, open_run
+    from jaxpose.runtime.versions import versions
 
     lifter = open_run(command.run)
     description, tracks, split = load_fitting(lifter, command.data, command.split)
@@ -89,9 +92,21 @@ def _page_of_run(command: Command, console: "Console") -> str:
         predictions = lifter.lift(frames)
     with console.status("measuring and drawing"):
         errors = measure_tracks(predictions, np.asarray(frames.poses), tracks, skeleton=description.skeleton)
+        made = Made(datetime.datetime.now(datetime.UTC), versions(), _recorded_versions(command.run))
         trained_on = trained_subjects(lifter.config, lifter.description, description, errors.subjects.tolist())
         run = EvaluatedRun(command.run.resolve().name, lifter.config, errors, trained_on)
-        return report_page(run, read_log(command.run), description, tracks, split, predictions)
+        return report_page(run, read_log(command.run), description, tracks, split, predictions, made)
+
+
+def _recorded_versions(run: Path) -> dict[str, str] | None:
+    """The versions that a run's `config.json` has; None for older runs."""
+    from jaxpose.files.guarded_read import read_json
+
+    settings = read_json(run / "config.json")
+    recorded = settings.get("versions") if isinstance(settings, dict) else None
+    if not isinstance(recorded, dict):
+        return None
+    return {name: version for name, version in recorded.items() if isinstance(version, str)}
 
 
 if __name__ == "__main__":

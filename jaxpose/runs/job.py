@@ -26,7 +26,7 @@ from jaxpose.runtime import signals
 from jaxpose.runtime.devices import max_over_processes
 from jaxpose.runtime.errors import InputError, StopError
 from jaxpose.training import loop, nan_report, setup
-from jaxpose.training.config import Config, loss_in_metres
+from jaxpose.training.config import Config
 from jaxpose.training.state import State, from_checkpoint, to_checkpoint
 
 SECONDS = 0.5
@@ -205,10 +205,9 @@ def _title_of_test_split(job: Job) -> str:
 
 def _draw_curves(job: Job, step: int) -> None:
     """Draw the training curves, `curves.png`, and show them in TensorBoard too."""
-    from jaxpose.visualization import figures
+    from jaxpose.evaluation.training_figure import training_figure
 
-    title = results_file.caption(job.description, _title_of_test_split(job))
-    figure = figures.training_curves(read_log(job.run), title=title, loss_in_metres=loss_in_metres(job.config))
+    figure = training_figure(read_log(job.run), job.config, job.description, job.trained_on)
     atomic_write(job.run / "curves.png", figure.savefig)
     tensorboard.add_image(job.run, job.run / "curves.png", step)
 

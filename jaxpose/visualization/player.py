@@ -25,7 +25,7 @@ _SIDES = (RIGHT, LEFT, MIDDLE)
 _GREY = "#9a9a9a"  # of the ground truth
 _SPEEDS = (0.25, 0.5, 1, 2, 4)
 _HELP = (
-    "Drag to rotate, scroll to zoom. After a click on the player, Space plays and pauses, and the arrow keys step. "
+    "Space plays and pauses, the arrow keys step by a frame. Drag to rotate, scroll to zoom. "
     "Right is red, left is blue."
 )
 _TRUTH_HELP = " Grey is the ground truth. Click on the error curve to go to a frame."

@@ -203,13 +203,17 @@ def test_bad_input_is_named(lifter, keypoints, named, fault):
         jaxpose.lift(keypoints, lifter, layout=named, **IMAGE)
 
 
+@pytest.mark.filterwarnings("ignore:.* lie outside the image")
 def test_people_of_another_size_are_told_of_and_cropped_to_the_usual_one(lifter):
     """Cropped, the same person anywhere in any image gives the same poses."""
     keypoints = make_track(frames=20).keypoints_2d
     away = keypoints * np.float32(0.2) + np.float32([1500, 40])
     size = {"width": 1920, "height": 1080}
-    with pytest.warns(UserWarning, match=r"takes up 0\.\d\d of the image's width, .* training 0\.60; .*--crop"):
+    with pytest.warns(UserWarning, match=r"takes up 0\.\d\d .* training 0\.60; try .*--crop.* compare"):
         plain = jaxpose.lift(away, lifter, layout="h36m_17", **size)
+    close = keypoints * np.float32(2.5) - np.float32([750, 750])
+    with pytest.warns(UserWarning, match=r"training 0\.60; lift as if .* \(--crop, crop=True\): larger people"):
+        jaxpose.lift(close, lifter, layout="h36m_17", **IMAGE)
     near, far = (
         jaxpose.lift(k, lifter, layout="h36m_17", crop=True, **image) for k, image in ((keypoints, IMAGE), (away, size))
     )
