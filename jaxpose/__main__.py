@@ -11,8 +11,8 @@ COMMANDS: Mapping[str, str] = {
     "train": "train a lifter, or resume a run",
     "evaluate": "errors of runs by action, subject, camera and joint; comparison of runs",
     "predict": "2D keypoints of any detector to 3D motion",
-    "report": "one HTML page about a run, with a 3D player",
-    "render": "a track as mp4, gif or png",
+    "report": "one HTML page about a run or lifted poses, with a 3D player",
+    "render": "a track or lifted poses as mp4, gif or png",
     "explain": "which loss term pulls which joint where",
     "convert": "weights of the published PyTorch code to a run, and back",
 }

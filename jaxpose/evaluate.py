@@ -1,6 +1,7 @@
-"""Evaluate runs as the field does: errors with confidence intervals, and the plausibility of the motion.
+"""Evaluate runs as the field does: errors with 95 % bootstrap confidence intervals, and the plausibility of the motion.
 
-    jaxpose evaluate RUN [RUN …] [--data DIR] [--split S9+S11] [--by subject camera joint] [--format md tex]
+    jaxpose evaluate RUN [RUN …] [--data DIR] [--split S9+S11] [--by subject camera joint] [--format md tex csv]
+    jaxpose evaluate --predictions POSES.npz --data DIR --split S9+S11    # poses of any program
 
 Tables are printed. With --format they are also written, into RUN/evaluation or --out. Evaluating a single run on its
 own test split by the default protocol and in the default metrics also rewrites its results.json and results.md. Several
@@ -28,6 +29,10 @@ class Command:
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of runs; all but the first are compared with the first."""
+    predictions: tuple[Path, ...] = ()
+    """Files .npz with the poses of any program, scored like runs and after them: an array (frames, joints, 3) for each
+    track, by name such as S9/Walking/55011271 or S9/Walking/0, in metres (or with units="mm" in the file), camera
+    space, relative to the root. --save and predict write such files."""
     data: str | None = None
     """Data set to evaluate on; by default, that on which the (first) run was trained."""
     split: str | None = None
@@ -38,7 +43,9 @@ class Command:
     by: tuple[Part, ...] = ("joint",)
     """Tables to print beside those of the actions."""
     format: tuple[Format, ...] = ()
-    """Files to write: evaluation.md, evaluation.tex and evaluation.json with everything, and a CSV file per table."""
+    """Files to write: evaluation.md and evaluation.tex with the tables; evaluation.json and evaluation.csv with all
+    numbers of all runs, unrounded. The CSV has a number a row: run, group (all, action, subject, camera, joint, bone,
+    pair, angle or difference), name, metric, value, low, high, unit."""
     out: Path | None = None
     """Folder for these files; by default, RUN/evaluation. Files of the same names are replaced."""
     save: Path | None = None
@@ -49,16 +56,21 @@ class Command:
 
     def __post_init__(self) -> None:
         """Raise `InputError` for arguments that contradict each other."""
-        if not self.runs:
-            raise InputError("no run is named; give the folder of at least one")
+        if not self.runs and not self.predictions:
+            raise InputError("no run is named; give the folder of at least one, or a file with --predictions")
+        if not self.runs and not (self.data and self.split):
+            raise InputError("--predictions without a run: name the data set with --data and its subjects with --split")
         choose_metrics(self.metrics)
-        if len({run.resolve() for run in self.runs}) < len(self.runs):
-            raise InputError("a run is named twice; name each once")
+        for what, paths in (("run", self.runs), ("file of --predictions", self.predictions)):
+            if len({path.resolve() for path in paths}) < len(paths):
+                raise InputError(f"a {what} is named twice; name each once")
         if self.out and not self.format:
             raise InputError("--out names a folder, but no file is to be written; choose files with --format")
-        if self.format and len(self.runs) > 1 and not self.out:
+        if self.format and not self.out and not self.runs:
+            raise InputError("there is no run to write the files into; name a folder for them with --out")
+        if self.format and not self.out and len(self.runs) + len(self.predictions) > 1:
             raise InputError("several runs are compared; name the folder for the files with --out")
-        if self.save and (len(self.runs) > 1 or self.protocol.chunk is not None):
+        if self.save and (len(self.runs) != 1 or self.protocol.chunk is not None):
             raise InputError("--save writes whole tracks of one run; name one run, and remove --chunk")
         if self.save and self.save.suffix != ".npz":
             raise InputError(f"--save is {self.save}; it must end with .npz")
@@ -78,38 +90,56 @@ def evaluate(command: Command) -> None:
     import numpy as np
     from rich.console import Console
 
+    from jaxpose.data.load import load
     from jaxpose.data.windows import pack
     from jaxpose.evaluation.averages import summarize
     from jaxpose.evaluation.compare import EvaluatedRun
     from jaxpose.evaluation.evaluation_output import print_tables, write_tables
-    from jaxpose.evaluation.predictions_file import save_predictions
+    from jaxpose.evaluation.predictions_file import check_root, load_predictions, save_predictions
     from jaxpose.evaluation.report_tables import all_tables, evaluation_setting
     from jaxpose.evaluation.results_file import write_results
-    from jaxpose.evaluation.run_labels import name_runs
-    from jaxpose.evaluation.track_errors import measure_tracks
-    from jaxpose.evaluation.track_selection import cut_into_chunks, select_tracks
+    from jaxpose.evaluation.run_labels import name_files, name_runs
+    from jaxpose.evaluation.track_errors import TrackErrors, measure_tracks
+    from jaxpose.evaluation.track_selection import cut_into_chunks, poses_of_chunks, select_tracks
+    from jaxpose.runs.overlap import trained_subjects
     from jaxpose.runs.trained import check_fits, load_fitting, open_run
 
     metrics, protocol = choose_metrics(command.metrics), command.protocol
-    first = open_run(command.runs[0], command.checkpoint)
-    data = command.data or first.config.data
-    description, tracks, split = load_fitting(first, data, command.split)
-    setting = evaluation_setting(description, split, tracks, protocol)
-    lifted, scored = cut_into_chunks(select_tracks(tracks, protocol), protocol)
+    opened = [open_run(folder, command.checkpoint) for folder in command.runs[:1]]
+    if opened:
+        data = command.data or opened[0].config.data
+        description, tracks, split = load_fitting(opened[0], data, command.split)
+    else:
+        data, split = command.data, command.split
+        description, tracks = load(data, split)
+    selected = select_tracks(tracks, protocol)
+    from_files = [load_predictions(file, selected, tracks, description) for file in command.predictions]
+    if protocol.root == "kept":
+        for file, poses in zip(command.predictions, from_files, strict=True):
+            check_root(file, poses)
+    lifted, scored = cut_into_chunks(selected, protocol)
     frames = pack(lifted)
     targets, runs, written = np.asarray(frames.poses), [], []
+
+    def measure(predictions: np.ndarray) -> TrackErrors:
+        return measure_tracks(
+            predictions, targets, scored, protocol=protocol, skeleton=description.skeleton, metrics=metrics
+        )
+
     for name, folder in zip(name_runs(command.runs, command.checkpoint), command.runs, strict=True):
-        lifter = open_run(folder, command.checkpoint) if runs else first
+        lifter = open_run(folder, command.checkpoint) if runs else opened[0]
         check_fits(lifter, description, data)
         predictions = lifter.lift(frames, mirrored=protocol.mirror)
         if command.save:
             save_predictions(command.save, predictions, lifted, description)
             written.append(command.save)
-        errors = measure_tracks(
-            predictions, targets, scored, protocol=protocol, skeleton=description.skeleton, metrics=metrics
-        )
-        runs.append(EvaluatedRun(name, lifter.config, errors))
+        errors = measure(predictions)
+        trained_on = trained_subjects(lifter.config, lifter.description, description, errors.subjects.tolist())
+        runs.append(EvaluatedRun(name, lifter.config, errors, trained_on))
+    for name, poses in zip(name_files(command.predictions), from_files, strict=True):
+        runs.append(EvaluatedRun(name, None, measure(poses_of_chunks(poses, selected, protocol))))
 
+    setting = evaluation_setting(description, split, tracks, protocol, runs)
     console = Console(markup=False)
     by_name = all_tables(runs, setting, command.by)
     print_tables(console, by_name, setting)
@@ -118,7 +148,7 @@ def evaluate(command: Command) -> None:
         written += write_tables(out, command.format, by_name, runs, setting)
     as_trained = command.data is None and command.split is None and command.checkpoint == "last"
     if len(runs) == 1 and as_trained and protocol == VIDEOPOSE3D and command.metrics == PUBLISHED_KEYS:
-        write_results(command.runs[0], summarize(runs[0].errors, protocol), description, split)
+        write_results(command.runs[0], summarize(runs[0].errors, protocol), description, split, runs[0].trained_on)
         written += [command.runs[0] / "results.json", command.runs[0] / "results.md"]
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True, highlight=False)

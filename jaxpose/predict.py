@@ -6,15 +6,18 @@ Poses are relative to the root joint: how people move, not where they are in the
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from jaxpose.export.formats import SUFFIXES, describe_formats
+from jaxpose.export.formats import SUFFIXES, Unit, describe_formats
 from jaxpose.keypoints.formats import IN_WORDS
 from jaxpose.runs import Which
 from jaxpose.runtime.command import run_command
-from jaxpose.runtime.errors import InputError, warn
+from jaxpose.runtime.errors import InputError, one_line, warn
+
+if TYPE_CHECKING:
+    from jaxpose.export.motion import Motion
 
 DESCRIPTION = f"""{__doc__}
 KEYPOINTS is recognised by its content: {IN_WORDS}.
@@ -54,11 +57,22 @@ class Command:
     crop: bool = False
     """Lift as if the video had been cropped around each person: for people who are small in the image or at its edge.
     Camera space is then that of a camera that is aimed at the person."""
+    constant_bones: bool = False
+    """Give every bone one length in all frames: its median, left and right alike. BVH has such bones in any case; with
+    this option all formats have the same positions."""
+    units: Annotated[Unit | None, tyro.conf.arg(metavar="UNIT")] = None
+    """Unit of lengths in the file: m, cm or mm; by default, the format's first."""
     checkpoint: Which = "last"
     """Checkpoint of the run: the last, or the best on its validation split."""
     upright: Annotated[float | None, tyro.conf.arg(metavar="DEGREES")] = None
     """Write upright poses (z up), for a camera without roll that looks down by so many degrees; 0 for a level camera.
     By default, poses are in camera space: x right, y down, z forward."""
+
+    film: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Film of the result to write as well, .mp4, .gif or .png: the person who is seen longest, keypoints beside poses.
+    `jaxpose render` makes films of the others, and of parts, from an npz file."""
+    video: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The video that the keypoints were detected in, to show behind them in the film."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -73,7 +87,7 @@ def predict(command: Command) -> None:
       InputError: there is no such run, the keypoints cannot be used, or the file cannot be written.
     """
     from jaxpose.export.motion import camera_looking_down, upright
-    from jaxpose.export.writers import check_output_path, write_motions
+    from jaxpose.export.writers import check_output_path, describe_losses, write_motions
     from jaxpose.keypoints.detections import Overrides
     from jaxpose.keypoints.readers import read_keypoints
     from jaxpose.lifting.lift import named_layout
@@ -82,12 +96,14 @@ def predict(command: Command) -> None:
         describe_axes,
         describe_people,
         lift_people,
+        list_tracks,
         reading_notes,
         run_warnings,
     )
     from jaxpose.runs.trained import open_run
 
-    check_output_path(command.out)
+    check_output_path(command.out, command.units)
+    _check_film(command)
     if command.upright is not None and not abs(command.upright) <= 90:
         raise InputError(f"--upright {command.upright:g}: a camera looks down by -90 to 90 degrees")
     lifter = open_run(command.run, command.checkpoint)
@@ -97,6 +113,8 @@ def predict(command: Command) -> None:
     )
     print(f"{file_format}: {describe_people(people)}")
     chosen = choose_tracks(people, command.track)
+    for line in list_tracks(chosen):
+        print(f"  {one_line(line)}")
     for note in reading_notes(chosen):  # before lifting, as they may say why it fails
         warn(note)
     motions, warnings = lift_people(
@@ -105,15 +123,48 @@ def predict(command: Command) -> None:
         min_confidence=command.min_confidence,
         keep_sides=command.keep_sides,
         crop=command.crop,
+        constant_bones=command.constant_bones,
         skip_failures=not command.track,
     )
     for warning in [*run_warnings(lifter), *warnings]:
         warn(warning)
     if command.upright is not None:
         motions = [upright(motion, camera_looking_down(command.upright)) for motion in motions]
-    for file in write_motions(command.out, motions):
+    for file in write_motions(command.out, motions, command.units):
         print(f"Written: {file}")
+    for sentence in describe_losses(command.out, motions):
+        print(f"{one_line(sentence)}.")
+    if command.film:
+        _write_film(command, motions)
     print(describe_axes(lifter, people[0].fps, crop=command.crop, camera_pitch=command.upright))
+
+
+def _check_film(command: Command) -> None:
+    """Check before the work that the film can be made; raises `InputError`."""
+    if command.video and not command.film:
+        raise InputError("--video is shown in a film; name the file of the film with --film")
+    if command.video and not command.video.is_file():
+        raise InputError(f"--video {command.video}: there is no such file")
+    if command.film:
+        from jaxpose.visualization.film_file import check_suffix
+
+        check_suffix(command.film, "--film")
+        if not command.film.parent.is_dir():
+            raise InputError(f"--film {command.film}: there is no folder {command.film.parent}; make it")
+
+
+def _write_film(command: Command, motions: Sequence["Motion"]) -> None:
+    """Film the person who is seen longest."""
+    from jaxpose.export.reading import choose_motion
+    from jaxpose.visualization.film import ViewOptions
+    from jaxpose.visualization.film_file import write_film
+    from jaxpose.visualization.view import clip_of_motion, title_of_motion
+
+    motion = choose_motion(motions, None)
+    clip, options = clip_of_motion(motion), ViewOptions(title_of_motion(command.out.name, motion))
+    write_film(command.film, clip, motion.skeleton, motion.keypoints.layout, options, source=command.video)
+    others = f", who is seen longest of {len(motions)}" if motions[1:] else ""
+    print(f"Written: {command.film}, a film of {clip.name}{others}")
 
 
 if __name__ == "__main__":

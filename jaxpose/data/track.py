@@ -80,6 +80,11 @@ def track_name(track: Track) -> str:
     return f"{track.subject}/{track.action}/{track.camera}"
 
 
+def recording_name(track: Track) -> str:
+    """The name of what a track is a camera view of: subject/action."""
+    return f"{track.subject}/{track.action}"
+
+
 def find_track(tracks: Sequence[Track], wanted: str | None, source: str) -> Track:
     """Find a track by name; the camera may be a number, counted from 0 among the cameras of the subject's action.
 

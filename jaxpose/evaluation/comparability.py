@@ -34,11 +34,19 @@ def scored_frames(tracks: Sequence[Track]) -> ScoredFrames:
     )
 
 
-def why_incomparable(description: Description, scored: ScoredFrames, protocol: Protocol) -> str:
+def why_incomparable(
+    description: Description, scored: ScoredFrames, protocol: Protocol, trained_on: Sequence[str] = ()
+) -> str:
     """The reason why published rows are not comparable with an evaluation; empty if they are.
 
     Human3.6M's test set is recognised by its content, not by a title, which is free text: 17 joints, the test subjects,
     all actions, and the number of frames, which other motion does not have by chance.
+
+    Args:
+      description: of the data.
+      scored: the frames of the evaluation.
+      protocol: of the evaluation.
+      trained_on: those of the subjects that a run was trained on.
     """
     subjects = tuple(sorted(scored.subjects))
     if description.synthetic:
@@ -55,4 +63,6 @@ def why_incomparable(description: Description, scored: ScoredFrames, protocol: P
             f"these are {scored.frames:,.0f} frames at {rates} frames/s, and published results are of "
             f"{TEST_FRAMES:,} at {TEST_FPS:g}"
         )
+    if trained_on:
+        return f"these subjects were trained on: {', '.join(trained_on)}"
     return "" if protocol == VIDEOPOSE3D else "published results are of another protocol"

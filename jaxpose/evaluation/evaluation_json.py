@@ -23,12 +23,18 @@ def evaluation_as_dict(runs: Sequence[EvaluatedRun], setting: EvaluationSetting)
         setting.description, setting.split, setting.protocol, in_words, first.errors.metrics
     ) | {
         "published_rows": published_rows_note(setting) or "comparable",
-        "bootstrap": {"resamples": bootstrap.RESAMPLES, "seed": bootstrap.SEED, "level": bootstrap.LEVEL},
+        "bootstrap": {
+            "intervals": bootstrap.NAME,
+            "resampled": "recordings within each action",
+            "resamples": bootstrap.RESAMPLES,
+            "seed": bootstrap.SEED,
+            "level": bootstrap.LEVEL,
+        },
         "runs": {run.name: run_as_dict(run, setting) for run in runs},
     }
     if others:
         data["differences_from"] = first.name
-        data["differences"] = {run.name: differences(run, first, setting.protocol) for run in others}
+        data["differences"] = differences(runs, setting.protocol)
     return data
 
 
@@ -40,6 +46,7 @@ def run_as_dict(run: EvaluatedRun, setting: EvaluationSetting) -> dict[str, Any]
     values = {name: average(errors, name, over=protocol.average).tolist() for name in errors.means}
     fps, averages = scores["fps"], scores["average"]
     return scores | {
+        "trained_on": [*run.trained_on],
         "per_second": {m.key: averages[m.key] * fps**m.order for m in errors.metrics if m.order},
         "intervals": bootstrap.metric_intervals(errors, protocol),
         "subjects": _by_label(run, errors.subjects, setting),

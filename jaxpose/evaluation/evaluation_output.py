@@ -1,4 +1,4 @@
-"""The tables of an evaluation on the terminal, and in files: Markdown, LaTeX, JSON, and a CSV file for each table."""
+"""The tables of an evaluation on the terminal and in Markdown and LaTeX; all its numbers as JSON and CSV."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from rich.console import Console
 
 from jaxpose.evaluation import Format
 from jaxpose.evaluation.compare import EvaluatedRun, EvaluationSetting
+from jaxpose.evaluation.evaluation_csv import evaluation_csv
 from jaxpose.evaluation.evaluation_json import evaluation_as_dict
 from jaxpose.evaluation.report_tables import published_rows_note
 from jaxpose.evaluation.results_file import json_text
@@ -32,12 +33,12 @@ def write_tables(
     runs: Sequence[EvaluatedRun],
     setting: EvaluationSetting,
 ) -> list[Path]:
-    """Write the tables, and all numbers as JSON, into a folder.
+    """Write the tables as Markdown and LaTeX, and all numbers as JSON and CSV, into a folder.
 
     Args:
       folder: made if it does not exist; files of the same names are replaced.
       formats: which files to write.
-      by_name: the tables; a name becomes that of the table's CSV file.
+      by_name: the tables.
       runs: that were evaluated.
       setting: of the evaluation.
 
@@ -63,7 +64,7 @@ def write_tables(
         elif form == "json":
             files["evaluation.json"] = json_text(evaluation_as_dict(runs, setting))
         else:
-            files |= {f"{name}.csv": tables.csv_text(table) for name, table in by_name.items()}
+            files["evaluation.csv"] = evaluation_csv(evaluation_as_dict(runs, setting), runs[0].errors.metrics)
     for file, text in files.items():
         atomic_write_text(folder / file, text)
     return [folder / file for file in files]

@@ -57,9 +57,15 @@ def why_runs_incomparable(runs: Sequence[FinishedRun]) -> str:
         scored = comparability.ScoredFrames(
             run.config.test_split.split("+"), results.errors.keys() - {AVERAGE}, results.frames, (results.fps,)
         )
-        if reason := comparability.why_incomparable(run.description, scored, VIDEOPOSE3D):
+        if reason := comparability.why_incomparable(run.description, scored, VIDEOPOSE3D, results.trained_on):
             return reason
     return ""
+
+
+def _title_of_split(run: FinishedRun) -> str:
+    """The test split of a run, and a notice if it was trained on."""
+    notice = results_file.trained_on_notice(run.results.trained_on)
+    return results_file.split_with_notice(run.config.test_split, notice)
 
 
 def paper_rows(metric: str) -> tuple[dict[str, list[float]], list[str]]:
@@ -84,7 +90,7 @@ def paper_figures(runs: Sequence[FinishedRun], metrics: Sequence[Metric] = PUBLI
       The name of a figure, "curves" or the key of a metric, and the figure. There are no curves if no run has a log.
     """
     labels, differences = label_runs([run.config for run in runs], [f"run {run.folder}" for run in runs])
-    captions = dict.fromkeys(results_file.caption(run.description, run.config.test_split) for run in runs)
+    captions = dict.fromkeys(results_file.caption(run.description, _title_of_split(run)) for run in runs)
     title = " ".join([*captions, differences]).strip()
     if logs := {name: run.log for name, run in zip(labels, runs, strict=True) if run.log}:
         lengths = all(loss_in_metres(run.config) for run in runs)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from jaxpose.data.track import title_with_notice
 from jaxpose.evaluation.averages import average
-from jaxpose.evaluation.compare import EvaluatedRun, EvaluationSetting
+from jaxpose.evaluation.compare import EvaluatedRun, EvaluationSetting, title_of_split
 from jaxpose.evaluation.track_errors import ground_truth
 from jaxpose.runtime.tables import Table
 
@@ -60,7 +60,7 @@ def constraints_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) 
         )
         for name in first
     ]
-    title = f"Constraints: {title_with_notice(setting.description)}, {setting.split}"
+    title = f"Constraints: {title_with_notice(setting.description)}, {title_of_split(setting)}"
     return Table(title, ("", *by_run, "ground truth"), rows, (PLAUSIBILITY_NOTE,))
 
 
@@ -81,5 +81,5 @@ def angles_table(run: EvaluatedRun, setting: EvaluationSetting) -> Table:
         for index, angle in enumerate(skeleton.angles)
     ]
     head = ("angle", "at the joint", "range, °", "frames outside, %", "ground truth")
-    title = f"{run.name}, range of motion: {title_with_notice(setting.description)}, {setting.split}"
+    title = f"{run.name}, range of motion: {title_with_notice(setting.description)}, {title_of_split(setting)}"
     return Table(title, head, rows, text_columns=(0, 1))

@@ -1,5 +1,6 @@
 """The parts of the HTML report about a run: tables, curves, errors by joint, tracks, the player and the settings."""
 
+import datetime
 import json
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -13,11 +14,13 @@ from jaxpose.evaluation.averages import average
 from jaxpose.evaluation.compare import EvaluatedRun
 from jaxpose.evaluation.metric_records import by_joint
 from jaxpose.evaluation.protocol import VIDEOPOSE3D
+from jaxpose.evaluation.results_file import split_with_notice, trained_on_notice
 from jaxpose.evaluation.track_errors import TrackErrors
+from jaxpose.evaluation.training_figure import training_figure
 from jaxpose.runtime import tables
 from jaxpose.runtime.tables import Table
 from jaxpose.skeleton import Skeleton
-from jaxpose.training.config import Config, loss_in_metres, to_dict
+from jaxpose.training.config import Config, to_dict
 from jaxpose.visualization import figures
 from jaxpose.visualization.html_page import page, picture
 from jaxpose.visualization.player import player
@@ -29,6 +32,20 @@ FRAMES = 1000
 """Frames of a track that the page holds, about 0.4 kB each."""
 FRAMES_NOTE = f"Of a longer track, the page holds the {FRAMES:,} frames around the one with the largest error."
 _POSES = 5000  # among which the typical pose is found
+
+
+PAPERS = (
+    "VideoPose3D is Pavllo et al., CVPR 2019. The joint-aware paper is V. Gupta, Back to the Future: Joint Aware "
+    "Temporal Deep Learning 3D Human Pose Estimation."
+)
+
+
+class Made(NamedTuple):
+    """When a page was made, and with which versions (`versions.versions`) the page and its run were."""
+
+    time: datetime.datetime
+    versions: Mapping[str, str | None]
+    run_versions: Mapping[str, str | None] | None  # None: the run does not say
 
 
 class LiftedTracks(NamedTuple):
@@ -61,6 +78,7 @@ def report_page(
     tracks: Sequence[Track],
     split: str,
     predictions: np.ndarray,
+    made: Made,
 ) -> str:
     """The HTML page about a run.
 
@@ -71,8 +89,10 @@ def report_page(
       tracks: of the split, those that VIDEOPOSE3D's protocol scores.
       split: subjects.
       predictions: (F, J, 3) metres for the tracks end to end.
+      made: when and with what the page and the run were made.
     """
-    skeleton, caption = description.skeleton, f"{title_with_notice(description)}, {split}"
+    title = split_with_notice(split, trained_on_notice(run.trained_on))
+    skeleton, caption = description.skeleton, f"{title_with_notice(description)}, {title}"
     lifted = lifted_tracks(tracks, predictions, run.errors)
     sections = {
         "Errors": [tables.html_table(table) for table in evaluation_tables(run, description, tracks, split)],
@@ -83,9 +103,37 @@ def report_page(
         "Settings": [settings(run.config)],
     }
     notice = f'<p class="notice">{escape(SYNTHETIC_NOTICE)}</p>' if description.synthetic else ""
-    size = f"{description.title}, {split}: {len(tracks)} tracks, {len(predictions):,} frames."
-    body = "\n".join([notice, f"<p>{escape(size)}</p>", *linked_sections(sections)])
+    size = f"{description.title}, {title}: {len(tracks)} tracks, {len(predictions):,} frames."
+    head = [tables.html_table(head_table(run.config, made)), f"<p>{escape(PAPERS)}</p>"]
+    body = "\n".join([notice, f"<p>{escape(size)}</p>", *head, *linked_sections(sections)])
     return page(f"Run {run.name}", body, plotly=True)
+
+
+def head_table(config: Config, made: Made) -> Table:
+    """What the run is, and when and with what it and the page were made."""
+    network = config.model.to_dict()
+    settings = {name: value for name, value in network.items() if name != "kind"}
+    length = f"{config.epochs} epochs" if config.steps is None else f"{config.steps} steps"
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in config.constraints.items()) or "none"
+    rows = [
+        ("network", f"{network['kind']}: {', '.join(f'{name} {_plain(value)}' for name, value in settings.items())}"),
+        ("training", f"{config.data}, {config.train_split}; {length}, batches of {config.batch_size}, loss "
+                     f"{config.loss}, learning rate {config.learning_rate:g}, seed {config.seed}"),
+        ("constraints, with weights", weights),
+        ("trained with", _version_text(made.run_versions) if made.run_versions else "not recorded"),
+        ("page made", f"{made.time:%Y-%m-%d %H:%M %Z} with {_version_text(made.versions)}"),
+    ]  # fmt: skip
+    return Table("", ("run", ""), rows, text_columns=(0, 1))
+
+
+def _plain(value: object) -> str:
+    """A setting as on the command line: a tuple as its items."""
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _version_text(versions: Mapping[str, str | None]) -> str:
+    """Versions in a phrase, without those that are not known."""
+    return ", ".join(f"{package} {version}" for package, version in versions.items() if version)
 
 
 def linked_sections(sections: Mapping[str, Sequence[str]]) -> list[str]:
@@ -100,7 +148,7 @@ def linked_sections(sections: Mapping[str, Sequence[str]]) -> list[str]:
 
 def evaluation_tables(run: EvaluatedRun, description: Description, tracks: Sequence[Track], split: str) -> list[Table]:
     """The tables that `jaxpose evaluate` prints."""
-    setting = report_tables.evaluation_setting(description, split, tracks, VIDEOPOSE3D)
+    setting = report_tables.evaluation_setting(description, split, tracks, VIDEOPOSE3D, [run])
     by_name = report_tables.all_tables([run], setting, ("joint",))
     *others, last = tables.deduplicate_notes(by_name.values())
     note = report_tables.published_rows_note(setting)
@@ -158,9 +206,8 @@ def curves(records: Sequence[Mapping[str, float]], config: Config, description: 
     """HTML of the training curves."""
     if not records:
         return "<p>The run has no log of its training.</p>"
-    title = f"{title_with_notice(description)}, trained on {config.train_split}, tested on {config.test_split}"
-    figure = figures.training_curves(records, title=title, loss_in_metres=loss_in_metres(config))
-    return picture(figure, "Training loss, test error and learning rate by epoch")
+    figure = training_figure(records, config, description)
+    return picture(figure, "Training loss, test error, constraint terms and learning rate by epoch")
 
 
 def settings(config: Config) -> str:

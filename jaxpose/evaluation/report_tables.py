@@ -11,6 +11,7 @@ from jaxpose.evaluation.compare import (
     comparison_table,
     format_interval,
     seeds_table,
+    title_of_split,
 )
 from jaxpose.evaluation.metric_records import by_joint, describe_units
 from jaxpose.evaluation.plausibility import angles_table, constraints_table
@@ -18,13 +19,18 @@ from jaxpose.evaluation.protocol import Protocol
 from jaxpose.evaluation.track_errors import ground_truth
 from jaxpose.runtime.tables import Table
 
+FILES_NOTE = "poses from a file are scored as they are; whether they were averaged with mirrored ones is not known."
+
 
 def evaluation_setting(
-    description: Description, split: str, tracks: Sequence[Track], protocol: Protocol
+    description: Description, split: str, tracks: Sequence[Track], protocol: Protocol, runs: Sequence[EvaluatedRun]
 ) -> EvaluationSetting:
-    """The setting of an evaluation of tracks, as they were loaded."""
-    reason = comparability.why_incomparable(description, comparability.scored_frames(tracks), protocol)
-    return EvaluationSetting(description, split, protocol, reason)
+    """The setting of an evaluation of runs on tracks, as they were loaded."""
+    names = {run.name: f" by {run.name}" if len(runs) > 1 else "" for run in runs}
+    by_run = [", ".join(run.trained_on) + names[run.name] for run in runs if run.trained_on]
+    trained_on = ["; ".join(by_run)] if by_run else []
+    reason = comparability.why_incomparable(description, comparability.scored_frames(tracks), protocol, trained_on)
+    return EvaluationSetting(description, split, protocol, reason, results_file.trained_on_notice(trained_on))
 
 
 def all_tables(runs: Sequence[EvaluatedRun], setting: EvaluationSetting, by: Sequence[Part]) -> dict[str, Table]:
@@ -46,6 +52,9 @@ def all_tables(runs: Sequence[EvaluatedRun], setting: EvaluationSetting, by: Seq
             tables[f"{part}s{suffix[run.name]}"] = table
             if part == "joint" and setting.description.skeleton.angles:
                 tables[f"angles{suffix[run.name]}"] = angles_table(run, setting)
+    if files := [run.name for run in runs if run.config is None]:
+        name, table = next(iter(tables.items()))
+        tables[name] = table._replace(notes=[*table.notes, f"{', '.join(files)}: {FILES_NOTE}"])
     return tables
 
 
@@ -57,19 +66,17 @@ def published_rows_note(setting: EvaluationSetting) -> str:
 
 
 def actions_table(run: EvaluatedRun, setting: EvaluationSetting) -> Table:
-    """The errors by action and on average, and the confidence interval of the average."""
+    """The errors by action and on average, and the 95 % bootstrap confidence interval of the average."""
     scores, metrics = summarize(run.errors, setting.protocol), run.errors.metrics
     table = results_file.results_table(
-        scores, setting.description, setting.split, protocol=setting.protocol, metrics=metrics
+        scores, setting.description, title_of_split(setting), protocol=setting.protocol, metrics=metrics
     )
     intervals = bootstrap.metric_intervals(run.errors, setting.protocol)
     cells = (format_interval(intervals[metric.key], metric) for metric in metrics)
-    single = [action for action in scores["actions"] if (run.errors.actions == action).sum() == 1]
-    unknown = [f"No interval covers the spread of actions with one track: {', '.join(single)}."] if single else []
     return table._replace(
         title=f"{run.name}: {table.title}",
-        rows=[*table.rows, (f"{100 * bootstrap.LEVEL:.0f} % interval", *cells)],
-        notes=[*table.notes, bootstrap.NOTE, *unknown],
+        rows=[*table.rows, (bootstrap.NAME, *cells)],
+        notes=[*table.notes, bootstrap.NOTE, *bootstrap.why_no_interval(run.errors)],
     )
 
 
@@ -129,4 +136,4 @@ def _format_scores(run: EvaluatedRun, protocol: Protocol) -> dict[str, dict[str,
 
 
 def _title(run: EvaluatedRun, content: str, setting: EvaluationSetting) -> str:
-    return f"{run.name}, {content}: {title_with_notice(setting.description)}, {setting.split}"
+    return f"{run.name}, {content}: {title_with_notice(setting.description)}, {title_of_split(setting)}"

@@ -29,6 +29,17 @@ class Results(NamedTuple):
     errors: dict[str, dict[str, float]]  # by action, then `AVERAGE`, and by metric; NaN where there is none
     frames: float  # scored
     fps: float  # frames a second
+    trained_on: tuple[str, ...] = ()  # subjects of the split that the run was trained on
+
+
+def trained_on_notice(subjects: Sequence[str]) -> str:
+    """What every table and figure says of errors of subjects that a run was trained on; empty if there are none."""
+    return f"TRAINED ON {', '.join(subjects)}: these are not errors of unseen people" if subjects else ""
+
+
+def split_with_notice(split: str, notice: str) -> str:
+    """The name of a split in a title, with the notice that it was trained on, if it was."""
+    return f"{split} ({notice})" if notice else split
 
 
 def caption(description: Description, split: str, metrics: Sequence[Metric] = PUBLISHED) -> str:
@@ -80,11 +91,22 @@ def results_markdown(scores: Scores, description: Description, split: str) -> st
     return f"# Results\n\n{tables.markdown(results_table(scores, description, split))}"
 
 
-def write_results(run: Path, scores: Scores, description: Description, split: str) -> None:
-    """Write `results.json` and `results.md` into the run's folder; an undefined value is null."""
-    results = metadata(description, split, VIDEOPOSE3D, scores["protocol"], PUBLISHED) | scores
-    atomic_write_text(run / "results.json", json_text(results))
-    atomic_write_text(run / "results.md", results_markdown(scores, description, split))
+def write_results(
+    run: Path, scores: Scores, description: Description, split: str, trained_on: Sequence[str] = ()
+) -> None:
+    """Write `results.json` and `results.md` into the run's folder; an undefined value is null.
+
+    Args:
+      run: the folder.
+      scores: of the last checkpoint.
+      description: of the data.
+      split: the subjects that were scored.
+      trained_on: those of them that the run was trained on.
+    """
+    results = metadata(description, split, VIDEOPOSE3D, scores["protocol"], PUBLISHED) | {"trained_on": [*trained_on]}
+    atomic_write_text(run / "results.json", json_text(results | scores))
+    title = split_with_notice(split, trained_on_notice(trained_on))
+    atomic_write_text(run / "results.md", results_markdown(scores, description, title))
 
 
 def metadata(
@@ -112,7 +134,8 @@ def read_results(run: Path) -> Results:
         data = read_json(path)
         groups = {**data["actions"], AVERAGE: data["average"]}
         errors = {name: {key: _as_float(group[key]) for key in PUBLISHED_KEYS} for name, group in groups.items()}
-        results = Results(errors, _as_float(data["frames"]), _as_float(data["fps"]))
+        trained_on = tuple(map(str, data.get("trained_on", ())))  # older results do not say
+        results = Results(errors, _as_float(data["frames"]), _as_float(data["fps"]), trained_on)
     except FileNotFoundError:
         raise InputError(
             f"{run} has no results yet: finish its training (--resume), or run jaxpose evaluate {run}"

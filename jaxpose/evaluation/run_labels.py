@@ -23,6 +23,12 @@ def name_runs(folders: Sequence[Path], checkpoint: str) -> list[str]:
     return [f"{name}, best checkpoint" if checkpoint == "best" else name for name in names]
 
 
+def name_files(files: Sequence[Path]) -> list[str]:
+    """Name files of predictions in tables, or by the whole paths if two files have one name."""
+    names = [file.name for file in files]
+    return names if len(set(names)) == len(names) else [str(file) for file in files]
+
+
 def label_runs(configs: Sequence[Config], names: Sequence[str]) -> tuple[list[str], str]:
     """Label runs by as few settings as tell them apart, and by name where settings do not.
 

@@ -1,8 +1,8 @@
 """Errors and plausibility of every track: the numbers that all tables are averages of.
 
-An average is over an action, a subject, a camera, or tracks that the bootstrap resamples. The numbers are means over
-frames, computed a fixed number of frames at a time: the same programs serve any data, and no array but the poses grows
-with them.
+An average is over an action, a subject, a camera, or recordings that the bootstrap resamples. The numbers are means
+over frames, computed a fixed number of frames at a time: the same programs serve any data, and no array but the poses
+grows with them.
 """
 
 import functools
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxpose.data.track import Track, track_lengths
+from jaxpose.data.track import Track, recording_name, track_lengths
 from jaxpose.evaluation.metric_records import PUBLISHED, Metric, by_joint
 from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol
 from jaxpose.evaluation.track_selection import is_human36m, is_scored, select_tracks
@@ -30,6 +30,7 @@ class TrackErrors(NamedTuple):
 
     subjects: np.ndarray  # (N,) of str
     actions: np.ndarray  # (N,) of str: "Walking" for the recordings "Walking" and "Walking 1"
+    recordings: np.ndarray  # (N,) of str: "S9/Walking 1", the same for all camera views of a recording
     cameras: np.ndarray  # (N,) of str
     human36m: np.ndarray  # (N,) of bool, see `track_selection.is_human36m`
     fps: np.ndarray  # (N,) frames a second, of those that are scored
@@ -90,6 +91,7 @@ def measure_tracks(
     return TrackErrors(
         subjects=np.asarray([track.subject for track in scored]),
         actions=np.asarray([base_action(track) for track in scored]),
+        recordings=np.asarray([recording_name(track) for track in scored]),
         cameras=np.asarray([track.camera for track in scored]),
         human36m=np.asarray([is_human36m(track) for track in scored]),
         fps=np.asarray([track.fps / protocol.every for track in scored]),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxpose.data.human36m import DAMAGED_CAMERA, DAMAGED_S9, H36M_CAMERAS, S11_DIRECTIONS
-from jaxpose.data.track import Track
+from jaxpose.data.track import Track, track_lengths
 from jaxpose.evaluation.protocol import Protocol
 from jaxpose.runtime.errors import InputError
 
@@ -70,6 +70,13 @@ def cut_into_chunks(tracks: Sequence[Track], protocol: Protocol) -> tuple[list[T
     rows = [_chunks(len(track.keypoints_2d), protocol.chunk) for track in tracks]
     pieces = [_take(track, chunk) for track, chunks in zip(tracks, rows, strict=True) for chunk in chunks]
     return pieces, [_take(track, chunks.reshape(-1)) for track, chunks in zip(tracks, rows, strict=True)]
+
+
+def poses_of_chunks(poses: np.ndarray, tracks: Sequence[Track], protocol: Protocol) -> np.ndarray:
+    """The poses (F, J, 3) of whole tracks, end to end, for the frames of their chunks; see `cut_into_chunks`."""
+    by_track = np.split(poses, np.cumsum(track_lengths(tracks))[:-1])
+    whole = [track._replace(positions_3d=its) for track, its in zip(tracks, by_track, strict=True)]
+    return np.concatenate([chunk.positions_3d for chunk in cut_into_chunks(whole, protocol)[0]])
 
 
 def _chunks(frames: int, chunk: int) -> np.ndarray:

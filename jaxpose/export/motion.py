@@ -18,6 +18,15 @@ LEVEL_CAMERA = np.sqrt(np.float32([0.5, 0.5, 0, 0])) * np.float32([1, -1, 1, 1])
 """Orientation (w, x, y, z) of a camera that is held level and looks along the y axis of the world."""
 
 
+class Keypoints(NamedTuple):
+    """The 2D keypoints from which a motion was lifted, gaps filled."""
+
+    pixels: np.ndarray  # (T, K, 2) of every frame of the motion
+    layout: Skeleton  # which keypoint is which
+    width: int  # of the image, pixels
+    height: int  # of the image, pixels
+
+
 class Motion(NamedTuple):
     """3D positions of one person, from the first frame with a pose to the last."""
 
@@ -28,6 +37,8 @@ class Motion(NamedTuple):
     filled: np.ndarray | None = None  # (T, J) bool, joints that were not seen but filled in; None: no joint was
     space: Literal["camera", "world"] = "camera"
     start: int = 0  # frame number of positions[0] in the video
+    keypoints: Keypoints | None = None  # from which it was lifted, if they are known
+    trained_on: str = ""  # data of the network that lifted it, see `data.track.title_with_notice`; empty if not known
 
 
 def upright(motion: Motion, orientation: np.ndarray = LEVEL_CAMERA) -> Motion:

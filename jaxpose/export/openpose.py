@@ -4,7 +4,8 @@ Unpacked, it is the folder that programs for OpenPose read: `motion_000000000012
 video. Each of its `people` has `pose_keypoints_3d`, a flat list x, y, z, c, x, … of the 25 keypoints of BODY_25, and
 empty lists for what is not known; `person_id` numbers the tracks from zero, and `name` is the track's own. c is 1, or
 0 for a joint that was filled; keypoints that the skeleton does not have are 0, 0, 0, 0. OpenPose's unit and axes are
-those of its calibration; here they are metres and the motion's own axes, and each file names them (`units`, `axes`).
+those of its calibration; here they are metres, or what was asked for, and the motion's own axes, and each file names
+them (`units`, `axes`).
 
 Source of the format: OpenPose, doc/02_output.md.
 """
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jaxpose.export.formats import UNITS, Unit
 from jaxpose.export.motion import Motion, filled_mask
 from jaxpose.export.tables import AXES
 from jaxpose.runtime.errors import InputError
@@ -35,12 +37,13 @@ _UNKNOWN = ("pose_keypoints_2d", "face_keypoints_2d", "hand_left_keypoints_2d", 
             "face_keypoints_3d", "hand_left_keypoints_3d", "hand_right_keypoints_3d")  # fmt: skip
 
 
-def encode_openpose(motions: Sequence[Motion]) -> bytes:
+def encode_openpose(motions: Sequence[Motion], unit: Unit = "m") -> bytes:
     """Encode all people as a zip archive of JSON files, positions to 0.1 mm.
 
     Args:
       motions: of one skeleton, frame rate and space. There is a file for every frame from the first that shows somebody
         to the last; `people` is empty where nobody is shown.
+      unit: of the positions.
 
     Raises:
       InputError: the skeleton lacks a joint of the arms or legs of BODY_25.
@@ -51,8 +54,8 @@ def encode_openpose(motions: Sequence[Motion]) -> bytes:
             f"OpenPose's files have arms and legs, but {first.skeleton.name} has no {missing[0]}; choose another format"
         )
     sources = [_sources(keypoint, first.skeleton) for keypoint in BODY_25]
-    header = {"version": 1.3, "units": "m", "space": first.space, "axes": AXES[first.space], "fps": first.fps}
-    keypoints = [_keypoints(motion, sources) for motion in motions]
+    header = {"version": 1.3, "units": unit, "space": first.space, "axes": AXES[first.space], "fps": first.fps}
+    keypoints = [_keypoints(motion, sources, unit) for motion in motions]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         begin = min(motion.start for motion in motions)
@@ -84,12 +87,12 @@ def _sources(keypoint: str, skeleton: Skeleton) -> list[int]:
     return [index[name] for name in pair if name in index]
 
 
-def _keypoints(motion: Motion, sources: Sequence[Sequence[int]]) -> np.ndarray:
+def _keypoints(motion: Motion, sources: Sequence[Sequence[int]], unit: Unit) -> np.ndarray:
     """Rows (T, 100) of x, y, z, c of each keypoint."""
     keypoints = np.zeros((len(motion.positions), len(sources), 4))
     filled = filled_mask(motion)
     for number, joints in enumerate(sources):
         if joints:
-            keypoints[:, number, :3] = np.float64(motion.positions)[:, joints].mean(axis=1)
+            keypoints[:, number, :3] = UNITS[unit] * np.float64(motion.positions)[:, joints].mean(axis=1)
             keypoints[:, number, 3] = ~filled[:, joints].any(axis=1)
     return np.round(keypoints, 4).reshape(len(keypoints), -1)

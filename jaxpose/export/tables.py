@@ -1,27 +1,38 @@
-"""Write motion as npz, JSON or CSV: all people in one file, in the motion's own axes, in metres.
+"""Write motion as npz, JSON or CSV: all people in one file, in the motion's own axes, in metres unless asked otherwise.
 
 An npz archive of N people has, for person i counted from 0, `positions_i` (T, J, 3) float32 and `filled_i` (T, J) bool.
 `names` (N,) are the tracks, `starts` (N,) the frame of the video at which each begins. `joints` (J,), `parents` (J,),
-`skeleton`, `fps`, `space`, `axes` and `units` are those of all people. Nothing in it is pickled.
+`skeleton`, `fps`, `space`, `axes` and `units` are those of all people. If the 2D keypoints are known, it also has what
+`read_motions` needs for pictures: `keypoints_i` (T, K, 2) pixels and `image_i`, width and height; of all people, the
+layout (`keypoint_layout`, `keypoint_names`, `keypoint_parents`) and the pairs of joints and keypoints that mirror each
+other (`left`, `right`, `keypoint_left`, `keypoint_right`); and `trained_on`, the title of the data that the lifter was
+trained on. Nothing in it is pickled.
 """
 
 import csv
 import io
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from jaxpose.export.formats import UNITS, Unit
 from jaxpose.export.motion import Motion, filled_mask
 
 AXES = {"camera": "x right, y down, z forward", "world": "right-handed, z up"}
 
-MOTION_COLUMNS = ("frame", "time_s", "track", "joint", "x_m", "y_m", "z_m", "filled", "space")
+_FRAME_COLUMNS = ("frame", "time_s", "track", "joint")
+_TENTHS_OF_A_MILLIMETRE = {"m": 4, "cm": 2, "mm": 1}  # decimals of a number in a unit
 
 
-def encode_npz(motions: Sequence[Motion]) -> bytes:
+def motion_columns(unit: Unit) -> tuple[str, ...]:
+    """The columns of `encode_csv`."""
+    return (*_FRAME_COLUMNS, *(f"{axis}_{unit}" for axis in "xyz"), "filled", "space")
+
+
+def encode_npz(motions: Sequence[Motion], unit: Unit = "m") -> bytes:
     """Encode all people as an npz archive with the keys listed above."""
     first = motions[0]
     arrays = {
@@ -33,29 +44,54 @@ def encode_npz(motions: Sequence[Motion]) -> bytes:
         "fps": np.array(first.fps, np.float64),
         "space": np.array(first.space, str),
         "axes": np.array(AXES[first.space], str),
-        "units": np.array("m", str),
+        "units": np.array(unit, str),
     }
     for number, motion in enumerate(motions):
-        arrays |= {f"positions_{number}": np.float32(motion.positions), f"filled_{number}": filled_mask(motion)}
+        arrays |= {
+            f"positions_{number}": np.float32(UNITS[unit] * motion.positions),
+            f"filled_{number}": filled_mask(motion),
+        }
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, **arrays, **_arrays_for_pictures(motions))
     return buffer.getvalue()
 
 
-def encode_json(motions: Sequence[Motion]) -> bytes:
+def _arrays_for_pictures(motions: Sequence[Motion]) -> dict[str, np.ndarray]:
+    """What pictures of the motions need beside poses; nothing unless all keypoints are known, in one layout."""
+    known = [motion.keypoints for motion in motions if motion.keypoints]
+    if len(known) < len(motions) or len({keypoints.layout for keypoints in known}) != 1:
+        return {}
+    skeleton, layout = motions[0].skeleton, known[0].layout
+    arrays = {
+        "trained_on": np.array(motions[0].trained_on, str),
+        "left": np.array(skeleton.left, np.int32),
+        "right": np.array(skeleton.right, np.int32),
+        "keypoint_layout": np.array(layout.name, str),
+        "keypoint_names": np.array(layout.joints, str),
+        "keypoint_parents": np.array(layout.parents, np.int32),
+        "keypoint_left": np.array(layout.left, np.int32),
+        "keypoint_right": np.array(layout.right, np.int32),
+    }
+    for number, keypoints in enumerate(known):
+        arrays[f"keypoints_{number}"] = np.float32(keypoints.pixels)
+        arrays[f"image_{number}"] = np.array([keypoints.width, keypoints.height], np.int32)
+    return arrays
+
+
+def encode_json(motions: Sequence[Motion], unit: Unit = "m") -> bytes:
     """Encode all people as JSON: positions to 0.1 mm, by frame and joint."""
-    first = motions[0]
+    first, decimals = motions[0], _TENTHS_OF_A_MILLIMETRE[unit]
     people = [
         {
             "name": motion.name,
             "start": motion.start,
-            "positions": np.round(np.float64(motion.positions), 4).tolist(),
+            "positions": np.round(UNITS[unit] * np.float64(motion.positions), decimals).tolist(),
             "filled": filled_mask(motion).tolist(),
         }
         for motion in motions
     ]
     header = {
-        "units": "m",
+        "units": unit,
         "space": first.space,
         "axes": AXES[first.space],
         "fps": first.fps,
@@ -66,18 +102,20 @@ def encode_json(motions: Sequence[Motion]) -> bytes:
     return json.dumps(header | {"people": people}, allow_nan=False).encode()
 
 
-def encode_csv(motions: Sequence[Motion]) -> bytes:
+def encode_csv(motions: Sequence[Motion], unit: Unit = "m") -> bytes:
     """Encode all people as CSV: a row per frame of the video and joint, positions to 0.1 mm, filled as 0 or 1."""
-    rows: list[Iterable[Sequence[Any]]] = [[MOTION_COLUMNS]]
+    rows: list[Iterable[Sequence[Any]]] = [[motion_columns(unit)]]
+    decimals = _TENTHS_OF_A_MILLIMETRE[unit]
     for motion in motions:
-        frames, joints, _ = motion.positions.shape
+        positions = UNITS[unit] * np.asarray(motion.positions)
+        frames, joints, _ = positions.shape
         frame_numbers = motion.start + np.repeat(np.arange(frames), joints)
         columns = (
             frame_numbers.tolist(),
             [f"{time:.4f}" for time in (frame_numbers / motion.fps).tolist()],
             itertools.repeat(motion.name),
             itertools.cycle(motion.skeleton.joints),
-            *([f"{value:.4f}" for value in axis.ravel().tolist()] for axis in np.moveaxis(motion.positions, -1, 0)),
+            *([f"{value:.{decimals}f}" for value in axis.ravel().tolist()] for axis in np.moveaxis(positions, -1, 0)),
             np.int8(filled_mask(motion)).ravel().tolist(),
             itertools.repeat(motion.space),
         )
@@ -92,7 +130,16 @@ def encode_filled_csv(motions: Sequence[Motion]) -> bytes:
         for motion in motions
         for frame, joint in np.argwhere(filled_mask(motion)).tolist()
     ]
-    return _table([MOTION_COLUMNS[:4], *rows])
+    return _table([_FRAME_COLUMNS, *rows])
+
+
+def encode_starts_csv(files: Mapping[str, Motion]) -> bytes:
+    """List as CSV when the person in each file appears: file, track, first frame of the video, its second, frames."""
+    rows = [
+        (file, motion.name, motion.start, f"{motion.start / motion.fps:.4f}", len(motion.positions))
+        for file, motion in files.items()
+    ]
+    return _table([("file", "track", "first_frame", "time_s", "frames"), *rows])
 
 
 def _table(rows: Iterable[Sequence[Any]]) -> bytes:

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxpose.data.resampling import resample
-from jaxpose.data.track import person_extent
+from jaxpose.data.track import person_extent, title_with_notice
 from jaxpose.data.windows import pack_keypoints
-from jaxpose.export.motion import Motion
+from jaxpose.export.constant_bones import constant_bones as with_constant_bones
+from jaxpose.export.motion import Keypoints, Motion
 from jaxpose.keypoints.detections import DetectionRows, Detections, Overrides, tracks_by_person
 from jaxpose.keypoints.duplicates import person_scores
 from jaxpose.keypoints.layouts import conversion, find_layout
@@ -44,6 +45,7 @@ def lift(
     min_confidence: float = 0.0,
     keep_sides: bool = False,
     crop: bool = False,
+    constant_bones: bool = False,
 ) -> np.ndarray:
     """Lift one person's 2D keypoints; gaps and other doubts are `UserWarning`s.
 
@@ -58,6 +60,7 @@ def lift(
       min_confidence: keypoints whose confidence is not above it count as not seen.
       keep_sides: leave left and right as the detector has them, also where exchanging them makes the motion smooth.
       crop: lift as if the video had been cropped around the person; see `crop_to_person`.
+      constant_bones: give every bone its median length in all frames, left and right alike.
 
     Returns:
       (T, J, 3) float32 metres, in camera space, relative to the root.
@@ -87,7 +90,14 @@ def lift(
     every_frame = np.full((len(points), *person.keypoints.shape[1:]), np.nan, np.float32)
     every_frame[person.frames] = person.keypoints  # frames without the person are lifted as well, as gaps
     person = person._replace(name="keypoints", frames=np.arange(len(points)), keypoints=every_frame)
-    motion, notes = lift_person(person, lifter, min_confidence=min_confidence, keep_sides=keep_sides, crop=crop)
+    motion, notes = lift_person(
+        person,
+        lifter,
+        min_confidence=min_confidence,
+        keep_sides=keep_sides,
+        crop=crop,
+        constant_bones=constant_bones,
+    )
     for note in (*person.notes, *notes):
         warnings.warn(note, stacklevel=2)
     return motion.positions
@@ -108,6 +118,7 @@ def lift_person(
     min_confidence: float = 0.0,
     keep_sides: bool = False,
     crop: bool = False,
+    constant_bones: bool = False,
 ) -> tuple[Motion, tuple[str, ...]]:
     """Lift one person's track.
 
@@ -117,6 +128,7 @@ def lift_person(
       min_confidence: keypoints whose confidence is not above it count as not seen.
       keep_sides: leave left and right as the detector has them, also where exchanging them makes the motion smooth.
       crop: lift as if the video had been cropped around the person; see `crop_to_person`.
+      constant_bones: give every bone its median length in all frames, left and right alike.
 
     Returns:
       The motion, at the frame rate of the track, from its first frame to its last; and warnings.
@@ -128,16 +140,14 @@ def lift_person(
     keypoints, filled, notes = preprocess(
         person, description.layout, min_confidence=min_confidence, keep_sides=keep_sides
     )
+    seen = Keypoints(keypoints[..., :2], description.layout, person.width, person.height)
     rate, usual = training_fps(lifter), description.extent or USUAL_EXTENT
     size = (person.width, person.height)
     if crop:
         keypoints, side = crop_to_person(keypoints, usual)
         size = (side, side)
-    elif not usual / _MAX_SIZE_RATIO < (share := person_extent(keypoints) / person.width) < usual * _MAX_SIZE_RATIO:
-        notes += (
-            f"track {person.name}: the person takes up {share:.2f} of the image's width, those of the run's training "
-            f"{usual:.2f}; it is better to lift as if the video were cropped around the person (--crop, crop=True)",
-        )
+    else:
+        notes += _size_notes(person, person_extent(keypoints) / person.width, usual)
     if person.fps == rate:
         positions = _lift_frames(keypoints, size, lifter)
     else:  # repeat the last frame, so that it is still there when the rate has been changed back
@@ -146,7 +156,25 @@ def lift_person(
         positions = resample(_lift_frames(resampled, size, lifter), rate, person.fps)[: len(keypoints)]
     joints_filled = _joints_filled(filled, description.layout, description.skeleton)
     start = int(person.frames[0])
-    return Motion(person.name, positions, description.skeleton, person.fps, joints_filled, start=start), notes
+    motion = Motion(person.name, positions, description.skeleton, person.fps, joints_filled, start=start)
+    motion = motion._replace(keypoints=seen, trained_on=title_with_notice(description))
+    return with_constant_bones(motion) if constant_bones else motion, notes
+
+
+def _size_notes(person: Detections, share: float, usual: float) -> tuple[str, ...]:
+    """A note about a person much larger or smaller in the image than those of the training; README.md has figures."""
+    if usual / _MAX_SIZE_RATIO < share < usual * _MAX_SIZE_RATIO:
+        return ()
+    advice = (
+        "lift as if the video were cropped around the person (--crop, crop=True): larger people were lifted better so"
+        if share > usual
+        else "try to lift as if the video were cropped around the person (--crop, crop=True), and compare: it helps "
+        "some runs and not others"
+    )
+    return (
+        f"track {person.name}: the person takes up {share:.2f} of the image's width, those of the run's training "
+        f"{usual:.2f}; {advice}",
+    )
 
 
 def training_fps(lifter: TrainedModel) -> float:

@@ -9,6 +9,8 @@ from jaxpose.lifting.lift import USUAL_FPS, lift_person, training_fps
 from jaxpose.runs.trained import TrainedModel
 from jaxpose.runtime.errors import InputError
 
+_LISTED = 20  # tracks that are listed; a file may have hundreds
+
 
 def describe_people(people: Sequence[Detections]) -> str:
     """One sentence about the tracks of a file, which are at least one."""
@@ -19,6 +21,22 @@ def describe_people(people: Sequence[Detections]) -> str:
         f"{count} of {first.layout.name} keypoints in images of {images}{sizes[-1][0]} x {sizes[-1][1]} pixels at "
         f"{first.fps:g} frames/s."
     )
+
+
+def list_tracks(people: Sequence[Detections]) -> list[str]:
+    """A line for each track, the longest `_LISTED`: its frames, counted from 0, and their seconds in the video."""
+    lines = []
+    for person in people:
+        first, last = int(person.frames[0]), int(person.frames[-1])
+        begin, end = first / person.fps, (last + 1) / person.fps
+        missing = last + 1 - first - len(person.frames)
+        gaps = f", in {missing} of them nothing was seen" if missing else ""
+        lines.append(
+            f"track {person.name}: frames {first} to {last}, {begin:.2f} to {end:.2f} s ({end - begin:.2f} s){gaps}"
+        )
+    longest = sorted(range(len(people)), key=lambda index: -len(people[index].frames))[:_LISTED]
+    others = [f"and {len(people) - _LISTED} shorter tracks"] if len(people) > _LISTED else []
+    return [lines[index] for index in sorted(longest)] + others
 
 
 def reading_notes(people: Sequence[Detections]) -> list[str]:
@@ -59,6 +77,7 @@ def lift_people(
     min_confidence: float = 0.0,
     keep_sides: bool = False,
     crop: bool = False,
+    constant_bones: bool = False,
     skip_failures: bool = False,
 ) -> tuple[list[Motion], list[str]]:
     """Lift several people's tracks.
@@ -69,6 +88,7 @@ def lift_people(
       min_confidence: keypoints whose confidence is not above it count as not seen.
       keep_sides: leave left and right as the detector has them.
       crop: lift as if the video had been cropped around each person; see `crop_to_person`.
+      constant_bones: give every bone its median length in all frames, left and right alike.
       skip_failures: leave out people who cannot be lifted, unless nobody can.
 
     Returns:
@@ -80,7 +100,14 @@ def lift_people(
     motions, failures, warnings = [], [], []
     for person in people:
         try:
-            motion, notes = lift_person(person, lifter, min_confidence=min_confidence, keep_sides=keep_sides, crop=crop)
+            motion, notes = lift_person(
+                person,
+                lifter,
+                min_confidence=min_confidence,
+                keep_sides=keep_sides,
+                crop=crop,
+                constant_bones=constant_bones,
+            )
         except InputError as error:
             if not skip_failures:
                 raise

@@ -26,7 +26,7 @@ from jaxpose.runtime import signals
 from jaxpose.runtime.devices import max_over_processes
 from jaxpose.runtime.errors import InputError, StopError
 from jaxpose.training import loop, nan_report, setup
-from jaxpose.training.config import Config, loss_in_metres
+from jaxpose.training.config import Config
 from jaxpose.training.state import State, from_checkpoint, to_checkpoint
 
 SECONDS = 0.5
@@ -80,9 +80,9 @@ def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool =
             predictions = _predict(job, state, "test")
         scores = score(predictions, job.held_out["test"].poses, job.test_tracks)
         if first:
-            results_file.write_results(run, scores, job.description, config.test_split)
+            results_file.write_results(run, scores, job.description, config.test_split, job.trained_on)
             _draw_curves(job, int(state.step))
-    results_file.show_results(console, scores, job.description, config.test_split)
+    results_file.show_results(console, scores, job.description, _title_of_test_split(job))
     console.print(f"The run is in {run}", soft_wrap=True)
 
 
@@ -198,12 +198,16 @@ def _evaluate(job: Job, state: State, record: dict[str, float]) -> tuple[np.ndar
     return predictions["test"], record.get("validation_mpjpe")
 
 
+def _title_of_test_split(job: Job) -> str:
+    """The test split, and a notice if it was trained on."""
+    return results_file.split_with_notice(job.config.test_split, results_file.trained_on_notice(job.trained_on))
+
+
 def _draw_curves(job: Job, step: int) -> None:
     """Draw the training curves, `curves.png`, and show them in TensorBoard too."""
-    from jaxpose.visualization import figures
+    from jaxpose.evaluation.training_figure import training_figure
 
-    title = results_file.caption(job.description, job.config.test_split)
-    figure = figures.training_curves(read_log(job.run), title=title, loss_in_metres=loss_in_metres(job.config))
+    figure = training_figure(read_log(job.run), job.config, job.description, job.trained_on)
     atomic_write(job.run / "curves.png", figure.savefig)
     tensorboard.add_image(job.run, job.run / "curves.png", step)
 

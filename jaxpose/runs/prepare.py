@@ -10,8 +10,9 @@ from rich.console import Console
 from jaxpose.data.load import load
 from jaxpose.data.track import SYNTHETIC_NOTICE, Description, Track, track_lengths, track_name
 from jaxpose.data.windows import PackedTracks, pack, window_starts
+from jaxpose.evaluation.results_file import trained_on_notice
+from jaxpose.runs.overlap import refuse_overlap, trained_subjects
 from jaxpose.runtime.devices import describe_devices, replicate
-from jaxpose.runtime.errors import InputError
 from jaxpose.training import setup
 from jaxpose.training.config import Config
 from jaxpose.training.step import Recipe
@@ -23,6 +24,7 @@ class Splits(NamedTuple):
     description: Description
     train: list[Track]
     held_out: dict[str, list[Track]]  # "test", and "validation" if there is one
+    trained_on: tuple[str, ...]  # subjects of the test split that are trained on, if only in other recordings
 
 
 class Job(NamedTuple):
@@ -36,6 +38,7 @@ class Job(NamedTuple):
     starts: jax.Array  # (W,) of its windows
     names: list[str]  # of its tracks
     test_tracks: list[Track]
+    trained_on: tuple[str, ...]  # subjects of the test split, see `Splits`
     held_out: dict[str, PackedTracks]  # "test", and "validation" if there is one; on the host
     until: int  # the step to stop after
     console: Console
@@ -45,7 +48,8 @@ def read_splits(config: Config, console: Console) -> Splits:
     """Read the tracks of all splits, and print a line about each.
 
     Raises:
-      InputError: the data cannot be used, or the validation split shares a track with the test split.
+      InputError: the data cannot be used, or the splits share a recording (unless `config.allow_overlap`; test and
+        validation split never may).
     """
     setup.check_names(config)  # before anything is read
     console.print(f"Training on {describe_devices()}.")
@@ -58,13 +62,15 @@ def read_splits(config: Config, console: Console) -> Splits:
         console.print(f"{heading}: {description.title}, {names[purpose]}, {len(tracks)} tracks, {frames:,} frames.")
     if description.synthetic:
         console.print(SYNTHETIC_NOTICE, style="bold yellow")
-    tested = {track_name(track) for track in held_out["test"]}
-    if shared := [track_name(track) for track in held_out.get("validation", ()) if track_name(track) in tested]:
-        raise InputError(
-            f"--validation-split {config.validation_split} holds {shared[0]} ({len(shared)} tracks) of --test-split "
-            f"{config.test_split}; choose other subjects: a test split that chose the checkpoint tests nothing"
-        )
-    return Splits(description, train, held_out)
+    refuse_overlap(config, description, train, held_out)
+    trained_on = {
+        purpose: trained_subjects(config, description, description, [track.subject for track in tracks])
+        for purpose, tracks in held_out.items()
+    }
+    for purpose, subjects in trained_on.items():
+        if subjects:
+            console.print(f"--{purpose}-split {names[purpose]}: {trained_on_notice(subjects)}.", style="bold yellow")
+    return Splits(description, train, held_out, trained_on["test"])
 
 
 def prepare(config: Config, run: Path | None, splits: Splits, console: Console) -> Job:
@@ -85,6 +91,7 @@ def prepare(config: Config, run: Path | None, splits: Splits, console: Console) 
         starts=starts,
         names=[track_name(track) for track in splits.train],  # the tracks themselves would double the memory
         test_tracks=splits.held_out["test"],
+        trained_on=splits.trained_on,
         held_out={purpose: jax.device_get(pack(tracks)) for purpose, tracks in splits.held_out.items()},
         until=min(config.steps or sys.maxsize, config.epochs * recipe.steps_per_epoch),
         console=console,

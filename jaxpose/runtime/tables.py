@@ -1,11 +1,9 @@
-"""Tables of text, printed on the terminal or written as Markdown, LaTeX, HTML and CSV.
+"""Tables of text, printed on the terminal or written as Markdown, LaTeX and HTML.
 
 Cells are text already, numbers included; whatever is special in a format is escaped here.
 """
 
-import csv
 import html
-import io
 import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -135,13 +133,6 @@ def html_table(table: Table) -> str:
             *(f"<p>{html.escape(note)}</p>" for note in table.notes),
         ]
     )
-
-
-def csv_text(table: Table) -> str:
-    """Format header and rows as CSV (RFC 4180), without title and notes."""
-    file = io.StringIO()
-    csv.writer(file).writerows([table.header, *table.rows])
-    return file.getvalue()
 
 
 _MARKDOWN_SPECIAL = re.compile(r"[\\`*_\[\]<>|~$&]")

@@ -20,7 +20,9 @@ class Config:
     test_split: str = "S9+S11"
     """Subjects to evaluate on, joined by +."""
     validation_split: str | None = None
-    """Subjects whose error chooses the best checkpoint. None of their tracks may be in the test split."""
+    """Subjects whose error chooses the best checkpoint. None of their recordings may be in the test split."""
+    allow_overlap: bool = False
+    """Train even if recordings of the test or validation split are trained on. Every table of errors says so."""
     model: ModelConfig = dataclasses.field(default_factory=TemporalConfig)
     """The network and its settings."""
     frames: int = 1

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from jaxpose.skeleton import Skeleton
-from jaxpose.visualization.figures import GRADIENT, draw_pose, draw_reference, project_view
+from jaxpose.visualization.figures import GRADIENT, draw_pose, draw_reference, fitting_title, project_view
 
 _LONGEST_ARROW = 0.25  # metres, as drawn
 
@@ -81,7 +81,7 @@ def joint_term_heatmaps(
     """
     size = (1 + 0.62 * len(terms) * len(tables), 1.8 + 0.27 * skeleton.num_joints)
     figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(title, fontsize="small", wrap=True, parse_math=False)
+    figure.suptitle(fitting_title(title, figure), fontsize="small", parse_math=False)
     (panels,) = figure.subplots(1, len(tables), sharey=True, squeeze=False)
     for axes, (heading, table) in zip(panels, tables.items(), strict=True):
         sums = np.sum(table, axis=0)
@@ -108,7 +108,7 @@ def cosine_matrix(cosines: np.ndarray, terms: Sequence[str], *, title: str) -> F
     """
     size = 2.2 + 0.55 * len(terms)
     figure = Figure(figsize=(size + 1, size), layout="constrained")
-    figure.suptitle(title, fontsize="small", wrap=True, parse_math=False)
+    figure.suptitle(fitting_title(title, figure), fontsize="small", parse_math=False)
     axes = figure.subplots()
     image = axes.imshow(cosines, cmap="RdBu", vmin=-1, vmax=1)
     _number_cells(axes, image, cosines, digits=2)
@@ -130,7 +130,7 @@ def _panels(count: int, title: str) -> tuple[Figure, Sequence[Axes]]:
     """A figure with `count` panels, three in a row."""
     rows = -(-count // 3)
     figure = Figure(figsize=(16, 3.4 * rows + 0.6), layout="constrained")
-    figure.suptitle(title, wrap=True, parse_math=False)
+    figure.suptitle(fitting_title(title, figure), fontsize="small", parse_math=False)
     grid = figure.subplots(rows, 3, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()

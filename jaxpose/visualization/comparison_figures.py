@@ -48,19 +48,20 @@ def compare_curves(
         _line(test, log, "test_mpjpe", 1000, color=colour, label=_escape(name), marker="o", markersize=3)
     for axes, heading, label in ((training, "training loss", unit), (test, "test MPJPE, all frames", "mm")):
         axes.set(title=heading, xlabel="epoch", ylabel=label)
-        if any(len(line.get_xdata()) for line in axes.lines):  # a run may have no test error yet
+        if axes.lines:  # a run may have no test error yet
             axes.set_yscale("log")
             for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
                 set_formatter("{x:g}")  # plain numbers, no powers of ten
         axes.grid(which="both", alpha=0.3)
-    training.legend(fontsize="small")
+    if training.lines:
+        training.legend(fontsize="small")
     return figure
 
 
 def _line(axes: Axes, log: Sequence[Mapping[str, float]], name: str, scale: float, **style: Any) -> None:
-    """Draw a value in the records of a log, times `scale`, by epoch."""
-    points = [(record["epoch"], scale * record[name]) for record in log if name in record]
-    axes.plot(*np.reshape(points, (-1, 2)).T, **style)
+    """Draw a value in the records of a log, times `scale`, by epoch, if a record has it."""
+    if points := [(record["epoch"], scale * record[name]) for record in log if name in record]:
+        axes.plot(*np.transpose(points), **style)
 
 
 def compare_bars(

@@ -1,16 +1,20 @@
 """Figures of poses and runs; every function takes or returns matplotlib objects, and none uses pyplot's state."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from jaxpose.skeleton import Skeleton
 
 RIGHT, LEFT, MIDDLE = "#c0392b", "#2471a3", "#424949"
 GRADIENT, REFERENCE = "#1e8449", "0.82"  # arrows and paths; the pose to compare with
+_LETTERS_PER_INCH = 14  # of the font size "small"
 
 
 def side_colour(skeleton: Skeleton, joint: int) -> str:
@@ -60,6 +64,15 @@ def project_view(positions: np.ndarray, azimuth: float, elevation: float) -> np.
     return positions @ np.asarray([right, up, near]).T
 
 
+def fitting_title(title: str, figure: Figure) -> str:
+    """Break a title into lines that fit into a figure's width in small letters; what needs more than five is left out.
+
+    Matplotlib's own wrapping leaves no room for the lines above the axes.
+    """
+    letters = int(figure.get_figwidth() * _LETTERS_PER_INCH)
+    return textwrap.fill(title, letters, max_lines=5, placeholder=" …")
+
+
 def clips_contact_sheet(
     clips: Mapping[str, np.ndarray],
     skeleton: Skeleton,
@@ -105,43 +118,76 @@ def clips_contact_sheet(
     return figure
 
 
-def training_curves(records: Sequence[Mapping[str, float]], *, title: str, loss_in_metres: bool = True) -> Figure:
-    """Training loss and test error of a run by epoch, and the learning rate.
+def training_curves(
+    records: Sequence[Mapping[str, float]], *, title: str, loss_in_metres: bool = True, terms: Sequence[str] = ()
+) -> Figure:
+    """Training loss, errors, constraint terms and learning rate of a run by epoch.
 
     Args:
       records: of the run's log, in order; those with `epoch`, `loss` and `learning_rate` are drawn, and their
-        `test_mpjpe` (metres, over all test frames) if they have one.
+        `test_mpjpe` and `validation_mpjpe` (metres, over all frames) if they have them.
       title: names the data, and that they are synthetic if they are.
       loss_in_metres: whether the loss is a length, drawn in millimetres beside the errors; else it has an axis of its
         own, without a unit.
+      terms: further numbers of the log, those of constraints, drawn without their weights and in their own units.
 
     Returns:
       The figure; save it with `figure.savefig`.
     """
     records = [record for record in records if {"epoch", "loss", "learning_rate"} <= record.keys()]
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    figure.suptitle(title, fontsize="small", wrap=True, parse_math=False)
-    errors, rates = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    terms = [term for term in terms if any(term in record for record in records)]
+    heights = (4, 2, 1) if terms else (4, 1)
+    figure = Figure(figsize=(8, 5 + 2 * bool(terms)), layout="constrained")
+    figure.suptitle(fitting_title(title, figure), fontsize="small", parse_math=False)
+    panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+    errors, rates = panels[0], panels[-1]
     losses, scale = (errors, 1000) if loss_in_metres else (errors.twinx(), 1)
-    drawn = []
-    for axes, name, label, factor, color in (
-        (losses, "loss", "training loss", scale, "C0"),
-        (errors, "test_mpjpe", "test MPJPE, all frames", 1000, "C1"),
-    ):
-        points = [(record["epoch"], factor * record[name]) for record in records if name in record]
-        if points:  # there is no test error before the first epoch ends
-            drawn += axes.plot(*np.transpose(points), color, label=label)
+    lines = _draw_records(losses, records, {"loss": ("training loss", scale, "C0")})
+    lines += _draw_records(
+        errors,
+        records,
+        {
+            "test_mpjpe": ("test MPJPE, all frames", 1000, "C1"),
+            "validation_mpjpe": ("validation MPJPE, all frames", 1000, "C2"),
+        },
+    )
     for axes, label in {losses: "training loss", errors: "mm"}.items():
-        axes.set(ylabel=label, yscale="log")
-        for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            set_formatter("{x:g}")  # plain numbers, no powers of ten
+        _make_logarithmic(axes, label)
     errors.grid(which="both", alpha=0.3)
-    if drawn:  # a run that has just begun has no record
-        errors.legend(handles=drawn)
-    rates.step([record["epoch"] for record in records], [record["learning_rate"] for record in records], where="pre")
+    if lines:  # a run that has just begun has no record
+        errors.legend(handles=lines, fontsize="small")
+    if terms:
+        _draw_records(panels[1], records, {term: (term, 1, f"C{3 + index}") for index, term in enumerate(terms)})
+        _make_logarithmic(panels[1], "constraint terms")
+        panels[1].grid(which="both", alpha=0.3)
+        panels[1].legend(fontsize="small")
+    _draw_records(rates, records, {"learning_rate": ("learning rate", 1, "C0")}, drawstyle="steps-pre")
     rates.set(xlabel="epoch", ylabel="learning rate")
     rates.grid(alpha=0.3)
     return figure
+
+
+def _draw_records(
+    axes: Axes, records: Sequence[Mapping[str, float]], curves: Mapping[str, tuple[str, float, str]], **style: Any
+) -> list[Line2D]:
+    """Draw numbers of records by epoch, by name: a label, a factor and a colour; those that no record has are skipped.
+
+    Returns:
+      The lines, for a legend.
+    """
+    lines = []
+    for name, (label, factor, colour) in curves.items():
+        if points := [(record["epoch"], factor * record[name]) for record in records if name in record]:
+            marker = "." if len(points) == 1 else ""  # one point has no line
+            lines += axes.plot(*np.transpose(points), colour, label=label, marker=marker, **style)
+    return lines
+
+
+def _make_logarithmic(axes: Axes, label: str) -> None:
+    """A logarithmic axis of plain numbers, without powers of ten."""
+    axes.set(ylabel=label, yscale="log")
+    for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        set_formatter("{x:g}")
 
 
 def joint_error_figure(pose: np.ndarray, errors: np.ndarray, skeleton: Skeleton, *, title: str) -> Figure:
@@ -157,7 +203,7 @@ def joint_error_figure(pose: np.ndarray, errors: np.ndarray, skeleton: Skeleton,
       The figure.
     """
     figure = Figure(figsize=(9.5, 0.31 * skeleton.num_joints + 1), layout="constrained")
-    figure.suptitle(title, fontsize="small", wrap=True)
+    figure.suptitle(fitting_title(title, figure), fontsize="small", parse_math=False)
     body, bars = figure.subplots(1, 2, width_ratios=(3, 4))
     shade = colormaps["YlOrRd"](0.1 + 0.55 * errors / errors.max())
     seen = pose[:, [0, 2]]

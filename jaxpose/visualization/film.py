@@ -73,7 +73,7 @@ def film_frames(
     canvas = FigureCanvasAgg(figure)
     places = np.linspace(0, 1, len(_poses(clip)) + 2)
     panels = [figure.add_axes((left + 0.01, 0.09, places[1] - 0.02, _PANEL_HEIGHT)) for left in places[:-1]]
-    figure.text(0.01, 0.97, options.title, va="top", fontsize=8, color="0.25")
+    figure.text(0.01, 0.97, options.title, va="top", fontsize=8, color="0.25", parse_math=False)
     foot = figure.text(0.01, 0.03, "", fontsize=9, family="monospace", animated=True)
     moves = _draw_panels(panels, clip, skeleton, layout, options, whole=pictures is not None, linewidth=3)
     canvas.draw()
@@ -103,7 +103,7 @@ def film_strip(
     """Draw a row of frames for the input, the reconstruction and the ground truth; arguments as of `film_frames`."""
     rows = 1 + len(_poses(clip))
     figure = Figure(figsize=(1.6 * len(frames) + 0.4, 1.7 * rows + 0.5), layout="constrained")
-    figure.suptitle(options.title, fontsize="small", x=0.01, ha="left", wrap=True)
+    figure.suptitle(options.title, fontsize="small", x=0.01, ha="left", wrap=True, parse_math=False)
     grid = figure.subplots(rows, len(frames), squeeze=False)
     for column, (frame, picture) in zip(grid.T, _with_pictures(frames, pictures), strict=True):
         for move in _draw_panels(column, clip, skeleton, layout, options, whole=pictures is not None, linewidth=2):

@@ -68,10 +68,10 @@ def write_film(
         atomic_write(out, lambda path: video.write_mp4(path, drawn, size, fps))
 
 
-def check_suffix(out: Path) -> None:
+def check_suffix(out: Path, option: str = "--out") -> None:
     """Raise `InputError` if the suffix of a file is none of those that `write_film` writes."""
     if out.suffix.lower() not in (".mp4", ".gif", ".png"):
-        raise InputError(f"--out is {out}; its suffix must be .mp4, .gif or .png")
+        raise InputError(f"{option} is {out}; its suffix must be .mp4, .gif or .png")
 
 
 def strip_frames(clip: Clip) -> np.ndarray:

@@ -111,13 +111,24 @@
     if (playing) requestAnimationFrame(run);
   }
 
-  const steps = { " ": toggle, ArrowRight: () => go(frame + 1), ArrowLeft: () => go(frame - 1) };
-  player.addEventListener("keydown", (event) => {
-    const taken = event.target === slider ? event.key !== " " : event.target.matches("select, input")
-      || (event.target.matches("button") && event.key === " ");
-    if (taken || !(event.key in steps)) return;
+  function step(by) {
+    if (playing) toggle();
+    go(frame + by);
+  }
+
+  // Keys work in the player, and wherever nothing has the focus, as on a page that was just opened.
+  const steps = { " ": toggle, ArrowRight: () => step(1), ArrowLeft: () => step(-1) };
+  document.addEventListener("keydown", (event) => {
+    const { target, key } = event;
+    const nowhere = target === document.body || target === document.documentElement;
+    const taken = target === slider ? key !== " " : target.matches("select, input")
+      || (target.matches("button") && key === " ");
+    const modified = event.shiftKey || event.ctrlKey || event.altKey || event.metaKey;
+    if (taken || modified || !(key in steps) || !(nowhere || player.contains(target))) return;
     event.preventDefault();
-    steps[event.key]();
+    steps[key]();
+    const { top, bottom } = player.getBoundingClientRect();
+    if (nowhere && (bottom < 0 || top > window.innerHeight)) player.scrollIntoView();
   });
   player.addEventListener("pointerdown", (event) => event.target.closest(".plot") && player.focus({ preventScroll: true }));
   choice.addEventListener("change", () => open(choice.selectedIndex));

@@ -25,7 +25,7 @@ _SIDES = (RIGHT, LEFT, MIDDLE)
 _GREY = "#9a9a9a"  # of the ground truth
 _SPEEDS = (0.25, 0.5, 1, 2, 4)
 _HELP = (
-    "Drag to rotate, scroll to zoom. After a click on the player, Space plays and pauses, and the arrow keys step. "
+    "Space plays and pauses, the arrow keys step by a frame. Drag to rotate, scroll to zoom. "
     "Right is red, left is blue."
 )
 _TRUTH_HELP = " Grey is the ground truth. Click on the error curve to go to a frame."
@@ -158,7 +158,11 @@ def _figures(known: bool, *, worst: float) -> dict[str, Any]:
     bar = {"title": heading, "thickness": 12, "len": 0.7, "x": 1, "xanchor": "right"}
     shade = {"colorscale": _ERROR_COLOURS, "cmin": 0, "cmax": worst}
     poses = [
-        go.Scatter3d(mode="lines+markers", line={**shade, "width": 9}, marker={**shade, "size": 4, "colorbar": bar}),
+        go.Scatter3d(
+            mode="lines+markers",
+            line={**shade, "width": 9},
+            marker={**shade, "size": 4, "colorbar": bar, "showscale": known},
+        ),
         go.Scatter3d(mode="lines+markers", line={"color": _GREY, "width": 5}, marker={"color": _GREY, "size": 2.5}),
     ]
     scene = go.Figure(poses if known else poses[:1], {**common, "margin": none})

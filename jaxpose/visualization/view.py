@@ -6,9 +6,10 @@ import jax
 import numpy as np
 
 from jaxpose.data.track import Track, track_name
+from jaxpose.export.motion import Motion, z_up
 from jaxpose.kinematics import root_relative
 from jaxpose.rotations import quaternion_to_matrix
-from jaxpose.runtime.errors import InputError
+from jaxpose.runtime.errors import InputError, one_line
 from jaxpose.skeleton import Skeleton
 
 _matrix = jax.jit(quaternion_to_matrix)
@@ -58,6 +59,27 @@ def make_clip(track: Track, prediction: np.ndarray) -> Clip:
         prediction - floor,
         None if truth is None else truth - floor,
     )
+
+
+def clip_of_motion(motion: Motion) -> Clip:
+    """Make a clip of a person who was lifted from a video.
+
+    Args:
+      motion: at least one frame, with its keypoints; in camera space, it is shown as of a level camera.
+    """
+    if motion.keypoints is None:
+        raise ValueError(f"motion {motion.name!r} has no keypoints")
+    poses, start = np.float32(z_up(motion)), motion.start
+    floor = np.asarray([0, 0, np.quantile(poses[..., 2].min(axis=-1), 0.01)], np.float32)
+    pixels, _, width, height = motion.keypoints
+    total, name = start + len(poses), one_line(motion.name)[:100]
+    return Clip(f"track {name}", motion.fps, start, total, pixels, width, height, poses - floor, None)
+
+
+def title_of_motion(file: str, motion: Motion) -> str:
+    """The title of pictures of a person in a file: the track, and what the lifter was trained on."""
+    trained_on = f". Lifter trained on: {one_line(motion.trained_on)}" if motion.trained_on else ""
+    return f"{file}, track {one_line(motion.name)[:100]}{trained_on}"
 
 
 def cut(clip: Clip, first: int, last: int) -> Clip:

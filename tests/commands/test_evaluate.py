@@ -1,5 +1,6 @@
 """The command gives a run's own results again, and refuses data that the run does not fit."""
 
+import csv
 import json
 import re
 import shutil
@@ -45,8 +46,34 @@ def test_gives_the_results_of_training_again(prepared, tmp_path, capsys):
 def test_another_split_is_printed_and_not_written(run, capsys):
     before = (run / "results.json").read_text()
     evaluate.main([str(run), "--split", "S1"])
-    assert "sample motion, S1." in capsys.readouterr().out
+    assert "sample motion, S1 (TRAINED ON S1: these are not errors of unseen people)." in capsys.readouterr().out
     assert (run / "results.json").read_text() == before
+
+
+def test_subjects_that_were_trained_on_are_in_every_form(run, tmp_path, capsys):
+    """The run was trained on S1, not on S9; a second run, on both."""
+    shutil.copytree(run, other := tmp_path / "other")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"train_split": "all", "allow_overlap": True}))
+    out = ["--by", "subject", "camera", "joint", "--out", str(tmp_path / "out"), "--format", "md", "tex", "json", "csv"]
+    evaluate.main([str(run), str(other), "--split", "S1+S9", *out])
+    notice = "TRAINED ON S1 by run; S1, S9 by other: these are not errors of unseen people"
+    texts = [(tmp_path / "out" / f"evaluation.{form}").read_text() for form in ("md", "tex")]
+    tables = 2 + 1 + 2 * 4  # comparison, constraints; actions, subjects, cameras, joints and angles of each run
+    for text in (capsys.readouterr().out, *texts):
+        assert text.count(notice) >= tables
+    facts = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert facts["split"] == "S1+S9"
+    assert [facts["runs"][name]["trained_on"] for name in ("run", "other")] == [["S1"], ["S1", "S9"]]
+    rows = [line.split(",") for line in (tmp_path / "out" / "evaluation.csv").read_text().splitlines()]
+    assert {(row[0], row[-1]) for row in rows[1:]} == {("run", "S1"), ("other", "S1+S9"), ("ground truth", "")}
+
+    evaluate.main([str(other)])
+    assert "sample motion, S9 (TRAINED ON S9: these are not errors of unseen people)." in capsys.readouterr().out
+    assert json.loads((other / "results.json").read_text())["trained_on"] == ["S9"]
+    assert "TRAINED ON S9" in (other / "results.md").read_text()
+    assert "TRAINED ON" not in (run / "results.md").read_text()
+    assert json.loads((run / "results.json").read_text())["trained_on"] == []
 
 
 def test_other_data_of_the_same_joints(run, tmp_path, capsys):
@@ -64,8 +91,7 @@ def test_everything_is_written_where_it_is_said(run, tmp_path, capsys):
     evaluate.main([str(copied), "--by", "subject", "camera", "--format", "md", "tex", "csv", "json", "--chunk", "9"])
     printed = capsys.readouterr().out
     files = {path.name for path in (copied / "evaluation").iterdir()}
-    stems = ("actions", "constraints", "subjects", "cameras")
-    assert files == {f"evaluation.{form}" for form in ("md", "tex", "json")} | {f"{stem}.csv" for stem in stems}
+    assert files == {f"evaluation.{form}" for form in ("md", "tex", "csv", "json")}
     assert {line.removeprefix("wrote ") for line in printed.splitlines() if line.startswith("wrote ")} == {
         str(copied / "evaluation" / file) for file in files
     }
@@ -89,8 +115,9 @@ def test_other_metrics_are_in_every_form(run, tmp_path, capsys, monkeypatch):
     for text in (capsys.readouterr().out, *((tmp_path / f"evaluation.{form}").read_text() for form in ("md", "tex"))):
         assert all(heading in text for heading in headings)
         assert "MPJVE" not in text
-    head = (tmp_path / "actions.csv").read_text().splitlines()[0]
-    assert head == ",".join(["action", *headings])
+    with (tmp_path / "evaluation.csv").open(newline="") as file:
+        averages = [row["metric"] for row in csv.DictReader(file) if row["low"] or row["group"] == "all"]
+    assert averages[: len(keys) + 1] == ["frames", *keys]
     numbers = json.loads((tmp_path / "evaluation.json").read_text())["runs"][run.name]
     assert [*numbers["average"]] == [*numbers["intervals"]] == keys
     assert numbers["average"]["mpsce"] == pytest.approx(numbers["constraints"]["bone_length_std"]["predicted"])
@@ -114,8 +141,9 @@ def test_runs_are_compared_with_the_first_on_data_that_are_loaded_once(run, tmp_
     assert capsys.readouterr().out.index("Comparison: sample motion, S9.") < 10
     assert len(loads) == 1
     numbers = json.loads((tmp_path / "both" / "evaluation.json").read_text())
-    unknown = {"difference": 0, "interval": [None, None], "exceeds": False}  # each action has one track
-    assert numbers["differences"]["again"]["mpjpe"] == unknown
+    assert numbers["differences"]["again"]["mpjpe"] == {  # each action has one recording
+        "difference": 0, "interval": [None, None], "p_value": None, "corrected_p_value": None, "significant": False
+    }  # fmt: skip
 
 
 def test_predictions_are_saved_by_name_of_track(run, tmp_path):
@@ -133,9 +161,64 @@ def test_predictions_are_saved_by_name_of_track(run, tmp_path):
         assert begin == len(lifted)
 
 
+@pytest.fixture(scope="module")
+def poses(run, tmp_path_factory):
+    """The predictions of the run, in a file."""
+    path = tmp_path_factory.mktemp("poses") / "poses.npz"
+    evaluate.main([str(run), "--save", str(path), "--by"])
+    return path
+
+
+def averages(folder):
+    with (folder / "evaluation.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["group"] == "all"]
+    return {(row["run"], row["metric"]): row["value"] for row in rows}
+
+
+def test_predictions_from_a_file_have_the_errors_of_the_run_that_made_them(run, prepared, poses, tmp_path, capsys):
+    before = (run / "results.json").read_text()
+    data = ["--data", str(prepared), "--split", "S9", "--format", "csv", "md"]
+    capsys.readouterr()
+    evaluate.main(["--predictions", str(poses), *data, "--out", str(tmp_path / "alone")])
+    printed = capsys.readouterr().out
+    assert "poses.npz: sample motion, S9." in printed
+    assert "poses.npz: poses from a file are scored as they are; " in printed
+    evaluate.main([str(run), "--predictions", str(poses), *data, "--out", str(tmp_path / "both")])
+    assert "Comparison: sample motion, S9." in (tmp_path / "both" / "evaluation.md").read_text()
+    alone, both = averages(tmp_path / "alone"), averages(tmp_path / "both")
+    assert len(alone) > 10
+    for (name, metric), value in alone.items():
+        assert both[name, metric] == value
+        assert name == "ground truth" or both[run.name, metric] == value
+    assert (run / "results.json").read_text() == before
+
+
+def test_predictions_from_a_file_are_cut_into_chunks(prepared, poses, tmp_path):
+    data = ["--predictions", str(poses), "--data", str(prepared), "--split", "S9", "--format", "csv", "--by"]
+    evaluate.main([*data, "--out", str(tmp_path / "whole")])
+    evaluate.main([*data, "--out", str(tmp_path / "chunks"), "--chunk", "8"])  # of 40 frames and of 25
+    whole, chunks = (averages(tmp_path / name) for name in ("whole", "chunks"))
+    assert (whole["poses.npz", "frames"], chunks["poses.npz", "frames"]) == ("65", "72")
+    assert float(chunks["poses.npz", "mpjpe"]) == pytest.approx(float(whole["poses.npz", "mpjpe"]), rel=0.05)
+
+
+def test_a_file_without_a_track_of_the_split_is_refused(prepared, poses, refusal):
+    line = refusal(evaluate.main, ["--predictions", str(poses), "--data", str(prepared), "--split", "S1"])
+    assert "poses.npz lacks" in line
+    assert "S1/" in line
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--predictions", "a.npz"], "--predictions without a run: name the data set with --data and its subjects"),
+        (["RUN", "--predictions", "a.npz", "a.npz"], "a file of --predictions is named twice; name each once"),
+        (["RUN", "--predictions", "a.npz"], "a.npz: no such file"),
+        (["RUN", "--predictions", "a.npz", "--format", "md"], "several runs are compared; name the folder"),
+        (
+            ["--predictions", "a.npz", "--data", "d", "--split", "s", "--format", "md"],
+            "name a folder for them with --out",
+        ),
         ([], "no run is named; give the folder of at least one"),
         (["RUN", "--out", "there"], "--out names a folder, but no file is to be written; choose files with --format"),
         (["RUN", "RUN"], "a run is named twice; name each once"),

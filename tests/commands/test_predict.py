@@ -1,6 +1,7 @@
 """The command: files in, motion out, everything that the user should know on stderr."""
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -9,13 +10,16 @@ import jax
 import numpy as np
 import pytest
 from helpers import detector_files as files
+from helpers.bvh import evaluated
 from helpers.samples import DESCRIPTION, make_track
 from helpers.standing import standing_pixels
 from helpers.walking import detected, walk
+from PIL import Image
 
 from jaxpose import predict
 from jaxpose.data.windows import pack
 from jaxpose.export.formats import describe_formats
+from jaxpose.export.reading import read_motions
 from jaxpose.export.writers import WRITERS as WRITERS_BY_SUFFIX
 from jaxpose.keypoints.formats import IN_WORDS
 from jaxpose.keypoints.layouts import BODY_25B, COCO_18, LAYOUTS
@@ -27,6 +31,7 @@ from jaxpose.skeleton import COCO_17, H36M_17
 from jaxpose.training import setup
 from jaxpose.training.config import Config
 from jaxpose.training.state import to_checkpoint
+from jaxpose.visualization import video
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -218,6 +223,52 @@ def test_upright_poses_are_labelled(run, track, expected, tmp_path, capsys):
     )
 
 
+def test_a_film_is_made_over_the_video(run, track, tmp_path, capsys, refused):
+    """Of the person who is seen longest, keypoints at the place where they were found."""
+    tracks = np.repeat(with_confidence(track.keypoints_2d), 2, axis=0)[:, :12]
+    tracks[1, 8:, :, 2] = 0
+    path = files.results(tmp_path / "r.json", tracks)
+    video.write_mp4(tmp_path / "in.mp4", [np.full((64, 64, 4), (255, 0, 0, 255), np.uint8)] * 12, (64, 64), 25)
+    facts = [str(run), str(path), "--size", "1000", "1000", "--fps", "25", "--layout", "h36m_17"]
+    facts += ["--out", str(tmp_path / "o.bvh")]
+    predict.main([*facts, "--film", str(tmp_path / "o.png"), "--video", str(tmp_path / "in.mp4")])
+    written = capsys.readouterr().out
+    assert f"Written: {tmp_path / 'o.png'}, a film of track 1, who is seen longest of 2" in written
+    with Image.open(tmp_path / "o.png") as image:
+        pixels = np.asarray(image.convert("RGB"), int)
+    assert ((pixels[..., 0] > 200) & (pixels[..., 1] < 60)).mean() > 0.1
+    assert refused([*facts, "--video", "in.mp4"]).endswith("name the file of the film with --film")
+    assert "--film is o.avi; its suffix must be" in refused([*facts, "--film", "o.avi"])
+    assert "--video no.mp4: there is no such file" in refused([*facts, "--film", "o.mp4", "--video", "no.mp4"])
+    assert "--film no/o.mp4: there is no folder no" in refused([*facts, "--film", "no/o.mp4"])
+
+
+def test_the_archive_has_what_pictures_need(run, track, tmp_path):
+    path = files.results(tmp_path / "r.json", with_confidence(track.keypoints_2d))
+    facts = ["--size", "1000", "1000", "--fps", "50", "--layout", "h36m_17", "--crop", "--constant-bones"]
+    predict.main([str(run), str(path), "--out", str(tmp_path / "o.npz"), *facts])
+    (motion,) = read_motions(tmp_path / "o.npz")
+    np.testing.assert_allclose(motion.keypoints.pixels, track.keypoints_2d, rtol=1e-6)  # of the image, not of the crop
+    assert (motion.keypoints.layout.joints, *motion.keypoints[2:]) == (H36M_17.joints, 1000, 1000)
+    assert motion.trained_on == "sample motion"
+
+
+def test_constant_bones_and_units(run, track, tmp_path, capsys):
+    """BVH says how far it is from the poses; with constant bones it is where the other formats are, in any unit."""
+    path = files.results(tmp_path / "r.json", with_confidence(track.keypoints_2d))
+    command = [str(run), str(path), "--size", "1000", "1000", "--fps", "50", "--layout", "h36m", "--upright", "0"]
+    predict.main([*command, "--out", str(tmp_path / "plain.bvh")])
+    printed = capsys.readouterr().out
+    assert "  track 1: frames 0 to 39, 0.00 to 0.80 s (0.80 s)\n" in printed
+    assert re.search(r"constant bone lengths: joints are (?!0\.0)[\d.]+ mm from the lifted poses on average", printed)
+    for suffix, units in ((".bvh", ["--units", "cm"]), (".npz", [])):
+        predict.main([*command, "--constant-bones", "--out", str(tmp_path / f"a{suffix}"), *units])
+    assert "joints are 0.0 mm from the lifted poses on average, 0.0 mm at most" in capsys.readouterr().out
+    found = evaluated((tmp_path / "a.bvh").read_text())
+    positions = load(tmp_path / "a.npz")["positions_0"][..., [0, 2, 1]] * [1, 1, -1]
+    np.testing.assert_allclose(np.stack([found[j] for j in H36M_17.joints], axis=1) / 100, positions, atol=1e-5)
+
+
 def test_what_a_run_does_not_say_is_warned_of(run, tmp_path, capsys):
     synthetic = tmp_path / "run"
     write_settings(
@@ -237,11 +288,12 @@ def test_track_ids_are_shown_without_what_a_terminal_would_obey(run, tmp_path, c
     path = files.table(tmp_path / "t.csv", keypoints[None], H36M_17.joints)
     path.write_text(path.read_text().replace(",p0,", ",\x1b]0;owned\x07\x1b[2J,"))
     predict.main([str(run), str(path), "--out", str(tmp_path / "o.npz"), *FACTS])
-    err = capsys.readouterr().err
-    assert "\N{REPLACEMENT CHARACTER}]0;owned" in err
+    out, err = capsys.readouterr()
     assert "25.0% of the keypoints were not seen" in err
-    assert "\x1b" not in err
-    assert "\x07" not in err
+    for printed in (out, err):
+        assert "\N{REPLACEMENT CHARACTER}]0;owned" in printed
+        assert "\x1b" not in printed
+        assert "\x07" not in printed
 
 
 def test_help_is_quick_and_names_formats_and_layouts():
@@ -271,4 +323,6 @@ def test_what_is_missing_is_asked_for(run, tmp_path, refusal):
     assert "there is no layout 'mpii'" in refusal(predict.main, [str(run), str(path), *out, *FACTS, "--layout", "mpii"])
     assert "is not a run" in refusal(predict.main, [str(tmp_path), str(path), *out])
     assert "looks down by -90 to 90" in refusal(predict.main, [str(run), str(path), *out, *FACTS, "--upright", "nan"])
+    line = refusal(predict.main, [str(run), str(path), "--out", str(tmp_path / "o.trc"), *FACTS, "--units", "cm"])
+    assert ".trc files are in mm, not cm; choose another format" in line
     assert "not written as .xyz" in refusal(predict.main, [str(run), str(path), "--out", str(tmp_path / "o.xyz")])

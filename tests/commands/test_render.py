@@ -5,9 +5,11 @@ import itertools
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from helpers.motions import lifted
 from PIL import Image
 
 from jaxpose import render
+from jaxpose.export.writers import write_motions
 from jaxpose.visualization import video
 
 pytestmark = [
@@ -61,6 +63,31 @@ def test_a_png_is_a_row_of_frames(untrained, tmp_path):
     with Image.open(tmp_path / "sit.png") as image:
         assert image.size == (round(150 * (1.6 * 3 + 0.4)), round(150 * (1.7 * 3 + 0.5)))
         assert np.asarray(image.convert("L")).std() > 10
+
+
+def test_poses_in_a_file_are_filmed_at_their_time_in_the_video(tmp_path, capsys):
+    (poses,) = write_motions(tmp_path / "poses.npz", lifted(("1", "$2$")))  # the second has frames 4 to 28 of the video
+    background = tmp_path / "background.mp4"
+    colours = [(255, 0, 0, 255)] * 14 + [(0, 255, 0, 255)] * 20
+    video.write_mp4(background, [np.full((48, 64, 4), colour, np.uint8) for colour in colours], (64, 48), 25)
+    render.main([str(poses), "--out", str(tmp_path / "o.mp4"), "--size", "140", "--video", str(background)])
+    assert "shows 25 frames of track $2$" in capsys.readouterr().out
+    facts, frames = decode(tmp_path / "o.mp4")
+    assert (facts["fps"], len(frames)) == (25, 25)
+    green = [((frame[..., 1] > 200) & (frame[..., 0] < 60)).mean() > 0.1 for frame in frames]
+    assert green == [False] * 10 + [True] * 15
+    render.main([str(poses), "--out", str(tmp_path / "o.png"), "--track", "1", "--frames", "2", "4"])
+    with Image.open(tmp_path / "o.png") as image:
+        assert image.size == (round(150 * (1.6 * 3 + 0.4)), round(150 * (1.7 * 2 + 0.5)))  # no ground truth
+
+
+def test_poses_in_a_file_have_tracks_of_their_own(tmp_path, refusal):
+    (poses,) = write_motions(tmp_path / "poses.npz", lifted())
+    out = ["--out", str(tmp_path / "o.mp4")]
+    assert "--data and --split are for runs" in refusal(render.main, [str(poses), *out, "--split", "S9"])
+    assert "--track 7: there is no such track; there are 2" in refusal(render.main, [str(poses), *out, "--track", "7"])
+    assert "absent.npz: no such file" in refusal(render.main, ["absent.npz", *out])
+    assert not (tmp_path / "o.mp4").exists()
 
 
 @pytest.mark.parametrize(("arguments", "reason"), [

@@ -2,11 +2,14 @@
 
 import io
 import json
+import re
 import shutil
 
+import jax
 import numpy as np
 import pytest
 from helpers.browser import CHROMIUM, browser
+from helpers.motions import lifted
 from helpers.pages import Page
 from helpers.samples import DESCRIPTION, make_track
 from PIL import Image
@@ -15,10 +18,12 @@ from data_prep.writer import data_set
 from jaxpose import report
 from jaxpose.data.windows import pack
 from jaxpose.evaluation import report_page
+from jaxpose.export.writers import write_motions
 from jaxpose.metrics import mpjpe
 from jaxpose.runs import trained
 from jaxpose.runs.log import append_log
 from jaxpose.runs.trained import load_fitting, open_run
+from jaxpose.runtime.versions import versions
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -52,12 +57,24 @@ def test_the_page_says_what_was_measured(run, text):
         assert f"{its.argmax()} ({its.max():.0f} mm)" in page.words
     assert "sample motion, S9: 2 tracks, 65 frames." in page.words
     assert "Run <b>run" in page.words
+    (page_made,) = (word for word in page.words if re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC with jaxpose ", word))
+    assert f"jax {jax.__version__}" in page_made
+    (network,) = (word for word in page.words if word.startswith("temporal: "))
+    assert "channels 8" in network
+    assert any("Joint Aware Temporal Deep Learning 3D Human Pose Estimation" in word for word in page.words)
     assert "SYNTHETIC" not in text.split("plotly.js")[-1]
 
 
 def test_the_page_asks_the_network_for_nothing(text):
     assert all(link.startswith(("#", "data:image/svg+xml;base64,")) for link in Page(text).links)
     assert len(text) < 8_000_000
+
+
+def test_versions_of_the_run_are_read_from_its_settings(run, tmp_path):
+    assert report._recorded_versions(run) in (None, versions())
+    settings = {"versions": {"jax": "0.1", "commit": None}}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    assert report._recorded_versions(tmp_path) == {"jax": "0.1"}
 
 
 def test_synthetic_motion_is_said_to_be(run, tmp_path, capsys, monkeypatch):
@@ -72,6 +89,15 @@ def test_synthetic_motion_is_said_to_be(run, tmp_path, capsys, monkeypatch):
     assert f"The report is {tmp_path / 'synthetic.html'}" in capsys.readouterr().out
 
 
+def test_subjects_that_were_trained_on_are_said_to_be(run, tmp_path):
+    report.main([str(run), "--split", "S1", "--out", str(tmp_path / "trained.html")])
+    words = Page((tmp_path / "trained.html").read_text("utf-8")).words
+    notice = "S1 (TRAINED ON S1: these are not errors of unseen people)"
+    assert f"sample motion, {notice}: 2 tracks, 65 frames." in words
+    assert f"<b>run, by joint: sample motion, {notice}" in words
+    assert sum(notice in text for text in words) >= 5
+
+
 def test_recordings_that_are_not_scored_are_not_shown(run, tmp_path, monkeypatch):
     actions = ("Directions", "Walking")  # of S11, the first is excluded
     tracks = [make_track(subject="S11", action=action, frames=25) for action in actions]
@@ -79,7 +105,7 @@ def test_recordings_that_are_not_scored_are_not_shown(run, tmp_path, monkeypatch
     shown = []
     monkeypatch.setattr(report_page, "report_page", lambda *given: shown.append(given) or "")
     report.main([str(run), "--data", str(tmp_path / "data"), "--split", "S11", "--out", str(tmp_path / "out.html")])
-    ((evaluated, _, _, tracks, _, predictions),) = shown
+    ((evaluated, _, _, tracks, _, predictions, _),) = shown
     assert [track.action for track in tracks] == ["Walking"]
     assert len(evaluated.errors.frames) == 1
     assert len(predictions) == 25
@@ -87,6 +113,28 @@ def test_recordings_that_are_not_scored_are_not_shown(run, tmp_path, monkeypatch
 
 def test_no_run_is_refused(tmp_path, refusal):
     assert "is not a run" in refusal(report.main, [str(tmp_path)])
+
+
+def test_poses_in_a_file_have_no_data(tmp_path, refusal, capsys):
+    (poses,) = write_motions(tmp_path / "poses.npz", lifted())
+    assert "--data and --split are for runs" in refusal(report.main, [str(poses), "--data", "synthetic"])
+    report.main([str(poses), "--out", str(tmp_path / "page.html")])
+    assert f"The report is {tmp_path / 'page.html'}" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"poses.npz", "page.html"}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_the_player_shows_poses_in_a_file(tmp_path):
+    (poses,) = write_motions(tmp_path / "poses.npz", lifted())
+    report.main([str(poses)])
+    with browser(tmp_path / "profile") as tab:
+        tab.open((tmp_path / "poses.html").as_uri(), width=800, height=600)
+        assert press(tab, "player", "ArrowRight") == "frame 5 of 29, 0.20 s"
+        tab.run(f"{element('choice')}.selectedIndex = 1, {element('choice')}.dispatchEvent(new Event('change'))")
+        assert press(tab, "player", "ArrowRight") == "frame 1 of 20, 0.04 s"
+        assert len(tab.run(f"{element('scene')}.data[0].x")) == 3 * 16 + 2
+        assert not tab.run("document.querySelector('#scene .colorbar')")
+        assert not tab.errors
 
 
 def element(name):
@@ -104,6 +152,16 @@ def test_the_player_plays(run, text, tmp_path):
         tab.open((run / "report.html").as_uri(), width=800, height=600)
         assert tab.run(f"{element('readout')}.textContent").startswith("frame 0 of ")
 
+        # On a page that was just opened, Space plays and shows the player; an arrow stops.
+        on_the_page = "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: '%s', bubbles: true}))"
+        assert tab.run(f"{element('player')}.getBoundingClientRect().top > innerHeight")
+        tab.run(on_the_page % " ")
+        tab.wait(f"!{element('readout')}.textContent.startsWith('frame 0 ')")
+        assert tab.run(f"{element('player')}.getBoundingClientRect().top < innerHeight")
+        tab.run(on_the_page % "ArrowRight")
+        assert tab.run(f"{element('play')}.textContent") == "Play"
+        tab.run(f"{element('slider')}.value = 0, {element('slider')}.dispatchEvent(new Event('input'))")
+
         # What it shows is the error that the run has.
         packed = json.loads(tab.run(f"{element('player-data')}.textContent"))["tracks"][0]
         frames = packed["frames"]
@@ -114,8 +172,8 @@ def test_the_player_plays(run, text, tmp_path):
 
         tab.run(f"{element('speed')}.value = 0.25")
         tab.run(f"{element('play')}.click()")
-        tab.wait(f"!{element('readout')}.textContent.startsWith('frame {frames - 1} ')")
-        assert tab.run(f"{element('scene')}.data[0].x") != before
+        tab.wait(f"{element('scene')}.data[0].x[0] != {before[0]}")
+        assert not tab.run(f"{element('readout')}.textContent").startswith(f"frame {frames - 1} ")
         assert tab.run(f"{element('play')}.textContent") == "Pause"
         shown = tab.run(f"{element('readout')}.textContent")
         tab.wait(f"{element('readout')}.textContent != '{shown}'")

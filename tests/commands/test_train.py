@@ -264,8 +264,26 @@ def test_a_step_that_is_not_finite_is_explained_and_its_batch_kept(broken, tmp_p
 
 def test_the_validation_split_is_never_the_test_split(prepared, tmp_path, refusal):
     line = refusal(train.main, arguments(prepared, tmp_path / "run", "--validation-split", "S9[:50%]"))
-    assert "--validation-split S9[:50%] holds S9/Walking/55011271 (1 tracks) of --test-split S9; " in line
+    assert "--validation-split S9[:50%] holds the recording S9/Walking of --test-split S9; " in line
     assert not (tmp_path / "run").exists()
+
+
+def test_training_on_the_test_split_is_refused_or_said_to_be(prepared, tmp_path, refusal, capsys):
+    """In `results.md`, `results.json`, and whatever evaluates the run again."""
+    run, both = tmp_path / "run", ["--train-split", "S1+S9", "--steps", "1"]
+    line = refusal(train.main, arguments(prepared, run, *both))
+    assert "--test-split S9 holds the recording S9/Walking and 1 more of --train-split S1+S9; " in line
+    assert "--allow-overlap trains all the same" in line
+    assert not run.exists()
+    train.main(arguments(prepared, run, *both, "--allow-overlap"))
+    notice = "sample motion, S9 (TRAINED ON S9: these are not errors of unseen people)."
+    assert notice in capsys.readouterr().out
+    assert notice in (run / "results.md").read_text()
+    assert json.loads((run / "results.json").read_text())["trained_on"] == ["S9"]
+    assert json.loads((run / "config.json").read_text())["allow_overlap"] is True
+    (run / "results.json").unlink()
+    train.main(["--resume", str(run)])  # which evaluates again, and is allowed to by the run's own settings
+    assert notice in capsys.readouterr().out
 
 
 def test_the_best_by_the_validation_split_is_kept(run):

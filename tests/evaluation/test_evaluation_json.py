@@ -23,7 +23,18 @@ def test_every_number_is_there():
     assert [*facts["runs"]["run"]["joints"]["mpjpe"]] == [*H36M_17.joints]
     assert facts["runs"]["other"]["pairs"]["left_knee/right_knee"].keys() == {"predicted", "ground_truth"}
     assert facts["differences_from"] == "run"
-    assert facts["differences"]["other"]["mpjpe"]["interval"][0] <= facts["differences"]["other"]["mpjpe"]["difference"]
+    assert facts["differences"]["other"]["mpjpe"]["interval"] == [None, None]  # Posing is one recording
+    assert facts["bootstrap"]["intervals"] == "95 % bootstrap confidence interval"
+
+
+def test_differences_have_their_intervals_and_p_values():
+    run, other = (RUN._replace(name=f"run{seed}", errors=made_up(ACTIONS[:4], seed=seed)) for seed in (0, 1))
+    facts = json.loads(json_text(evaluation_json.evaluation_as_dict([run, other], SETTING)))
+    found = facts["differences"]["run1"]["mpjpe"]
+    assert found["interval"][0] <= found["difference"] <= found["interval"][1]
+    assert 0 < found["p_value"] <= found["corrected_p_value"] <= 1
+    assert found["significant"] is False
+    assert facts["runs"]["run0"]["intervals"]["mpjpe"][0] < facts["runs"]["run0"]["average"]["mpjpe"]
 
 
 def test_a_single_run_has_no_differences():

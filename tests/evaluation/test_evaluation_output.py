@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 from helpers.made_up import made_up
@@ -36,18 +37,32 @@ def test_every_table_is_printed_and_a_note_once():
 
 def test_every_format_has_the_numbers(tmp_path):
     files = write_tables(tmp_path / "a" / "b", ("md", "tex", "csv", "json", "md"), TABLES, [RUN], SETTING)
-    stems = ("actions", "constraints", "subjects", "cameras")
-    assert {path.name for path in files} == {f"evaluation.{form}" for form in ("md", "tex", "json")} | {
-        f"{stem}.csv" for stem in stems
-    }
+    assert [path.name for path in files] == [f"evaluation.{form}" for form in ("md", "tex", "csv", "json")]
     assert {*files} == {*(tmp_path / "a" / "b").iterdir()}
     text = {path.name: path.read_text("utf-8") for path in files}
     average = json.loads(text["evaluation.json"])["runs"]["run"]["average"]["mpjpe"]
-    rows = {row[0]: row for row in csv.reader(text["actions.csv"].splitlines())}
-    assert rows["average"][1] == f"{average:.1f}"
+    rows = [row for row in csv.DictReader(io.StringIO(text["evaluation.csv"])) if row["group"] == "all"]
+    assert [float(row["value"]) for row in rows if row["metric"] == "mpjpe"] == [average]
     assert f"| **{average:.1f}** |" in text["evaluation.md"]
     assert f"\\textbf{{{average:.1f}}}" in text["evaluation.tex"]
     assert all(text[f"evaluation.{form}"].endswith(NOTE + "\n") for form in ("md", "tex"))
+
+
+def test_two_runs_are_compared_in_every_format(tmp_path):
+    runs = [RUN, RUN._replace(name="other", errors=made_up(["Walking", "Walking", "Eating", "Eating"], offset=9))]
+    write_tables(tmp_path, ("md", "tex", "csv", "json"), all_tables(runs, SETTING, ()), runs, SETTING)
+    text = {path.suffix: path.read_text("utf-8") for path in tmp_path.iterdir()}
+    (row,) = [
+        row
+        for row in csv.DictReader(io.StringIO(text[".csv"]))
+        if (row["group"], row["metric"]) == ("difference", "mpjpe")
+    ]
+    found = json.loads(text[".json"])["differences"]["other"]["mpjpe"]
+    assert (row["run"], row["name"], row["unit"]) == ("other", "run", "mm")
+    assert [float(row[column]) for column in ("value", "low", "high")] == [found["difference"], *found["interval"]]
+    assert found["difference"] == pytest.approx(9)
+    assert re.search(r"^\| difference \| \+9\.0", text[".md"], re.MULTILINE)
+    assert re.search(r"^difference & \+9\.0", text[".tex"], re.MULTILINE)
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):

@@ -102,7 +102,7 @@ def test_other_metrics_change_no_published_one(tracks, targets):
 
 @pytest.fixture(scope="module")
 def forms(tracks, targets, tmp_path_factory):
-    """Every form of a comparison of two seeds in all metrics and one of a user: text by name of file, and the runs."""
+    """A comparison of two seeds in all metrics and one of a user, in every form: texts, tables, runs."""
     runs = [
         EvaluatedRun(
             f"run{seed}",
@@ -117,12 +117,12 @@ def forms(tracks, targets, tmp_path_factory):
     written = write_tables(tmp_path_factory.mktemp("forms"), ("md", "tex", "csv", "json"), tables, runs, SETTING)
     console = Console(markup=False, width=240, file=io.StringIO())
     print_tables(console, tables, SETTING)
-    return {path.name: path.read_text() for path in written} | {"console": console.file.getvalue()}, runs
+    return {path.name: path.read_text() for path in written} | {"console": console.file.getvalue()}, tables, runs
 
 
 @pytest.mark.parametrize("metric", [*METRICS.values(), MINE], ids=lambda metric: metric.key)
 def test_a_record_is_in_every_form(forms, metric):
-    texts, runs = forms
+    texts, tables, runs = forms
     for name in ("evaluation.md", "console"):
         assert metric.heading in texts[name]
     assert metric.heading.replace("%", r"\%") in texts["evaluation.tex"]
@@ -133,16 +133,21 @@ def test_a_record_is_in_every_form(forms, metric):
 
     def row(table, label):
         """The cells of a row, by heading."""
-        head, *rows = csv.reader(io.StringIO(texts[f"{table}.csv"]))
-        (cells,) = (cells for cells in rows if cells[0] == label)
-        return dict(zip(head, cells, strict=True))
+        (cells,) = (cells for cells in tables[table].rows if cells[0] == label)
+        return dict(zip(tables[table].header, cells, strict=True))
 
     assert row("actions_1", "average")[metric.heading] == row("comparison", "run0")[metric.heading] == cell
     assert row("subjects_1", "S9")[metric.heading] == row("cameras_1", "55011271")[metric.heading] == cell
-    assert " to " in row("actions_1", "95 % interval")[metric.heading]
+    assert " to " in row("actions_1", "95 % bootstrap confidence interval")[metric.heading]
     assert row("comparison", "  difference")[metric.heading][0] in "+-"
     assert " ± " in row("seeds", "run0, run1")[metric.heading]
     assert (metric.heading in row("joints_1", "pelvis")) == bool(metric.per_joint)
+
+    plain = csv.DictReader(io.StringIO(texts["evaluation.csv"]))
+    whole = ("run0", "all", "average", metric.key)
+    (written,) = (line for line in plain if (line["run"], line["group"], line["name"], line["metric"]) == whole)
+    assert float(written["value"]) == pytest.approx(value)
+    assert float(written["low"]) < value < float(written["high"])
 
     numbers = json.loads(texts["evaluation.json"])
     run = numbers["runs"]["run0"]
@@ -157,7 +162,7 @@ def test_a_record_is_in_every_form(forms, metric):
 
 
 def test_the_values_of_a_users_metric(forms, targets):
-    _, (run, _) = forms
+    _, _, (run, _) = forms
     errors = np.abs(predict(targets, 0) - targets)[..., 1] / 1000
     split = np.split(errors, np.cumsum([*LENGTHS.values()])[:-1])
     np.testing.assert_allclose(run.errors.means["mine"], [of[:, -1].mean() for of in split], rtol=1e-4)

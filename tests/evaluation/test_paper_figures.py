@@ -109,6 +109,7 @@ def test_human36m_stands_beside_the_paper(trio, drawn):
         ({"actions": ("Walking",)}, "the actions are not the fifteen of Human3.6M"),
         ({"frames": 543_343}, "these are 543,343 frames at 50 frames/s, and published results are of 543,344 at 50"),
         ({"fps": float("nan")}, "these are 543,344 frames at nan frames/s"),
+        ({"trained_on": ("S9",)}, "these subjects were trained on: S9"),
     ],
 )
 def test_other_data_stand_alone_and_say_why(change, reason):
@@ -117,6 +118,7 @@ def test_other_data_stand_alone_and_say_why(change, reason):
     assert heights(figure) == {"run runs/run": [row["mpjpe"] for row in run.results.errors.values()]}
     assert f"Not comparable with the paper's rows: {reason}" in figure.axes[0].get_xlabel().replace("\n", " ")
     assert ("SYNTHETIC" in figure.get_suptitle()) == run.description.synthetic
+    assert ("TRAINED ON S9" in figure.get_suptitle()) == bool(run.results.trained_on)
 
 
 def test_without_a_log_there_are_no_curves():

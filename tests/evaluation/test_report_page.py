@@ -1,5 +1,6 @@
 """The parts of the report show the tracks that were measured, each with its own errors."""
 
+import datetime
 import functools
 import json
 
@@ -11,6 +12,7 @@ from helpers.samples import DESCRIPTION, make_track
 
 from jaxpose.evaluation import report_page
 from jaxpose.evaluation.compare import EvaluatedRun
+from jaxpose.models.configs import TemporalConfig
 from jaxpose.skeleton import H36M_17
 from jaxpose.training.config import Config
 from jaxpose.visualization.view import joint_errors
@@ -81,6 +83,22 @@ def test_settings_are_escaped():
     text = report_page.settings(Config(data="<b>"))
     assert "<b>" not in text
     assert json.loads(Page(text).words[1])["data"] == "<b>"
+
+
+def test_the_head_says_what_the_run_is_and_with_what_it_was_made():
+    config = Config(constraints={"angle": 2.0}, steps=70, seed=5, model=TemporalConfig(filter_widths=(3, 5)))
+    time = datetime.datetime(2026, 2, 3, 4, 5, tzinfo=datetime.UTC)
+    made = report_page.Made(time, {"jaxpose": "0.1.0", "commit": None, "jax": "0.5"}, None)
+    rows = dict(report_page.head_table(config, made).rows)
+    assert "temporal: " in rows["network"]
+    assert "filter_widths 3 5" in rows["network"]
+    assert "70 steps" in rows["training"]
+    assert "seed 5" in rows["training"]
+    assert rows["constraints, with weights"] == "angle 2"
+    assert rows["trained with"] == "not recorded"
+    assert rows["page made"] == "2026-02-03 04:05 UTC with jaxpose 0.1.0, jax 0.5"
+    recorded = report_page.head_table(config, made._replace(run_versions={"jax": "0.4"}))
+    assert dict(recorded.rows)["trained with"] == "jax 0.4"
 
 
 def test_every_section_is_linked():

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from helpers.made_up import RUN, SETTING, made_up
-from helpers.samples import DESCRIPTION
+from helpers.samples import DESCRIPTION, make_track
 
 from jaxpose.data.track import SYNTHETIC_NOTICE
-from jaxpose.evaluation import evaluation_json, paper_tables, report_tables
+from jaxpose.evaluation import comparability, evaluation_json, paper_tables, report_tables
 from jaxpose.evaluation.averages import average
 from jaxpose.evaluation.compare import EvaluatedRun, EvaluationSetting
-from jaxpose.evaluation.protocol import Protocol
+from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol
 from jaxpose.evaluation.track_errors import BODY_STATISTICS, ground_truth
 from jaxpose.skeleton import H36M_17, layout
 from jaxpose.training.config import Config
@@ -22,14 +22,24 @@ def weighted(values, own):
 def test_the_table_of_actions_has_the_interval_of_the_average():
     table = report_tables.actions_table(RUN, SETTING)
     values = RUN.errors.means["mpjpe"]
-    assert [row[0] for row in table.rows] == ["Walking", "Eating", "Posing", "average", "95 % interval"]
+    assert [row[0] for row in table.rows] == [
+        "Walking",
+        "Eating",
+        "Posing",
+        "average",
+        "95 % bootstrap confidence interval",
+    ]
     assert table.rows[0][1] == f"{weighted(values, [0, 1]):.1f}"
     mean = np.mean([weighted(values, [0, 1]), weighted(values, [2, 3]), values[4]])
     assert table.rows[3][1] == f"{mean:.1f}"
-    low, high = map(float, table.rows[4][1].split(" to "))
-    assert low <= mean <= high
-    assert any(note == "No interval covers the spread of actions with one track: Posing." for note in table.notes)
-    assert any("650 frames at 50 frames/s" in note for note in table.notes)
+    assert table.rows[4][1] == "–"
+    assert any("where an action has one recording" in note and note.endswith(": Posing.") for note in table.notes)
+    run = RUN._replace(errors=RUN.errors.take(RUN.errors.actions != "Posing"))
+    table = report_tables.actions_table(run, SETTING)
+    low, high = map(float, table.rows[3][1].split(" to "))
+    assert low <= np.mean([weighted(values, [0, 1]), weighted(values, [2, 3])]) <= high
+    assert not any("one recording" in note for note in table.notes)
+    assert any("600 frames at 50 frames/s" in note for note in table.notes)
 
 
 @pytest.mark.parametrize(("part", "labels"), [("subject", ["S9", "S11"]), ("camera", ["1", "2"])])
@@ -83,6 +93,23 @@ def test_published_rows_stand_beside_human36m_only():
     assert tables["paper_6"].rows[-1][1] == f"{values.mean():.2f}"
     assert tables["paper_9"].rows[:-1] == paper_tables.paper_table("9").rows
     assert report_tables.published_rows_note(setting) == ""
+
+
+def test_runs_that_were_trained_on_the_split_stand_without_published_rows():
+    runs = [RUN._replace(trained_on=("S9", "S11")), RUN._replace(name="other")]
+    setting = report_tables.evaluation_setting(DESCRIPTION, "S9+S11", [make_track()], VIDEOPOSE3D, runs)
+    assert setting.notice == "TRAINED ON S9, S11 by run: these are not errors of unseen people"
+    human36m = {"subjects": ("S9", "S11"), "actions": paper_tables.ACTIONS, "frames": 543_344, "rates": (50.0,)}
+    scored = comparability.ScoredFrames(**human36m)
+    assert comparability.why_incomparable(DESCRIPTION, scored, VIDEOPOSE3D) == ""
+    assert comparability.why_incomparable(DESCRIPTION, scored, VIDEOPOSE3D, ["S9"]) == (
+        "these subjects were trained on: S9"
+    )
+    for table in report_tables.all_tables(runs, setting, ("subject", "camera", "joint")).values():
+        assert setting.notice in table.title
+    clean = report_tables.evaluation_setting(DESCRIPTION, "S9", [make_track()], VIDEOPOSE3D, [RUN])
+    assert clean.notice == ""
+    assert "TRAINED" not in report_tables.actions_table(RUN, clean).title
 
 
 def test_made_up_data_and_another_protocol_say_so():

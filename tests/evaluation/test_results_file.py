@@ -61,6 +61,20 @@ def test_synthetic_numbers_say_so(form):
     assert "SYNTHETIC motion: these numbers say nothing about real people. made-up motion, S9." in text
 
 
+def test_subjects_that_were_trained_on_are_named(tmp_path):
+    results_file.write_results(tmp_path, SCORES, DESCRIPTION, "S1+S9", ["S1"])
+    assert (
+        "sample motion, S1+S9 (TRAINED ON S1: these are not errors of unseen people)."
+        in (tmp_path / "results.md").read_text()
+    )
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert (written["split"], written["trained_on"]) == ("S1+S9", ["S1"])
+    assert results_file.read_results(tmp_path).trained_on == ("S1",)
+    del written["trained_on"]  # as results had it before
+    (tmp_path / "results.json").write_text(json.dumps(written))
+    assert results_file.read_results(tmp_path).trained_on == ()
+
+
 def test_results_are_read_as_they_were_written(tmp_path):
     results_file.write_results(tmp_path, SCORES, DESCRIPTION, "S9")
     results = results_file.read_results(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxpose.evaluation.run_labels import label_runs, name_runs
+from jaxpose.evaluation.run_labels import label_runs, name_files, name_runs
 from jaxpose.models.configs import ModelConfig, TemporalConfig
 from jaxpose.training.config import PRESETS, Config
 
@@ -120,3 +120,8 @@ def test_networks_of_two_kinds(models, expected, differences):
 def test_runs_are_named_by_their_folders_unless_two_share_a_name():
     assert name_runs([Path("a/one"), Path("b/two")], "last") == ["one", "two"]
     assert name_runs([Path("a/one"), Path("b/one")], "best") == ["a/one, best checkpoint", "b/one, best checkpoint"]
+
+
+def test_files_are_named_by_path_where_names_are_equal():
+    assert name_files([Path("a/x.npz"), Path("b/y.npz")]) == ["x.npz", "y.npz"]
+    assert name_files([Path("a/x.npz"), Path("b/x.npz")]) == ["a/x.npz", "b/x.npz"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jaxpose.data.track import track_name
 from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol
-from jaxpose.evaluation.track_selection import cut_into_chunks, is_human36m, select_tracks
+from jaxpose.evaluation.track_selection import cut_into_chunks, is_human36m, poses_of_chunks, select_tracks
 from jaxpose.runtime.errors import InputError
 
 NAMES = [
@@ -84,3 +84,13 @@ def test_chunks_follow_each_other_and_the_last_ends_with_the_track(frames, chunk
 def test_without_chunks_tracks_stay_as_they_are():
     lifted, scored = cut_into_chunks(TRACKS, VIDEOPOSE3D)
     assert all(a is b is c for a, b, c in zip(lifted, scored, TRACKS, strict=True))
+
+
+@pytest.mark.parametrize("chunk", [None, 7])
+def test_poses_are_cut_like_the_tracks(chunk):
+    tracks = [make_track(frames=10), make_track(frames=5, seed=1)]
+    poses = np.concatenate([track.positions_3d for track in tracks])
+    cut = poses_of_chunks(poses, tracks, Protocol(chunk=chunk))
+    chunks, _ = cut_into_chunks(tracks, Protocol(chunk=chunk))
+    assert len(cut) == (15 if chunk is None else 21)
+    np.testing.assert_array_equal(cut, np.concatenate([piece.positions_3d for piece in chunks]))

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from helpers import oracles
+from helpers.bvh import evaluated
 from scipy.spatial.transform import Rotation
 
 from data_prep import bvh
 from data_prep.formats import bvh as bvh_file
-from jaxpose.export.bvh import continuous_euler_zxy, encode_bvh, mean_skeleton
+from jaxpose.export.bvh import continuous_euler_zxy, describe_differences, encode_bvh, mean_skeleton
 from jaxpose.export.motion import Motion, y_up
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, H36M_17, Skeleton
@@ -31,39 +32,6 @@ def motion():
     frames = zip(turns, np.linspace([0, 0, 4], [2, 1, 5], FRAMES), strict=True)
     poses = [oracles.forward_kinematics(turn, offsets, root, H36M_17.parents) for turn, root in frames]
     return Motion("1", np.array(poses, np.float32), H36M_17, 29.97)
-
-
-def evaluated(text):
-    """Positions (T, 3) by joint of a BVH file, with matrices written out."""
-    head, motion = text.split("MOTION\n")
-    stack, joints, width = [], [], 0
-    for words in (line.split() for line in head.splitlines()):
-        if words[0] in ("ROOT", "JOINT", "End"):
-            joints.append([" ".join(words[1:]), stack[-1] if stack else None, None, width])
-            stack.append(len(joints) - 1)
-        elif words[0] == "OFFSET":
-            joints[-1][2] = np.array(words[1:], float)
-        elif words[0] == "CHANNELS":
-            width += int(words[1])
-        elif words[0] == "}":
-            stack.pop()
-    _, _, *rows = motion.splitlines()
-    found = {}
-    for row in (np.array(line.split(), float) for line in rows):
-        places, frames = [], []
-        for name, parent, offset, column in joints:
-            place, frame = row[:3], np.eye(3)
-            if places:
-                place, frame = places[parent] + frames[parent] @ offset, frames[parent]
-            if name != "Site":
-                angles = np.deg2rad(row[column + 3 * (not places) :][:3])
-                for axis, angle in zip(("001", "100", "010"), angles, strict=True):  # z, x, y
-                    vector = np.sin(angle / 2) * np.array([*axis], float)
-                    frame = frame @ oracles.quaternion_matrix([np.cos(angle / 2), *vector])
-                found.setdefault(name, []).append(place)
-            places.append(place)
-            frames.append(frame)
-    return {name: np.array(places) for name, places in found.items()}
 
 
 def test_positions_come_back(motion):
@@ -95,6 +63,39 @@ def test_the_rest_pose_is_a_t_pose_of_median_bones(motion):
     assert joints["pelvis"].channels == (0, 1, 2, 5, 3, 4)  # x, y, z, then about z, x, y
     np.testing.assert_array_equal(joints["thorax_to_left_shoulder"].offset, 0)
     np.testing.assert_allclose(joints["left_wrist_end"].offset, joints["left_wrist"].offset / 10, atol=1e-6)
+
+
+def test_no_joint_is_drawn_without_length(motion):
+    """Blender draws a bone from a joint to its child, or to the mean of its children, and warns if it has no length."""
+    joints = bvh_file.read(encode_bvh(motion), "walk.bvh").joints
+    names = [joint.name for joint in joints]
+    assert "pelvis_to_spine" not in names
+    assert "thorax_to_neck" not in names
+    assert names.count("pelvis_to_left_hip") == names.count("thorax_to_right_shoulder") == 1
+    for index, joint in enumerate(joints):
+        if children := [np.array(child.offset) for child in joints if child.parent == index]:
+            assert np.linalg.norm(np.mean(children, axis=0)) > 0.01, joint.name
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("cm", 100), ("mm", 1000)])
+def test_units_are_those_of_offsets_and_of_the_root(motion, unit, scale):
+    found, metres = (evaluated(encode_bvh(motion, each).decode()) for each in (unit, "m"))
+    for joint, positions in metres.items():
+        np.testing.assert_allclose(found[joint] / scale, positions, atol=3e-5)
+
+
+def test_how_far_the_joints_are_from_the_motion_is_told(motion):
+    """As measured in the file."""
+    random = np.random.default_rng(1)
+    moved = motion._replace(positions=motion.positions + random.normal(0, 0.05, (FRAMES, 17, 3)).astype(np.float32))
+    moved = moved._replace(start=3)
+    found = evaluated(encode_bvh(moved).decode())
+    distances = 1000 * np.linalg.norm(np.stack([found[j] for j in H36M_17.joints], axis=1) - y_up(moved), axis=-1)
+    frame, joint = np.unravel_index(distances.argmax(), distances.shape)
+    assert describe_differences([motion, moved]) == (
+        f"BVH has constant bone lengths: joints are {distances.mean() / 2:.1f} mm from the lifted poses on average, "
+        f"{distances.max():.1f} mm at most ({H36M_17.joints[joint]} in frame {frame + 3} of track 1)"
+    )
 
 
 def test_bones_that_change_are_of_median_length_and_point_where_they_did(motion):

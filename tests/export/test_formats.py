@@ -4,14 +4,14 @@ import re
 
 from helpers.readme import readme_table
 
-from jaxpose.export.formats import FORMATS, SUFFIXES, describe_formats
+from jaxpose.export.formats import FORMATS, SUFFIXES, describe_formats, in_words
 
 
 def test_every_format_has_a_line():
     lines = describe_formats().splitlines()
-    assert lines[0] == "- .npz: m; axes: the motion's own, named in the file; for NumPy"
+    assert lines[0] == "- .npz: m, cm or mm; axes: the motion's own, named in the file; for NumPy"
     for line, (suffix, each) in zip(lines, FORMATS.items(), strict=True):
-        assert line.startswith(f"- {suffix}: {each.unit}; axes: {each.axes}; ")
+        assert line.startswith(f"- {suffix}: {in_words(each.units)}; axes: {each.axes}; ")
         assert line.endswith(f"for {each.use}")
 
 

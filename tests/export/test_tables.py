@@ -45,6 +45,23 @@ def test_json(names):
         assert max(len(str(abs(x)).partition(".")[2]) for x in np.ravel(person["positions"]).tolist()) <= 4
 
 
+@pytest.mark.parametrize(("unit", "scale"), [("cm", 100), ("mm", 1000)])
+def test_other_units(unit, scale):
+    motions = people(space="world")
+    with np.load(io.BytesIO(tables.encode_npz(motions, unit)), allow_pickle=False) as archive:
+        assert archive["units"].item() == unit
+        np.testing.assert_allclose(archive["positions_1"], scale * motions[1].positions, rtol=1e-6)
+        assert archive["positions_1"].dtype == np.float32
+    document = json.loads(tables.encode_json(motions, unit))
+    assert document["units"] == unit
+    np.testing.assert_allclose(
+        document["people"][1]["positions"], scale * motions[1].positions, atol=0.051 * scale / 1000
+    )
+    rows = list(csv.DictReader(io.StringIO(tables.encode_csv(motions, unit).decode(), newline="")))
+    found = [[float(row[f"{axis}_{unit}"]) for axis in "xyz"] for row in rows if row["track"] == "2"]
+    np.testing.assert_allclose(np.reshape(found, (-1, 2, 3)), scale * motions[1].positions, atol=0.051 * scale / 1000)
+
+
 @pytest.mark.parametrize("names", [("1", "2"), HOSTILE_NAMES])
 def test_csv(names):
     motions = people(names, space="world")

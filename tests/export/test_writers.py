@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from helpers.motions import HOSTILE_NAMES, people
 from helpers.readme import readme_table
 
 from jaxpose.export import writers
-from jaxpose.export.formats import FORMATS
+from jaxpose.export.formats import FORMATS, in_words
 from jaxpose.export.tables import encode_filled_csv
 from jaxpose.runtime.errors import InputError
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("compiled_soon")
 def test_every_format_is_described_and_in_the_readme():
     rows = {row[0].strip("`"): row[1:] for row in readme_table("jaxpose/export/README.md", "suffix")[1:]}
     assert rows == {
-        suffix: [each.people, each.axes, each.unit, "yes" if each.marks_filled else "no", each.use]
+        suffix: [each.people, each.axes, in_words(each.units), "yes" if each.marks_filled else "no", each.use]
         for suffix, each in FORMATS.items()
     }
     assert [*rows] == [*writers.WRITERS] == [*FORMATS]
@@ -33,6 +34,7 @@ def test_one_file_a_person(tmp_path, suffix):
     assert one[0] == folder / f"one{suffix}"
     files = writers.write_motions(folder / f"all.of{suffix}", people(HOSTILE_NAMES))
     flagged = [] if suffix == ".c3d" else ["all.of.filled.csv", "one.filled.csv"]
+    flagged += ["all.of.starts.csv"] if suffix == ".bvh" else []
     labels = [".._.._etc_passwd", "a_b_", "_", "Šárka_..", "_-2", "x" * 40]
     assert [file.name for file in files[:6]] == [f"all.of_{label}{suffix}" for label in labels]
     assert sorted(os.listdir(folder)) == sorted([*flagged, one[0].name, *(file.name for file in files[:6])])
@@ -56,6 +58,32 @@ def test_filled_joints_are_listed_beside_formats_that_cannot_flag_them(tmp_path)
     assert writers.write_motions(tmp_path / "a.trc", people())[-1] == tmp_path / "a.filled.csv"
     assert (tmp_path / "a.filled.csv").read_bytes() == encode_filled_csv(people())
     assert writers.write_motions(tmp_path / "b.trc", people()[1:]) == [tmp_path / "b.trc"]
+
+
+def test_when_people_appear_is_listed_and_told_where_the_format_cannot_say_it(tmp_path):
+    """The first begins with the video, the second at its tenth frame."""
+    seen = [motion._replace(filled=None) for motion in people(["x", "../y"])]
+    *files, starts = writers.write_motions(tmp_path / "a.bvh", seen)
+    assert [file.name for file in files] == ["a_x.bvh", "a_.._y.bvh"]
+    assert starts.read_text("utf-8").splitlines() == [
+        "file,track,first_frame,time_s,frames", "a_x.bvh,x,0,0.0000,3", "a_.._y.bvh,../y,10,0.2000,4"
+    ]  # fmt: skip
+    first, second = writers.describe_losses(tmp_path / "a.bvh", people(["x", "../y"]))
+    assert first.startswith("BVH has constant bone lengths: joints are ")
+    assert second == "a_.._y.bvh begins at frame 10 of the video, 0.20 s, which the file itself cannot say"
+    assert len(writers.describe_losses(tmp_path / "a.bvh", people(["x"]))) == 1
+    assert writers.describe_losses(tmp_path / "a.trc", people()) == []
+    assert writers.write_motions(tmp_path / "b.bvh", seen[:1]) == [tmp_path / "b.bvh"]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".json", ".csv", ".zip", ".bvh", ".trc", ".c3d"])
+def test_units_are_the_formats_or_refused(suffix):
+    for unit in ("m", "cm", "mm"):
+        if suffix in (".trc", ".c3d") and unit != "mm":
+            with pytest.raises(InputError, match=rf"\{suffix} files are in mm, not {unit}; choose another format"):
+                writers.check_output_path(Path("a").with_suffix(suffix), unit)
+        else:
+            writers.check_output_path(Path("a").with_suffix(suffix), unit)
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,13 @@ SIZES = {
 
 
 def made_up(
-    actions, *, seed=0, offset=0.0, frames=None, subjects=None, cameras=None, human36m=False, metrics=PUBLISHED
-):
-    """The errors of a track for each of `actions`; the same seed gives the same numbers, plus the offset."""
+    actions, *, seed=0, offset=0.0, frames=None, subjects=None, recordings=None, cameras=None, human36m=False,
+    metrics=PUBLISHED,
+):  # fmt: skip
+    """The errors of a track for each of `actions`; the same seed gives the same numbers, plus the offset.
+
+    Each track is a recording of its own, unless their names are given.
+    """
     random, count = np.random.default_rng(seed), len(actions)
     frames = np.asarray(frames or [100] * count)
     means = {metric.key: 40 + offset + 5 * random.normal(size=count) for metric in metrics}
@@ -30,6 +34,7 @@ def made_up(
     return TrackErrors(
         subjects=np.asarray(subjects or ["S9"] * count),
         actions=np.asarray(actions),
+        recordings=np.asarray(recordings or [f"S9/{action} {number}" for number, action in enumerate(actions)]),
         cameras=np.asarray(cameras or ["1"] * count),
         human36m=np.full(count, human36m),
         fps=np.full(count, 50.0),

@@ -46,6 +46,21 @@ def test_a_mirrored_video_gives_mirrored_poses(lifter):
     np.testing.assert_allclose(mirror(lifted, H36M_17), other, atol=1e-5)
 
 
+def test_constant_bones_keep_the_directions(lifter):
+    keypoints = make_track(frames=20).keypoints_2d
+    plain = jaxpose.lift(keypoints, lifter, layout="h36m_17", **IMAGE)
+    found = jaxpose.lift(keypoints, lifter, layout="h36m_17", constant_bones=True, **IMAGE)
+    parents, children = np.transpose(H36M_17.bones)
+    before, after = (poses[:, children] - poses[:, parents] for poses in (plain, found))
+    lengths = np.linalg.norm(after, axis=-1)
+    np.testing.assert_allclose(lengths, np.broadcast_to(lengths[:1], lengths.shape), rtol=1e-4)
+    left, right = np.transpose(H36M_17.bone_pairs)
+    np.testing.assert_allclose(lengths[:, left], lengths[:, right], rtol=1e-4)
+    np.testing.assert_allclose(
+        before / np.linalg.norm(before, axis=-1, keepdims=True), after / lengths[..., None], atol=1e-4
+    )
+
+
 def test_other_layouts_are_mapped(lifter):
     keypoints = np.random.default_rng(0).uniform(100, 900, (5, 26, 2)).astype(np.float32)
     lifted = jaxpose.lift(keypoints, lifter, layout="Halpe 26", **IMAGE)
@@ -188,13 +203,17 @@ def test_bad_input_is_named(lifter, keypoints, named, fault):
         jaxpose.lift(keypoints, lifter, layout=named, **IMAGE)
 
 
+@pytest.mark.filterwarnings("ignore:.* lie outside the image")
 def test_people_of_another_size_are_told_of_and_cropped_to_the_usual_one(lifter):
     """Cropped, the same person anywhere in any image gives the same poses."""
     keypoints = make_track(frames=20).keypoints_2d
     away = keypoints * np.float32(0.2) + np.float32([1500, 40])
     size = {"width": 1920, "height": 1080}
-    with pytest.warns(UserWarning, match=r"takes up 0\.\d\d of the image's width, .* training 0\.60; .*--crop"):
+    with pytest.warns(UserWarning, match=r"takes up 0\.\d\d .* training 0\.60; try .*--crop.* compare"):
         plain = jaxpose.lift(away, lifter, layout="h36m_17", **size)
+    close = keypoints * np.float32(2.5) - np.float32([750, 750])
+    with pytest.warns(UserWarning, match=r"training 0\.60; lift as if .* \(--crop, crop=True\): larger people"):
+        jaxpose.lift(close, lifter, layout="h36m_17", **IMAGE)
     near, far = (
         jaxpose.lift(k, lifter, layout="h36m_17", crop=True, **image) for k, image in ((keypoints, IMAGE), (away, size))
     )

@@ -10,6 +10,7 @@ from jaxpose.lifting.people import (
     describe_axes,
     describe_people,
     lift_people,
+    list_tracks,
     reading_notes,
     run_warnings,
 )
@@ -64,6 +65,18 @@ def test_files_and_runs_are_described(people):
     synthetic, rate = run_warnings(unknown)
     assert synthetic == "the run was trained on SYNTHETIC motion, which says nothing about real people."
     assert rate.endswith("50 frames/s are assumed")
+
+
+def test_tracks_are_listed_with_frames_and_seconds():
+    one = person(np.zeros((4, 17, 2)), fps=25.0, frames=[10, 11, 13, 14])
+    assert list_tracks([one, person(np.zeros((1, 17, 2)))]) == [
+        "track ann: frames 10 to 14, 0.40 to 0.60 s (0.20 s), in 1 of them nothing was seen",
+        "track ann: frames 0 to 0, 0.00 to 0.02 s (0.02 s)",
+    ]
+    crowd = [person(np.zeros((1 + (number > 3), 17, 2)))._replace(name=str(number)) for number in range(24)]
+    *listed, rest = list_tracks(crowd)
+    assert [line.split(":")[0] for line in listed] == [f"track {number}" for number in range(4, 24)]
+    assert rest == "and 4 shorter tracks"
 
 
 def test_what_a_reader_says_of_a_file_is_said_once(people):

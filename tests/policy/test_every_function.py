@@ -526,9 +526,13 @@ ROWS: dict[str, Row] = {
     "evaluation.bootstrap.interval": row(
         "", {"values": lambda c: c.array(c.frames)}, **TRACK, **FINITE, no_frames="nan"
     ),
-    "evaluation.bootstrap.resample_counts": row(
-        "", {"actions": lambda c: np.asarray(["a", "b"] * c.frames)}, **TRACK, **FINITE
+    "evaluation.bootstrap.resample_weights": row(
+        "",
+        {name: lambda c: np.asarray(["a", "b"] * c.frames) for name in ("actions", "recordings")},
+        **TRACK,
+        **FINITE,
     ),
+    "evaluation.significance.holm": row("", {"p_values": lambda c: abs(c.array(c.frames))}, **TRACK),
     "visualization.figures.draw_pose": row(
         use="",
         arguments={
@@ -542,6 +546,7 @@ ROWS: dict[str, Row] = {
     "visualization.figures.project_view": row(use="", arguments={"azimuth": 10.0, "elevation": 20.0}, **TRACK),
     "visualization.view.joint_errors": row("", FLAT, **TRACK),
     "visualization.view.typical_pose": row("", **TRACK, **FINITE, no_frames="a clip has a frame at least"),
+    "visualization.motions_page.bone_length_deviation": row("", **TRACK, no_frames="a motion has frames"),
     "visualization.player.pack": row("", {"values": lambda c: c.poses()}, **TRACK, **FINITE),
 }
 

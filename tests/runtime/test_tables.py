@@ -1,6 +1,5 @@
 """Whatever the cells hold, every form gives them back: read by a parser, or by undoing what was escaped."""
 
-import csv
 import io
 import re
 import string
@@ -80,13 +79,6 @@ def test_html_marks_columns_of_words_and_rows_that_sum_up():
     assert '<tr class="strong"><td style="text-align: left">average</td><td style="text-align: right">27.0' in page
     assert "<caption>Errors, 50 % of a_b</caption>" in page
     assert page.endswith("<p>In mm &amp; mm/frame².</p>")
-
-
-@given(TABLES)
-def test_comma_separated_gives_the_cells_back(table):
-    assert list(csv.reader(io.StringIO(tables.csv_text(table), newline=""))) == [
-        [*row] for row in (table.header, *table.rows)
-    ]
 
 
 def test_latex():

@@ -17,7 +17,9 @@ def test_a_dollar_is_no_formula_and_a_log_may_have_no_test_error():
     figure = compare_curves({"run $1 a_b$": log}, title="$2")
     assert figure.get_suptitle() == r"\$2"
     assert figure.axes[0].lines[0].get_label() == r"run \$1 a_b\$"
+    assert not figure.axes[1].lines
     figure.draw_without_rendering()
+    assert compare_curves({"empty": []}, title="a").axes[0].get_legend() is None
 
 
 def test_averages_are_written_and_unknown_ones_are_a_dash():

@@ -8,6 +8,7 @@ from jaxpose.skeleton import COCO_17, H36M_17
 from jaxpose.visualization.figures import (
     clips_contact_sheet,
     draw_pose,
+    fitting_title,
     joint_error_figure,
     project_view,
     training_curves,
@@ -80,6 +81,37 @@ def test_before_the_first_epoch_ends_no_test_error_is_in_the_legend():
     records[1]["test_mpjpe"] = 0.05
     errors, _ = training_curves(records, title="$a").axes
     np.testing.assert_allclose(errors.lines[1].get_xydata(), [(1, 50)])
+
+
+def test_constraint_terms_have_a_panel_of_their_own():
+    """Those that the log has, without their weights; no other number of the log is drawn."""
+    records = [{"epoch": e, "loss": 0.1, "learning_rate": 1e-3, "angle": 5 / e, "update_norm": 9} for e in (1, 2)]
+    errors, terms, _ = training_curves(records, title="a", terms=("angle", "velocity")).axes
+    assert [text.get_text() for text in terms.get_legend().get_texts()] == ["angle"]
+    np.testing.assert_allclose(terms.lines[0].get_xydata(), [(1, 5), (2, 2.5)])
+    assert [line.get_label() for line in errors.lines] == ["training loss"]
+
+
+def test_every_entry_of_a_legend_has_something_to_see():
+    record = {"epoch": 1, "loss": 0.1, "learning_rate": 1e-3, "validation_mpjpe": 0.2, "angle": 1.0}
+    for records in ([], [record], [record, record | {"epoch": 2}]):
+        for axes in training_curves(records, title="a", terms=("angle",)).axes:
+            entries = axes.get_legend().get_texts() if axes.get_legend() else []
+            assert [text.get_text() for text in entries] in ([], [line.get_label() for line in axes.lines])
+            for line in axes.lines:
+                assert len(line.get_xdata()) > 1 or line.get_marker() == "."
+
+
+@pytest.mark.parametrize("words", [3, 30, 300])
+@pytest.mark.parametrize("width", [3.0, 8.0])
+def test_titles_fit_into_their_figures(words, width):
+    figure = Figure(figsize=(width, 5), layout="constrained")
+    figure.suptitle(fitting_title("MWM $title " * words, figure), fontsize="small", parse_math=False)
+    axes = figure.subplots()
+    figure.draw_without_rendering()
+    title, page = figure._suptitle.get_window_extent(), figure.bbox
+    assert page.x0 <= title.x0 < title.x1 <= page.x1
+    assert axes.get_tightbbox().y1 <= title.y0 < title.y1 <= page.y1
 
 
 def test_a_loss_that_is_no_length_has_an_axis_of_its_own():

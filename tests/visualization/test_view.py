@@ -5,13 +5,23 @@ import functools
 import jax
 import numpy as np
 import pytest
+from helpers.motions import lifted
 from helpers.samples import make_track
 
 from jaxpose.cameras import camera_to_world
 from jaxpose.data.human36m import H36M_CAMERAS
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import H36M_17
-from jaxpose.visualization.view import around, crop, cut, joint_errors, make_clip, typical_pose
+from jaxpose.visualization.view import (
+    around,
+    clip_of_motion,
+    crop,
+    cut,
+    joint_errors,
+    make_clip,
+    title_of_motion,
+    typical_pose,
+)
 
 
 @functools.cache
@@ -104,3 +114,22 @@ def test_the_typical_pose_is_one_of_them_that_faces_the_viewer(clip):
     assert abs(to_left[1]) < 1e-5
     between = [np.linalg.norm(poses[..., None, :] - poses[..., None, :, :], axis=-1) for poses in (pose, clip.truth)]
     assert np.abs(between[0] - between[1]).max(axis=(1, 2)).min() < 1e-5
+
+
+def test_a_lifted_person_stands_upright_on_the_floor_at_their_time_in_the_video():
+    _, motion = lifted(("1", "a\x1b$"))
+    clip = clip_of_motion(motion)
+    assert (clip.name, clip.first, clip.total, clip.fps) == ("track a\N{REPLACEMENT CHARACTER}$", 4, 29, 25)
+    assert clip.truth is None
+    np.testing.assert_array_equal(clip.keypoints, motion.keypoints.pixels)
+    between = clip.prediction - clip.prediction[:, :1]
+    seen = motion.positions - motion.positions[:, :1]
+    np.testing.assert_allclose(between, seen[..., [0, 2, 1]] * [1, 1, -1], atol=1e-6)
+    assert abs(np.quantile(clip.prediction[..., 2].min(axis=1), 0.01)) < 1e-6
+    upright = clip_of_motion(motion._replace(space="world")).prediction
+    np.testing.assert_allclose(upright - upright[:, :1], seen, atol=1e-6)
+    assert (
+        title_of_motion("b.npz", motion) == "b.npz, track a\N{REPLACEMENT CHARACTER}$. Lifter trained on: sample motion"
+    )
+    with pytest.raises(ValueError, match="no keypoints"):
+        clip_of_motion(motion._replace(keypoints=None))
