@@ -55,8 +55,9 @@ class Command:
     """Leave left and right as the detector has them. By default, legs, arms or all, exchanged for some frames, are
     exchanged back where that makes the motion smooth."""
     crop: bool = False
-    """Lift as if the video had been cropped around each person: for people who are small in the image or at its edge.
-    Camera space is then that of a camera that is aimed at the person."""
+    """Lift as if the video had been cropped around each person: for people who fill more of the image than those of the
+    run's training; for smaller ones, try and compare. Camera space is then that of a camera that is aimed at the
+    person."""
     constant_bones: bool = False
     """Give every bone one length in all frames: its median, left and right alike. BVH has such bones in any case; with
     this option all formats have the same positions."""

@@ -19,7 +19,10 @@ from jaxpose.evaluation.protocol import Protocol
 from jaxpose.evaluation.track_errors import ground_truth
 from jaxpose.runtime.tables import Table
 
-FILES_NOTE = "poses from a file are scored as they are; whether they were averaged with mirrored ones is not known."
+FILES_NOTE = (
+    "poses from a file are scored as they are; on which subjects the program was trained, and whether it averaged with "
+    "the mirrored input, is not known."
+)
 
 
 def evaluation_setting(

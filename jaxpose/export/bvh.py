@@ -32,6 +32,7 @@ _T_POSE = {
     **{f"{side}_{joint}": _DOWN for side in ("left", "right") for joint in ("knee", "ankle")},
 }
 """Direction of the bone that ends at a joint."""
+_EQUAL = 0.05  # mm
 _END_SITE = 0.1  # length of an end site, relative to the bone before it
 
 
@@ -75,10 +76,12 @@ def describe_differences(motions: Sequence[Motion]) -> str:
     farthest = int(np.argmax([distance.max() for distance in distances]))
     motion, distance = motions[farthest], distances[farthest]
     frame, joint = np.unravel_index(np.argmax(distance), distance.shape)
+    if distance.max() < _EQUAL:
+        return "BVH has constant bone lengths, and so have the lifted poses: joints are where they are"
     return (
         f"BVH has constant bone lengths: joints are {mean:.1f} mm from the lifted poses on average, "
         f"{distance.max():.1f} mm at most ({motion.skeleton.joints[joint]} in frame {motion.start + frame} of track "
-        f"{motion.name})"
+        f"{motion.name}); lift with --constant-bones (constant_bones=True) to have the same bones in every format"
     )
 
 

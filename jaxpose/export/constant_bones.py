@@ -45,7 +45,7 @@ def constant_lengths(positions: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 
 def distances_from_constant_bones(motion: Motion) -> np.ndarray:
     """Distance (T, J), metres, of every joint from where it is with constant bones."""
-    return np.linalg.norm(np.float64(constant_bones(motion).positions) - motion.positions, axis=-1)
+    return _lengths_of(np.float64(constant_bones(motion).positions) - motion.positions)
 
 
 def padded(positions: np.ndarray, filler: np.ndarray | float) -> np.ndarray:
@@ -61,10 +61,14 @@ def _lengths(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     return symmetric_lengths(mean_lengths(positions, skeleton), skeleton)
 
 
+def _lengths_of(vectors: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.sum(vectors**2, axis=-1))
+
+
 def _directions(bones: np.ndarray) -> np.ndarray:
     """Unit vectors (T, 3) of a bone; without length, those of the frame before, or of the first frame with a length."""
-    lengths = np.linalg.norm(bones, axis=-1)
-    has_length = lengths > _SHORTEST
+    lengths = _lengths_of(bones)
+    has_length = ~(lengths <= _SHORTEST)  # what is not known stays so
     frames = np.where(has_length, np.arange(len(bones)), np.argmax(has_length))
     source = np.maximum.accumulate(frames) if has_length.any() else frames
     return bones[source] / np.maximum(lengths[source], _SHORTEST)[:, None]

@@ -164,10 +164,11 @@ def _gap_notes(person: Detections, seen: np.ndarray, used: np.ndarray) -> tuple[
     longest = gaps.longest_gap(seen) * used
     worst = int(longest.argmax())
     seconds = longest[worst] / person.fps
+    frames, digits = "frame" if longest[worst] == 1 else "frames", 1 if seconds >= 0.1 else 2
     guess = f": longer than {LONG_GAP_S} s, a guess" if seconds > LONG_GAP_S else ""
     return (
         f"track {person.name}: {unseen_share:.1%} of the keypoints were not seen and are interpolated; the longest gap "
-        f"is {longest[worst]} frames ({seconds:.1f} s), of {person.layout.joints[worst]}{guess}",
+        f"is {longest[worst]} {frames} ({seconds:.{digits}f} s), of {person.layout.joints[worst]}{guess}",
     )
 
 

@@ -71,7 +71,7 @@ def test_the_page_asks_the_network_for_nothing(text):
 
 
 def test_versions_of_the_run_are_read_from_its_settings(run, tmp_path):
-    assert report._recorded_versions(run) in (None, versions())
+    assert set(report._recorded_versions(run) or {}) <= set(versions())
     settings = {"versions": {"jax": "0.1", "commit": None}}
     (tmp_path / "config.json").write_text(json.dumps(settings))
     assert report._recorded_versions(tmp_path) == {"jax": "0.1"}

@@ -456,6 +456,11 @@ ROWS: dict[str, Row] = {
         no_frames="a file without detections is refused",
     ),
     **{f"export.motion.{name}": row("", MOTION, **TRACK) for name in ("upright", "y_up", "z_up")},
+    **{
+        f"export.constant_bones.{name}": row("", MOTION, **TRACK, no_frames="no median without a frame")
+        for name in ("constant_bones", "distances_from_constant_bones")
+    },
+    "export.constant_bones.constant_lengths": row("", **TRACK, **REFUSED, no_frames="motion without frames is refused"),
     "export.motion.filled_mask": row("", MOTION, **TRACK, **FINITE),
     "export.bvh.continuous_euler_zxy": row("", {"quaternions": lambda c: c.array(c.frames, 4)}, **TRACK, **REFUSED),
     "export.bvh.mean_skeleton": row("", **TRACK, **REFUSED, no_frames="motion without frames is refused"),
