@@ -3,6 +3,8 @@
 import pkgutil
 from pathlib import Path
 
+import jaxpose.runtime  # noqa: F401 - first, for Ctrl-C during the other imports of a command
+
 
 def commands() -> dict[str, str]:
     """The commands, which are the files of this folder, by name: `jaxpose prepare NAME` is `python -m data_prep.NAME`.

@@ -2,7 +2,7 @@
 
     jaxpose prepare check DIR
 
-Every split has a table: each quantity of `data_prep.checks.quality` in the median and the worst track, and the number
+Every split has a table of the quality of its tracks: each quantity in the median and the worst track, and the number
 of tracks beyond its limit. Suspect tracks, splits that are doubtful as a whole (people who are not upright, keypoints
 far from the poses), and violations of the data contract are listed below. A contact sheet beside DIR shows a few frames
 of a few tracks.
@@ -48,20 +48,20 @@ def check(command: Command) -> None:
       SystemExit: with code 1 if anything is suspect.
     """
     from rich.console import Console
-    from rich.progress import track as progress
 
     from data_prep.checks.contact_sheet import contact_sheet, evenly_spaced
     from data_prep.checks.doubts import doubts_of_split
     from data_prep.checks.quality_report import is_measurable, make_report, problem_lines, quality_table
     from jaxpose.data import store
     from jaxpose.files.atomic import atomic_write
+    from jaxpose.runtime.progress import counted, working
 
     description = store.read_description(command.data)
     out = command.out or Path(f"{os.path.abspath(command.data)}-check.png")
     if out.suffix != ".png":
         raise InputError(f"--out is {out}; it must end with .png")
     reports, doubts, drawn = {}, [], []
-    for split in progress(description.splits, "subjects", console=Console(stderr=True)):
+    for split in counted(description.splits, "subjects", len(description.splits)):
         tracks = store.read_tracks_unchecked(command.data, split)[1]
         reports[split] = make_report(tracks, description)
         measurable = [track for track in tracks if is_measurable(track, description)]
@@ -75,8 +75,9 @@ def check(command: Command) -> None:
     for line in lines or ["nothing is suspect"]:
         print(line)
     if drawn:
-        figure = contact_sheet(evenly_spaced(drawn, _MAX_DRAWN), description)
-        atomic_write(out, lambda path: figure.savefig(path, dpi=100))
+        with working("drawing the contact sheet"):
+            figure = contact_sheet(evenly_spaced(drawn, _MAX_DRAWN), description)
+            atomic_write(out, lambda path: figure.savefig(path, dpi=100))
         print(f"The contact sheet is {out}")
     if lines:
         sys.exit(1)

@@ -54,19 +54,19 @@ def prepare(options: Options) -> None:
     check_options(fps=options.fps)
 
     import rich
-    from rich.console import Console
 
     from data_prep.human36m import mocap_files, remarks, tracks
     from data_prep.human36m.builder import PROJECTED, Human36m, keypoint_config, make_source
     from data_prep.writer.data_set import check_output_folder
     from jaxpose.data.human36m import DAMAGED_S9, S11_DIRECTIONS
+    from jaxpose.runtime.progress import working
 
     paths = [None if str(path) == PROJECTED else path for path in options.keypoints]
     configs = [keypoint_config(path) for path in paths]
     folders = [options.out / config.name if len(configs) > 1 else options.out for config in configs]
     for folder in folders:
         check_output_folder(folder)
-    with Console(stderr=True).status("looking for poses"):
+    with working("looking for poses"):
         inventory = mocap_files.find_recordings(options.archives)
     excluded = [S11_DIRECTIONS] * (options.s11_directions == "none") + [*DAMAGED_S9] * options.without_damaged_s9
     files = tracks.exclude(inventory.files, excluded)

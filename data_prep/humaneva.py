@@ -1,7 +1,9 @@
 """Prepare HumanEva-I from the MAT-files to which VideoPose3D converts it, with 15 joints.
 
-jaxpose prepare humaneva converted_15j --out humaneva
-jaxpose train --data humaneva --train-split Train_S1+Train_S2+Train_S3 --test-split Validate_S1
+    jaxpose prepare humaneva converted_15j --out humaneva
+    jaxpose train --data humaneva --train-split Train_S1+Train_S2+Train_S3 --test-split Validate_S1
+
+A split is a folder of recordings and a subject: Train_S1, Validate_S1 and so on.
 """
 
 import dataclasses

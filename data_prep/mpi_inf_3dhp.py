@@ -1,7 +1,9 @@
 """Prepare MPI-INF-3DHP as its scripts download it.
 
-jaxpose prepare mpi_inf_3dhp mpi_inf_3dhp mpi_inf_3dhp_test_set --out 3dhp
-jaxpose train --data 3dhp --train-split S1+S2+S3+S4+S5+S6+S7+S8 --test-split TS1+TS2+TS3+TS4+TS5+TS6
+    jaxpose prepare mpi_inf_3dhp mpi_inf_3dhp mpi_inf_3dhp_test_set --out 3dhp
+    jaxpose train --data 3dhp --train-split S1+S2+S3+S4+S5+S6+S7+S8 --test-split TS1+TS2+TS3+TS4+TS5+TS6
+
+Splits are S1 to S8, and TS1 to TS6 of the test set.
 """
 
 import dataclasses

@@ -165,4 +165,4 @@ def slug(text: str) -> str:
 
 
 if __name__ == "__main__":
-    tyro.cli(main, config=(tyro.conf.FlagConversionOff,))
+    tyro.cli(main, prog="python -m experiments.finetuning", config=(tyro.conf.FlagConversionOff,))

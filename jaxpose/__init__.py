@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 from jaxpose.runtime.moved import MovedModules
+from jaxpose.runtime.signals import end_soon_after_interrupts, is_command
 
 MODULES = (
     "alignment",
@@ -29,6 +30,9 @@ MODULES = (
 """What a notebook imports; all pure functions."""
 
 __all__ = [*MODULES, "__version__", "lift"]
+
+if is_command(sys.orig_argv):  # before the imports of the command, which take a second
+    end_soon_after_interrupts()
 
 sys.meta_path.append(MovedModules())
 

@@ -4,8 +4,8 @@
     jaxpose convert RUN --out weights.bin
 
 Weights of VideoPose3D and of SemGCN's version of the network of Martinez et al. are known, and are recognised by their
-names. Their shapes tell the architecture, except whether a model of VideoPose3D is causal. Files of PyTorch need the
-extra `torch`; a .npz archive of the arrays of a state_dict does not.
+names. Their shapes tell the architecture, except whether a model of VideoPose3D is causal. Files of PyTorch require
+PyTorch (pip install torch); a .npz archive of the arrays of a state_dict does not.
 """
 
 import dataclasses

@@ -103,15 +103,17 @@ def evaluate(command: Command) -> None:
     from jaxpose.evaluation.track_selection import cut_into_chunks, poses_of_chunks, select_tracks
     from jaxpose.runs.overlap import trained_subjects
     from jaxpose.runs.trained import check_fits, load_fitting, open_run
+    from jaxpose.runtime.progress import working
 
     metrics, protocol = choose_metrics(command.metrics), command.protocol
-    opened = [open_run(folder, command.checkpoint) for folder in command.runs[:1]]
-    if opened:
-        data = command.data or opened[0].config.data
-        description, tracks, split = load_fitting(opened[0], data, command.split)
-    else:
-        data, split = command.data, command.split
-        description, tracks = load(data, split)
+    with working("opening the run and its data"):
+        opened = [open_run(folder, command.checkpoint) for folder in command.runs[:1]]
+        if opened:
+            description, tracks, split = load_fitting(opened[0], command.data, command.split)
+            data = command.data or opened[0].config.data
+        else:
+            data, split = command.data, command.split
+            description, tracks = load(data, split)
     selected = select_tracks(tracks, protocol)
     from_files = [load_predictions(file, selected, tracks, description) for file in command.predictions]
     if protocol.root == "kept":
@@ -122,14 +124,16 @@ def evaluate(command: Command) -> None:
     targets, runs, written = np.asarray(frames.poses), [], []
 
     def measure(predictions: np.ndarray) -> TrackErrors:
-        return measure_tracks(
-            predictions, targets, scored, protocol=protocol, skeleton=description.skeleton, metrics=metrics
-        )
+        with working("measuring"):
+            return measure_tracks(
+                predictions, targets, scored, protocol=protocol, skeleton=description.skeleton, metrics=metrics
+            )
 
     for name, folder in zip(name_runs(command.runs, command.checkpoint), command.runs, strict=True):
-        lifter = open_run(folder, command.checkpoint) if runs else opened[0]
-        check_fits(lifter, description, data)
-        predictions = lifter.lift(frames, mirrored=protocol.mirror)
+        with working(f"lifting {len(lifted)} tracks with {name}"):
+            lifter = open_run(folder, command.checkpoint) if runs else opened[0]
+            check_fits(lifter, description, data)
+            predictions = lifter.lift(frames, mirrored=protocol.mirror)
         if command.save:
             save_predictions(command.save, predictions, lifted, description)
             written.append(command.save)
@@ -141,7 +145,8 @@ def evaluate(command: Command) -> None:
 
     setting = evaluation_setting(description, split, tracks, protocol, runs)
     console = Console(markup=False)
-    by_name = all_tables(runs, setting, command.by)
+    with working("averaging and resampling"):
+        by_name = all_tables(runs, setting, command.by)
     print_tables(console, by_name, setting)
     if command.format:
         out = command.out or command.runs[0] / "evaluation"

@@ -10,6 +10,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -21,11 +22,13 @@ from jaxpose.runtime.errors import InputError
 class Command:
     """The arguments of `jaxpose explain`."""
 
-    run: tyro.conf.Positional[Path]
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Folder of the run."""
     track: str | None = None
     """Subject/action/camera, as in S9/Walking/55011271, or S9/Walking/0 for the first camera; by default the first
     track of the split."""
+    data: str | None = None
+    """Data set in which to look for the track; by default, that on which the run was trained."""
     split: str | None = None
     """Subjects among which to look for the track; by default, the run's test split."""
     frame: int | None = None
@@ -56,26 +59,30 @@ def explain(command: Command) -> None:
     from jaxpose.metrics import mpjpe
     from jaxpose.runs.trained import load_fitting, open_run
     from jaxpose.runtime import tables
+    from jaxpose.runtime.progress import working
     from jaxpose.training.attribution import POSITION
     from jaxpose.visualization.attribution_page import attribution_page, write_folder
 
-    console, lifter = Console(markup=False), open_run(command.run)
-    description, tracks, split = load_fitting(lifter, split=command.split)
-    track = find_track(tracks, command.track, f"{lifter.config.data}, {split}")
+    console = Console(markup=False)
+    with working("opening the run and its data"):
+        lifter = open_run(command.run)
+        description, tracks, split = load_fitting(lifter, command.data, command.split)
+    track = find_track(tracks, command.track, f"{command.data or lifter.config.data}, {split}")
     out = command.out or command.run / "explanation" / track_name(track).replace("/", "-")
     if os.path.exists(out) and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} already exists; remove it, or name another folder with --out")
 
     data, skeleton = pack([track]), description.skeleton
-    errors = np.asarray(mpjpe(lifter.lift(data), data.poses))
+    with working(f"lifting {track_name(track)}"):
+        errors = np.asarray(mpjpe(lifter.lift(data), data.poses))
     window = loss_attribution.choose_window(errors, command.frame, command.frames)
     frames = f"frames {window.first} to {window.last} of {len(errors)}"
     caption = f"{title_with_notice(description)}, {track_name(track)}, {frames}."
-    with console.status("computing gradients and descents"):
+    with working("computing gradients and descents"):
         pose, target, result = loss_attribution.attribute_loss(
             lifter.model, lifter.variables, data, description, window
         )
-    with console.status("drawing"):
+    with working("drawing"):
         weights = {POSITION: 1.0} | lifter.config.constraints
         table = loss_attribution.attribution_table(result, weights, window, skeleton)
         figures = loss_attribution.attribution_figures(pose, target, result, window, skeleton, caption)

@@ -39,7 +39,7 @@ class Command:
     size: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="WIDTH HEIGHT")] = None
     """Width and height of the images in pixels, if KEYPOINTS does not say."""
     fps: Annotated[float | None, tyro.conf.arg(metavar="FPS")] = None
-    """Frames a second of the video, if KEYPOINTS does not say."""
+    """Frames per second of the video, if KEYPOINTS does not say."""
     layout: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """Which keypoint is which, if KEYPOINTS does not say: h36m_17, coco_17, posetrack_17, coco_18, halpe_26, body_25,
     body_25b or mediapipe_33, or the run's own layout."""
@@ -102,36 +102,42 @@ def predict(command: Command) -> None:
         run_warnings,
     )
     from jaxpose.runs.trained import open_run
+    from jaxpose.runtime.progress import working
 
     check_output_path(command.out, command.units)
     _check_film(command)
     if command.upright is not None and not abs(command.upright) <= 90:
         raise InputError(f"--upright {command.upright:g}: a camera looks down by -90 to 90 degrees")
-    lifter = open_run(command.run, command.checkpoint)
+    with working("opening the run"):
+        lifter = open_run(command.run, command.checkpoint)
     layout = None if command.layout is None else named_layout(command.layout, lifter)
-    file_format, people = read_keypoints(
-        command.keypoints, Overrides(layout, command.size, command.fps, command.min_score)
-    )
+    with working(f"reading {command.keypoints}"):
+        file_format, people = read_keypoints(
+            command.keypoints, Overrides(layout, command.size, command.fps, command.min_score)
+        )
     print(f"{file_format}: {describe_people(people)}")
     chosen = choose_tracks(people, command.track)
     for line in list_tracks(chosen):
         print(f"  {one_line(line)}")
     for note in reading_notes(chosen):  # before lifting, as they may say why it fails
         warn(note)
-    motions, warnings = lift_people(
-        chosen,
-        lifter,
-        min_confidence=command.min_confidence,
-        keep_sides=command.keep_sides,
-        crop=command.crop,
-        constant_bones=command.constant_bones,
-        skip_failures=not command.track,
-    )
+    with working("lifting"):
+        motions, warnings = lift_people(
+            chosen,
+            lifter,
+            min_confidence=command.min_confidence,
+            keep_sides=command.keep_sides,
+            crop=command.crop,
+            constant_bones=command.constant_bones,
+            skip_failures=not command.track,
+        )
     for warning in [*run_warnings(lifter), *warnings]:
         warn(warning)
     if command.upright is not None:
         motions = [upright(motion, camera_looking_down(command.upright)) for motion in motions]
-    for file in write_motions(command.out, motions, command.units):
+    with working("writing the motion"):
+        files = write_motions(command.out, motions, command.units)
+    for file in files:
         print(f"Written: {file}")
     for sentence in describe_losses(command.out, motions):
         print(f"{one_line(sentence)}.")

@@ -44,7 +44,7 @@ class Command:
     frames: tuple[int, int] | None = None
     """First and last frame of the track to show, both included, counted from 0; by default, all."""
     fps: float | None = None
-    """Frames a second of the film; by default, the track's (half of them for a GIF, if it has 25 or more). The film
+    """Frames per second of the film; by default, the track's (half of them for a GIF, if it has 25 or more). The film
     plays in real time: frames are dropped or repeated."""
     size: int = 480
     """Height of the film, pixels."""
@@ -101,12 +101,15 @@ def _track_of_run(command: Command) -> _Shown:
     from jaxpose.data.track import find_track, title_with_notice
     from jaxpose.data.windows import pack
     from jaxpose.runs.trained import load_fitting, open_run
+    from jaxpose.runtime.progress import working
     from jaxpose.visualization.view import make_clip
 
-    lifter = open_run(command.run)
-    description, tracks, split = load_fitting(lifter, command.data, command.split)
+    with working("opening the run and its data"):
+        lifter = open_run(command.run)
+        description, tracks, split = load_fitting(lifter, command.data, command.split)
     track = find_track(tracks, command.track, f"{command.data or lifter.config.data}, {split}")
-    clip = make_clip(track, lifter.lift(pack([track])))
+    with working(f"lifting {command.track or 'the track'}"):
+        clip = make_clip(track, lifter.lift(pack([track])))
     title = f"{title_with_notice(description)}, {clip.name}"
     return _Shown(title, clip, description.skeleton, description.layout)
 

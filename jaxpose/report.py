@@ -12,15 +12,12 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
 from jaxpose.runtime.command import run_command
 from jaxpose.runtime.errors import InputError
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +52,7 @@ def report(command: Command) -> None:
 
     console, from_file = Console(markup=False), is_motion_file(command.run)
     out = command.out or (command.run.with_suffix(".html") if from_file else command.run / "report.html")
-    atomic_write_text(out, _page_of_file(command) if from_file else _page_of_run(command, console))
+    atomic_write_text(out, _page_of_file(command) if from_file else _page_of_run(command))
     console.print(f"The report is {out}", soft_wrap=True)
 
 
@@ -69,7 +66,7 @@ def _page_of_file(command: Command) -> str:
     return motions_page(f"Poses of {command.run.name}", read_motions(command.run))
 
 
-def _page_of_run(command: Command, console: "Console") -> str:
+def _page_of_run(command: Command) -> str:
     """The page about a run: its split lifted and measured."""
     import numpy as np
 
@@ -82,15 +79,17 @@ def _page_of_run(command: Command, console: "Console") -> str:
     from jaxpose.runs.log import read_log
     from jaxpose.runs.overlap import trained_subjects
     from jaxpose.runs.trained import load_fitting, open_run
+    from jaxpose.runtime.progress import working
     from jaxpose.runtime.versions import versions
 
-    lifter = open_run(command.run)
-    description, tracks, split = load_fitting(lifter, command.data, command.split)
+    with working("opening the run and its data"):
+        lifter = open_run(command.run)
+        description, tracks, split = load_fitting(lifter, command.data, command.split)
     tracks = select_tracks(tracks, VIDEOPOSE3D)
     frames = pack(tracks)
-    with console.status(f"lifting {len(tracks)} tracks, {len(frames.track):,} frames"):
+    with working(f"lifting {len(tracks)} tracks, {len(frames.track):,} frames"):
         predictions = lifter.lift(frames)
-    with console.status("measuring and drawing"):
+    with working("measuring and drawing"):
         errors = measure_tracks(predictions, np.asarray(frames.poses), tracks, skeleton=description.skeleton)
         made = Made(datetime.datetime.now(datetime.UTC), versions(), _recorded_versions(command.run))
         trained_on = trained_subjects(lifter.config, lifter.description, description, errors.subjects.tolist())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tyro
 
+from jaxpose.runtime.command import flow_help
 from jaxpose.runtime.errors import InputError, cli_errors
 from jaxpose.runtime.plugins import HELP, import_plugins
 from jaxpose.training.config import PRESET_TEXTS, PRESETS, Config, flat_settings
@@ -63,10 +64,12 @@ def parse(arguments: Sequence[str]) -> tuple[Command, str]:
         return command, preset
     if command.out is not None:
         raise InputError("--resume continues in the run's own folder; remove --out")
-    from jaxpose.runs.folder import read_settings
+    from jaxpose.runs.folder import absolute_data, read_settings
 
     saved, _ = read_settings(command.resume)
     command = command if named else _parse_options(options, saved, preset)
+    if absolute_data(command.config.data) == absolute_data(saved.data):  # relative to here, or to another folder
+        command = dataclasses.replace(command, config=dataclasses.replace(command.config, data=saved.data))
     given = flat_settings(command.config)
     changes = [
         f"{field} is {value!r} in the run, {given.get(field)!r} on the command line"
@@ -82,6 +85,8 @@ def parse(arguments: Sequence[str]) -> tuple[Command, str]:
 
 
 def _parse_options(options: Sequence[str], config: Config, preset: str) -> Command:
+    if {"-h", "--help"} & {*options}:
+        flow_help(Command, Command(config))
     presets = "\n".join(f"  {name}: {text}." for name, text in PRESET_TEXTS.items())
     return tyro.cli(
         Command,

@@ -25,7 +25,8 @@ class Output:
     jobs: int = os.cpu_count() or 1
     """Subjects to prepare at a time."""
     beam: str | None = None
-    """Options of an Apache Beam pipeline that prepares the subjects, such as 'runner=DirectRunner' (extra: beam)."""
+    """Options of an Apache Beam pipeline that prepares the subjects, such as 'runner=DirectRunner' (pip install
+    apache-beam)."""
 
 
 def prepare(name: str, arguments: Sequence[str] | None = None) -> None:
@@ -44,9 +45,12 @@ def prepare(name: str, arguments: Sequence[str] | None = None) -> None:
 
     def prepare_on_cpu(options: Any) -> None:
         from data_prep.writer.data_set import check_output_folder
+        from jaxpose.runtime.progress import working
 
         check_output_folder(options.out)
-        write(options, data_set.make_source(options))
+        with working("reading the files"):
+            source = data_set.make_source(options)
+        write(options, source)
 
     run(data_set.Options, prepare_on_cpu, arguments, name=name, description=data_set.__doc__)
 
@@ -96,13 +100,16 @@ def write(output: Output, source: Source, **options: Any) -> None:
 
     from data_prep.checks.doubts import find_doubts
     from data_prep.writer import data_set
+    from jaxpose.runtime.progress import working
 
     description, tracks, text, citation, inputs, remarks = source
     sizes = data_set.write(
         output.out, description, tracks,
         text=text, citation=citation, inputs=inputs, jobs=output.jobs, beam=output.beam, **options,
     )  # fmt: skip
-    for remark in [*remarks(sizes), *find_doubts(output.out)]:
+    with working("checking the data"):
+        notes = [*remarks(sizes), *find_doubts(output.out)]
+    for remark in notes:
         print(remark)
     rich.print(data_set.size_table(sizes))
     print(f"wrote {output.out}")

@@ -12,11 +12,10 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import jax
-import rich.console
-import rich.progress
 import rich.table
 import tensorflow_datasets as tfds
 
@@ -26,6 +25,8 @@ from data_prep.writer.staging import finished_record, staging_folder
 from jaxpose.data import store
 from jaxpose.data.track import Description, Track
 from jaxpose.runtime.errors import InputError
+from jaxpose.runtime.progress import counting
+from jaxpose.runtime.signals import interrupts_blocked
 
 
 def write(
@@ -136,33 +137,34 @@ def _beam_config(words: str) -> tfds.download.DownloadConfig:
     try:
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError as error:
-        raise InputError(f"Apache Beam is not installed ({error}); pip install '.[beam]'") from None
+        raise InputError(f"Apache Beam is not installed ({error}); pip install apache-beam") from None
     options = PipelineOptions([f"--{option}" for option in words.split()])
     return tfds.download.DownloadConfig(beam_options=options)
 
 
 def _prepare_each(prepare: Callable[[Sequence[str]], None], splits: Sequence[str], jobs: int) -> None:
     """Prepare splits one by one, in this process or in several, with progress on stderr."""
-    columns = (
-        rich.progress.TextColumn("{task.description}"),
-        rich.progress.BarColumn(),
-        rich.progress.MofNCompleteColumn(),
-        rich.progress.TimeElapsedColumn(),
-    )
-    console = rich.console.Console(stderr=True)
-    with rich.progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("subjects", total=len(splits))
+    with counting("subjects", len(splits)) as count:
         if jobs == 1 or len(splits) < 2:
             for split in splits:
                 prepare([split])
-                progress.advance(task)
+                count()
             return
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(min(jobs, len(splits)), context, initializer=_init_worker)
         try:
-            for done in as_completed([pool.submit(prepare, [split]) for split in splits]):
+            # Ctrl-C goes to the workers too: they would print a traceback each. The tracker is started before, as it
+            # ends the blocking.
+            resource_tracker.ensure_running()
+            with interrupts_blocked():
+                tasks = [pool.submit(prepare, [split]) for split in splits]
+            for done in as_completed(tasks):
                 done.result()
-                progress.advance(task)
+                count()
+        except KeyboardInterrupt:
+            for worker in multiprocessing.active_children():  # they would finish their splits first
+                worker.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 

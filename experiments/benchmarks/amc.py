@@ -118,4 +118,4 @@ def random_clip(frames: int) -> Clip:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(main, prog="python -m experiments.benchmarks.amc")

@@ -218,4 +218,4 @@ def main(frames: int = FRAMES, turns: int = 7, out: Path | None = None, figure: 
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(main, prog="python -m experiments.benchmarks.data_size")

@@ -76,4 +76,4 @@ def main(frames: int = TEST_FRAMES, channels: int = 64, filter_widths: tuple[int
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(main, prog="python -m experiments.benchmarks.evaluation")

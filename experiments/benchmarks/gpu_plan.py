@@ -36,7 +36,7 @@ class Command:
     cards: tuple[Literal[tuple(cuda_compiler.CARDS)], ...] = tuple(cuda_compiler.CARDS)
     """Cards to compile for, where there is none to measure."""
     precisions: tuple[Precision, ...] = get_args(Precision)
-    """Of the matrix products."""
+    """Precision of the matrix products."""
     gpus: int = 1
     """Cards that share a batch; compiled only, and their exchanges are not timed."""
     steps: int = 20

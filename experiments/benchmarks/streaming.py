@@ -152,4 +152,4 @@ def show(timings: list[Timing], weights: int) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(main, prog="python -m experiments.benchmarks.streaming")

@@ -248,4 +248,4 @@ def main(turns: int = 7, out: Path | None = None, figure: Path | None = None) ->
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(main, prog="python -m experiments.benchmarks.throughput")

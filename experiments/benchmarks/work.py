@@ -150,4 +150,4 @@ def show(console: Console, rows: list[Row], model: TemporalModel) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(main, prog="python -m experiments.benchmarks.work")

@@ -40,4 +40,4 @@ def main(channels: int = 8, seed: int = 0, out: Path | None = None) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(main, prog="python -m experiments.parity.compare")

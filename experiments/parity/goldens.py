@@ -11,4 +11,4 @@ import tyro
 from tests.helpers.parity.goldens import write
 
 if __name__ == "__main__":
-    tyro.cli(write)
+    tyro.cli(write, prog="python -m experiments.parity.goldens")

@@ -130,9 +130,7 @@ def _description(builder: "tfds.core.DatasetBuilder", data_dir: Path) -> Descrip
 
 def _not_prepared(data_dir: Path, reason: str) -> InputError:
     """The error about a folder that is not a prepared data set."""
-    return InputError(
-        f"{data_dir} is not a prepared data set ({reason}); python -m data_prep.h36m … --out DIR writes one"
-    )
+    return InputError(f"{data_dir} is not a prepared data set ({reason}); jaxpose prepare NAME … --out DIR writes one")
 
 
 def _track(example: dict[str, Any]) -> Track:

@@ -70,7 +70,7 @@ class Scores(TypedDict):
     average: dict[str, float]  # by metric
     actions: dict[str, dict[str, float]]  # by action and metric
     frames: int  # scored
-    fps: float  # frames a second; NaN if the tracks differ
+    fps: float  # frames per second; NaN if the tracks differ
     protocol: str  # by which they were scored, in words
 
 

@@ -20,7 +20,7 @@ class ScoredFrames(NamedTuple):
     subjects: Collection[str]
     actions: Collection[str]
     frames: float
-    rates: Collection[float]  # frames a second
+    rates: Collection[float]  # frames per second
 
 
 def scored_frames(tracks: Sequence[Track]) -> ScoredFrames:

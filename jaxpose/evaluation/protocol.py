@@ -13,7 +13,7 @@ from jaxpose.runtime.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """The switches; the defaults are VideoPose3D's (Pavllo et al., CVPR 2019)."""
+    """How published evaluations differ; the defaults are VideoPose3D's (Pavllo et al., CVPR 2019)."""
 
     mirror: bool = True
     """Average with the prediction for the mirrored input (flip test-time augmentation)."""

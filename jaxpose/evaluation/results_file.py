@@ -28,7 +28,7 @@ class Results(NamedTuple):
 
     errors: dict[str, dict[str, float]]  # by action, then `AVERAGE`, and by metric; NaN where there is none
     frames: float  # scored
-    fps: float  # frames a second
+    fps: float  # frames per second
     trained_on: tuple[str, ...] = ()  # subjects of the split that the run was trained on
 
 

@@ -33,7 +33,7 @@ class TrackErrors(NamedTuple):
     recordings: np.ndarray  # (N,) of str: "S9/Walking 1", the same for all camera views of a recording
     cameras: np.ndarray  # (N,) of str
     human36m: np.ndarray  # (N,) of bool, see `track_selection.is_human36m`
-    fps: np.ndarray  # (N,) frames a second, of those that are scored
+    fps: np.ndarray  # (N,) frames per second, of those that are scored
     frames: np.ndarray  # (N,) scored
     means: dict[str, np.ndarray]  # by key of a metric (N,), by `by_joint(key)` (N, J), by body statistic (N, ...)
     weights: dict[str, np.ndarray]  # by the same names, (N,): of a track in an average

@@ -71,5 +71,5 @@ def require_package() -> ModuleType:
     try:
         import c3d as package
     except ImportError:
-        raise InputError("C3D files need the package c3d; pip install 'jaxpose[c3d]'") from None
+        raise InputError("C3D files require the package c3d: pip install c3d") from None
     return package

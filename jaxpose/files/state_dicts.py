@@ -141,5 +141,5 @@ def _torch() -> ModuleType:
     try:
         import torch
     except ImportError:
-        raise InputError("PyTorch files need PyTorch; pip install 'jaxpose[torch]'") from None
+        raise InputError("PyTorch files require PyTorch: pip install torch") from None
     return torch

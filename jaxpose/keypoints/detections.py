@@ -17,7 +17,7 @@ from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import COCO_17, Skeleton
 
 MAX_FRAMES = 1_000_000
-"""Longest track, 5.5 hours at 50 frames a second: a file that declares more frames is refused."""
+"""Longest track, 5.5 hours at 50 frames per second: a file that declares more frames is refused."""
 
 
 class DetectionRows(NamedTuple):
@@ -214,7 +214,7 @@ def _size_and_fps(path: Path, rows: DetectionRows, given: Overrides) -> tuple[tu
     if fps is None:
         raise InputError(f"{path} does not say the frame rate of the video; give --fps")
     if not 1 <= number_of(fps) <= 1000:
-        raise InputError(f"{path}: {fps!r:.20} frames a second; give --fps between 1 and 1000")
+        raise InputError(f"{path}: {fps!r:.20} frames per second; give --fps between 1 and 1000")
     return size, number_of(fps)
 
 

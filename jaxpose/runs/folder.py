@@ -1,5 +1,6 @@
 """The folder of a run, and its settings `config.json` and data description `data.json`; README.md lists its files."""
 
+import dataclasses
 import json
 import os
 import re
@@ -7,11 +8,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from jaxpose.data.load import SYNTHETIC
 from jaxpose.data.track import Description, description_from_dict
 from jaxpose.files.atomic import atomic_write_text
 from jaxpose.files.guarded_read import read_json
 from jaxpose.runtime.errors import InputError
+from jaxpose.runtime.versions import versions
+from jaxpose.skeleton import is_printable_line
 from jaxpose.training.config import Config, from_dict, to_dict
+
+DATA_FROM_RUN, VERSIONS = "data_from_run", "versions"
+"""What `config.json` has beside the settings: the path to the data from the run's folder, and what wrote the file."""
 
 
 def new_run(preset: str, runs: Path = Path("runs")) -> Path:
@@ -48,6 +55,8 @@ def make_folder(run: Path) -> None:
 def write_settings(run: Path, config: Config, description: Description) -> None:
     """Write `data.json` and `config.json` into the run's folder, which is created, and remove half-written files.
 
+    The path of the data is written as an absolute one, with that from the run's folder beside it.
+
     Raises:
       InputError: the folder cannot be created, or a file cannot be written.
     """
@@ -60,18 +69,32 @@ def write_settings(run: Path, config: Config, description: Description) -> None:
         "layout": description.layout.to_dict(),
     }
     atomic_write_text(run / "data.json", json.dumps(data, indent=2) + "\n")
-    atomic_write_text(run / "config.json", json.dumps(to_dict(config), indent=2) + "\n")  # now it is a run
+    settings = to_dict(config) | {"data": absolute_data(config.data)}
+    if config.data != SYNTHETIC:
+        settings[DATA_FROM_RUN] = os.path.relpath(os.path.realpath(config.data), os.path.realpath(run))
+    settings[VERSIONS] = versions()
+    atomic_write_text(run / "config.json", json.dumps(settings, indent=2) + "\n")  # now it is a run
+
+
+def absolute_data(data: str) -> str:
+    """The absolute path of a data set, or "synthetic"; as it is if the absolute one could not be a setting."""
+    path = data if data == SYNTHETIC else os.path.abspath(data)
+    return path if is_printable_line(path) else data
 
 
 def read_settings(run: Path) -> tuple[Config, Description]:
     """Read the settings of a run, and the description of the data it was trained on.
 
+    The path of the data is the absolute one that was written; or, if nothing is there, that which is as far from the
+    run's folder as it was then, because the run was moved together with its data.
+
     Raises:
       InputError: the folder is not a run, or one of its files is not what `write_settings` writes.
     """
     settings, data = _read_object(run / "config.json"), _read_object(run / "data.json")
+    beside = {name: settings.pop(name, None) for name in (DATA_FROM_RUN, VERSIONS)}
     try:
-        config = from_dict(settings)
+        config = _with_data_found(from_dict(settings), run, beside[DATA_FROM_RUN])
     except KeyError as error:
         raise InputError(
             f"{run / 'config.json'} is of a network {error!s:.60}, which is not known; --plugin FILE adds those that a "
@@ -85,6 +108,33 @@ def read_settings(run: Path) -> tuple[Config, Description]:
         return config, description_from_dict(data)
     except ValueError as error:
         raise InputError(f"{run / 'data.json'} does not describe a data set: {error}; undo the change to it") from error
+
+
+def _with_data_found(config: Config, run: Path, from_run: object) -> Config:
+    """Replace the path of data that are not there by the one from the run's folder, if they are there."""
+    if config.data == SYNTHETIC or os.path.exists(config.data) or not isinstance(from_run, str) or "\0" in from_run:
+        return config
+    moved = os.path.normpath(os.path.join(os.path.realpath(run), from_run))
+    return dataclasses.replace(config, data=moved) if os.path.isdir(moved) else config
+
+
+def refuse_missing_data(run: Path, config: Config, description: Description, option: str = "--data DIR") -> None:
+    """Check that the data that a run was trained on are where its settings say.
+
+    Args:
+      run: the run's folder.
+      config: its settings, as read.
+      description: of its data, as read.
+      option: how to name another folder.
+
+    Raises:
+      InputError: they are not; the message says what they are, where they were, and how to name another folder.
+    """
+    if config.data != SYNTHETIC and not os.path.exists(config.data):
+        raise InputError(
+            f"{run} was trained on {description.title}, in the folder {config.data}, which is not there; name the "
+            f"folder where these data are now with {option}"
+        )
 
 
 def _read_object(path: Path) -> dict[str, Any]:

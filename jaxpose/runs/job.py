@@ -15,8 +15,9 @@ from jaxpose.evaluation.averages import score
 from jaxpose.evaluation.predict_tracks import predict_tracks
 from jaxpose.files.atomic import atomic_write
 from jaxpose.runs import checkpoint, profiler, tensorboard
+from jaxpose.runs.checksums import find_damage
 from jaxpose.runs.evaluations import EVALUATIONS
-from jaxpose.runs.folder import make_folder, refuse_occupied, write_settings
+from jaxpose.runs.folder import make_folder, read_settings, refuse_missing_data, refuse_occupied, write_settings
 from jaxpose.runs.lock import locked
 from jaxpose.runs.log import append_log, cut_log, read_log
 from jaxpose.runs.prepare import Job, prepare, read_splits
@@ -39,7 +40,8 @@ def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool =
     Args:
       config: the settings; those of a run that is resumed, or new ones.
       run: the folder to make, or to resume.
-      resume: continue from the last checkpoint, or from the start if there is none yet.
+      resume: continue from the last checkpoint, or from the start if there is none yet; do nothing if the run is
+        complete.
       debug_nans: name the operation when a step is not finite.
       profile: steps of which to write a trace, soon after the first; none by default.
 
@@ -50,11 +52,17 @@ def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool =
     """
     first = jax.process_index() == 0  # of several processes, the one that writes and prints
     with contextlib.ExitStack() as stack:
+        console = Console(quiet=not first, markup=False)
         if resume:
             stack.enter_context(locked(run))
+            saved, described = read_settings(run)
+            if config == saved and is_complete(run, config):
+                console.print(_completed(run), soft_wrap=True)
+                return
+            if config.data == saved.data:
+                refuse_missing_data(run, saved, described, "--data DIR --change")
         else:
             refuse_occupied(run)
-        console = Console(quiet=not first, markup=False)
         job = prepare(config, run, read_splits(config, console), console)
         state = setup.init(job.recipe, jax.random.key(config.seed))
         begun = resume and bool(checkpoint.steps(run))
@@ -84,6 +92,28 @@ def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool =
             _draw_curves(job, int(state.step))
     results_file.show_results(console, scores, job.description, _title_of_test_split(job))
     console.print(f"The run is in {run}", soft_wrap=True)
+
+
+def is_complete(run: Path, config: Config) -> bool:
+    """True if all steps of these settings are done and saved, and the results of the last one are written."""
+    log, saved = read_log(run), checkpoint.steps(run)
+    if not log or not saved or log[-1].get("step") != saved[-1]:
+        return False
+    last = run / "checkpoints" / str(saved[-1])
+    results = [run / name for name in ("results.json", "results.md", "curves.png")]
+    return (
+        (log[-1].get("epoch", 0) >= config.epochs or (config.steps is not None and saved[-1] >= config.steps))
+        and all(path.exists() and path.stat().st_mtime_ns >= last.stat().st_mtime_ns for path in results)
+        and not find_damage(last)
+    )
+
+
+def _completed(run: Path) -> str:
+    """A line about a run in which nothing is left to do."""
+    return (
+        f"{run} is complete: all {checkpoint.steps(run)[-1]:,} steps are done, and the results are in "
+        f"{run / 'results.md'}. To train it further, add --epochs or --steps, and --change."
+    )
 
 
 def _resumed(step: int, until: int) -> str:

@@ -13,6 +13,7 @@ from jaxpose.data.windows import PackedTracks, pack, window_starts
 from jaxpose.evaluation.results_file import trained_on_notice
 from jaxpose.runs.overlap import refuse_overlap, trained_subjects
 from jaxpose.runtime.devices import describe_devices, replicate
+from jaxpose.runtime.progress import working
 from jaxpose.training import setup
 from jaxpose.training.config import Config
 from jaxpose.training.step import Recipe
@@ -53,9 +54,12 @@ def read_splits(config: Config, console: Console) -> Splits:
     """
     setup.check_names(config)  # before anything is read
     console.print(f"Training on {describe_devices()}.")
-    description, train = load(config.data, config.train_split)
+    first = jax.process_index() == 0
+    with working("reading the data", shown=first):
+        description, train = load(config.data, config.train_split)
     names = {"train": config.train_split, "test": config.test_split, "validation": config.validation_split}
-    held_out = {purpose: load(config.data, names[purpose])[1] for purpose in ("test", "validation") if names[purpose]}
+    with working("reading the data to evaluate on", shown=first):
+        held_out = {name: load(config.data, names[name])[1] for name in ("test", "validation") if names[name]}
     for purpose, tracks in ({"train": train} | held_out).items():
         heading = {"train": "Training", "test": "Test", "validation": "Validation"}[purpose]
         frames = track_lengths(tracks).sum()

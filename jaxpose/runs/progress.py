@@ -1,4 +1,4 @@
-"""The progress bar of a training: steps, loss, learning rate, frames a second and the time left."""
+"""The progress bar of a training: steps, loss, learning rate, frames per second and the time left."""
 
 import contextlib
 import time
@@ -22,7 +22,8 @@ def show_progress(job: Job, done: int) -> Iterator[Show]:
     The rate is that since the last call of the function that is given: call it after an evaluation too, with the same
     step, and the evaluation does not count.
     """
-    with Progress(*COLUMNS, console=job.console, speed_estimate_period=300) as progress:
+    finished = done >= job.until  # a bar would stand at its end, and name a speed of zero
+    with Progress(*COLUMNS, console=job.console, speed_estimate_period=300, disable=finished) as progress:
         task = progress.add_task("compiling", total=job.until, completed=done)
         last, began, text = done, time.monotonic(), ""
 

@@ -14,7 +14,7 @@ from jaxpose.data.windows import PackedTracks
 from jaxpose.evaluation.predict_tracks import predict_tracks
 from jaxpose.models.lifter import Lifter
 from jaxpose.runs import Which, checkpoint
-from jaxpose.runs.folder import read_settings
+from jaxpose.runs.folder import read_settings, refuse_missing_data
 from jaxpose.runtime.devices import data_mesh, replicate
 from jaxpose.runtime.errors import InputError
 from jaxpose.training import setup
@@ -69,6 +69,8 @@ def load_fitting(
     Raises:
       InputError: there is no such data set or split, or its joints or keypoints are not those of the run.
     """
+    if data is None:
+        refuse_missing_data(lifter.run, lifter.config, lifter.description)
     data, split = data or lifter.config.data, split or lifter.config.test_split
     description, tracks = load(data, split)
     check_fits(lifter, description, data)

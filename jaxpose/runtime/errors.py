@@ -1,6 +1,7 @@
 """Errors that a user's input or signal can cause, and how a command reports them: in one line, with an exit code."""
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -34,10 +35,12 @@ _LONGEST_LINE = 1000  # characters of a message that are shown
 def cli_errors() -> Iterator[None]:
     """Print an `InputError` as one line on stderr and exit with code 2; exit with 130 after Ctrl-C.
 
-    A `StopError` is one line and 128 plus the number of the signal, as in shells: 143 for SIGTERM, 130 for Ctrl-C.
+    A `StopError` is one line and 128 plus the number of the signal, as in shells: 143 for SIGTERM, 130 for Ctrl-C. When
+    the reader of the output has ended, as in `jaxpose --help | head -1`, so does the command, silently, with 141.
     """
     try:
-        yield
+        with _flushed_output():
+            yield
     except InputError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         sys.exit(2)
@@ -47,6 +50,22 @@ def cli_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+@contextlib.contextmanager
+def _flushed_output() -> Iterator[None]:
+    """Write out what was printed, while a closed pipe can still be handled: at exit, Python prints a traceback."""
+    try:
+        try:
+            yield
+        except SystemExit:  # of --help, which has printed
+            sys.stdout.flush()
+            raise
+        sys.stdout.flush()
+    except BrokenPipeError:
+        with contextlib.suppress(OSError, ValueError):  # ValueError: a stdout without a descriptor
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
 
 
 def one_line(error: InputError | str) -> str:

@@ -4,10 +4,10 @@ import math
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track as progress
 
 from jaxpose.files.atomic import atomic_write
 from jaxpose.runtime.errors import InputError
+from jaxpose.runtime.progress import counted
 from jaxpose.skeleton import Skeleton
 from jaxpose.visualization import video
 from jaxpose.visualization.film import ViewOptions, film_frames, film_size, film_strip, input_panel_size
@@ -37,7 +37,7 @@ def write_film(
       skeleton: of its poses.
       layout: of its keypoints.
       options: title, viewpoint and size.
-      fps: frames a second of the film; by default the clip's, or half of it for a GIF of a clip with 25 or more. The
+      fps: frames per second of the film; by default the clip's, or half of it for a GIF of a clip with 25 or more. The
         film plays in real time: frames of the clip are dropped or repeated.
       source: a video that begins with the track, to show behind the keypoints.
 
@@ -61,7 +61,7 @@ def write_film(
         atomic_write(out, lambda path: figure.savefig(path, dpi=150))
         return
     drawn = film_frames(clip, skeleton, layout, options, frames=frames, pictures=pictures)
-    drawn = progress(drawn, out.name, len(frames), transient=True)
+    drawn = counted(drawn, out.name, len(frames))
     if kind == ".gif":
         atomic_write(out, lambda path: video.write_gif(path, drawn, fps))
     else:

@@ -58,7 +58,7 @@ def write_mp4(path: Path, frames: Iterable[np.ndarray], size: tuple[int, int], f
       path: to write, .mp4.
       frames: (height, width, 4) uint8 each.
       size: width and height, both even.
-      fps: frames a second.
+      fps: frames per second.
 
     Raises:
       OSError: it cannot be written.
@@ -82,7 +82,7 @@ def write_gif(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
     Args:
       path: to write.
       frames: (height, width, 4) uint8 each.
-      fps: frames a second; the format counts in hundredths of a second, so frames differ in length by one of them,
+      fps: frames per second; the format counts in hundredths of a second, so frames differ in length by one of them,
         while the whole film has the right length.
 
     Raises:

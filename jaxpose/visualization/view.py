@@ -23,7 +23,7 @@ class Clip(NamedTuple):
     """
 
     name: str
-    fps: float  # frames a second
+    fps: float  # frames per second
     first: int  # frame of the track at which the clip begins
     total: int  # number of frames of the track
     keypoints: np.ndarray  # (T, K, 2) pixels

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 
@@ -78,6 +79,21 @@ def test_an_unknown_command_is_one_line(refusal):
         f"error: there is no command 'trian'; perhaps you meant train; the commands are {', '.join(COMMANDS)}, prepare"
     )
     assert "perhaps you meant humaneva" in refusal(script.main, ["prepare", "humanev"])
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["trian"]])
+def test_a_reader_that_has_ended_is_no_traceback(words):
+    """As in `jaxpose --help | head -1`; what is wrong is said on stderr all the same."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "jaxpose", *words]
+    ended = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    if words == ["trian"]:
+        assert ended.returncode == 2
+        assert ended.stderr.startswith("error: there is no command 'trian'")
+    else:
+        assert (ended.returncode, ended.stderr) == (141, "")
 
 
 def test_the_version(capsys):

@@ -314,9 +314,24 @@ def test_a_damaged_checkpoint_is_named_and_the_run_goes_on_from_the_one_before(r
         assert (damaged / file).read_bytes() == (run / file).read_bytes()
 
 
-def test_resume_with_other_data_gone_is_refused(run, tmp_path, refusal):
+def test_resume_without_the_data_is_refused_unless_the_run_is_complete(run, tmp_path, refusal, capsys):
     moved = tmp_path / "moved"
     shutil.copytree(run, moved)
     config = json.loads((moved / "config.json").read_text())
-    (moved / "config.json").write_text(json.dumps(config | {"data": "/gone"}))
-    assert "/gone is not a prepared data set" in refusal(train.main, ["--resume", str(moved)])
+    (moved / "config.json").write_text(json.dumps(config | {"data": "/gone", "data_from_run": "gone"}))
+    train.main(["--resume", str(moved)])
+    assert f"{moved} is complete: all " in capsys.readouterr().out
+    (moved / "results.json").unlink()
+    line = refusal(train.main, ["--resume", str(moved)])
+    assert f"{moved} was trained on sample motion, in the folder /gone, which is not there" in line
+    assert line.endswith("with --data DIR --change")
+
+
+def test_the_data_of_a_run_that_goes_on_may_be_named_from_anywhere(prepared, tmp_path, monkeypatch, untrained, refusal):
+    """A relative path is that of the run if it leads to the same folder; another folder is another setting."""
+    monkeypatch.chdir(prepared.parent)
+    command, _ = train.parse(["--resume", str(untrained), "--data", prepared.name])
+    assert command.config.data == str(prepared)
+    monkeypatch.chdir(tmp_path)
+    line = refusal(train.main, ["--resume", str(untrained), "--data", prepared.name])
+    assert f"data is '{prepared}' in the run, '{prepared.name}' on the command line" in line

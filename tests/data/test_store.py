@@ -63,7 +63,7 @@ def refusal(folder) -> str:
         messages.append(str(raised.value))
     assert len(set(messages)) == 1
     assert messages[0].startswith(f"{folder} is not a prepared data set (")
-    assert messages[0].endswith("; python -m data_prep.h36m … --out DIR writes one")
+    assert messages[0].endswith("; jaxpose prepare NAME … --out DIR writes one")
     return messages[0]
 
 

@@ -279,7 +279,7 @@ def test_a_faulty_trial_can_be_skipped(pack, run):
     assert [*run(pack(FILES | BROKEN), "--skip", "02_01")] == [("S2", "trial 02"), ("S8", "trial 01")]
 
 
-# Real motion: the same trials as another program has turned them into 17 joints at 50 frames a second.
+# Real motion: the same trials as another program has turned them into 17 joints at 50 frames per second.
 real = pytest.mark.skipif(not REAL.exists(), reason=f"no CMU data at {DATA}")
 
 

@@ -127,6 +127,6 @@ def test_more_that_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"x+_[12]\.c3d cannot be written \(File name too long"):
         writers.write_motions(tmp_path / f"{'x' * 250}.c3d", people())
     monkeypatch.setitem(sys.modules, "c3d", None)
-    with pytest.raises(InputError, match=r"pip install 'jaxpose\[c3d\]'"):
+    with pytest.raises(InputError, match=r"pip install c3d$"):
         writers.check_output_path(tmp_path / "a.c3d")
     assert not os.listdir(tmp_path)

@@ -63,7 +63,7 @@ def test_damaged_archives_are_refused(tmp_path):
 def test_without_pytorch_files_are_refused(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "file.bin").touch()
-    with pytest.raises(InputError, match=r"need PyTorch; pip install 'jaxpose\[torch\]'$"):
+    with pytest.raises(InputError, match=r"require PyTorch: pip install torch$"):
         read_state_dict(tmp_path / "file.bin")
 
 

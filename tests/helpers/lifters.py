@@ -19,7 +19,7 @@ IMAGE = {"width": 1000, "height": 1000}
 
 @functools.cache
 def untrained_lifter(description=DESCRIPTION):
-    """An untrained network, at 50 frames a second."""
+    """An untrained network, at 50 frames per second."""
     description = description._replace(fps=50.0, extent=0.6)
     config = Config(model=TemporalConfig(filter_widths=(3,), channels=8), batch_size=8)
     variables = setup.init(setup.build_recipe(config, description, 65), jax.random.key(3)).variables

@@ -26,7 +26,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def lifter():
-    """An untrained network of Human3.6M's joints, 50 frames a second."""
+    """An untrained network of Human3.6M's joints, 50 frames per second."""
     return untrained_lifter()
 
 

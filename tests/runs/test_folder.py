@@ -1,12 +1,15 @@
 """A run's folder: what is written is read back, what is damaged is named."""
 
+import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 from helpers.samples import DESCRIPTION
 
 from jaxpose.runs import folder
 from jaxpose.runtime.errors import InputError
+from jaxpose.runtime.versions import versions
 from jaxpose.training.config import PRESETS
 
 
@@ -18,6 +21,49 @@ def run(tmp_path):
 
 def test_settings_round_trip(run):
     assert folder.read_settings(run) == (PRESETS["quick"], DESCRIPTION)
+
+
+def test_versions_are_beside_the_settings(run):
+    written = json.loads((run / "config.json").read_text())
+    assert written["versions"] == versions()
+    assert "data_from_run" not in written  # the built-in data are nowhere
+
+
+def test_data_are_found_from_any_folder_and_when_they_move_with_the_run(tmp_path, monkeypatch):
+    old, new = tmp_path / "old", tmp_path / "new"
+    (old / "data").mkdir(parents=True)
+    monkeypatch.chdir(old)
+    config = dataclasses.replace(PRESETS["quick"], data="data")
+    folder.write_settings(old / "runs" / "a", config, DESCRIPTION)
+    monkeypatch.chdir(tmp_path)
+    assert folder.read_settings(old / "runs" / "a")[0] == dataclasses.replace(config, data=str(old / "data"))
+    old.rename(new)
+    assert folder.read_settings(Path("new/runs/a"))[0] == dataclasses.replace(config, data=str(new / "data"))
+    (old / "data").mkdir(parents=True)  # the absolute path comes first
+    assert folder.read_settings(new / "runs" / "a")[0].data == str(old / "data")
+
+
+def test_data_that_are_nowhere_are_named(tmp_path):
+    run, data = tmp_path / "run", tmp_path / "gone"
+    folder.write_settings(run, dataclasses.replace(PRESETS["quick"], data=str(data)), DESCRIPTION)
+    config, description = folder.read_settings(run)
+    with pytest.raises(
+        InputError,
+        match=f"{run} was trained on sample motion, in the folder {data}, which is not there; name .* with --data DIR$",
+    ):
+        folder.refuse_missing_data(run, config, description)
+    data.mkdir()
+    folder.refuse_missing_data(run, config, description)
+    folder.refuse_missing_data(run, PRESETS["quick"], description)
+
+
+@pytest.mark.parametrize("damaged", [3, ["a"], "a\0b", "..", None])
+def test_a_damaged_relative_path_is_ignored(tmp_path, damaged):
+    run, data = tmp_path / "run", str(tmp_path / "gone")
+    folder.write_settings(run, dataclasses.replace(PRESETS["quick"], data=data), DESCRIPTION)
+    written = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps(written | {"data_from_run": damaged, "versions": damaged}))
+    assert folder.read_settings(run)[0].data == (str(tmp_path) if damaged == ".." else data)
 
 
 def test_the_frame_rate_is_kept_and_may_be_missing(run):

@@ -3,13 +3,15 @@
 import contextlib
 import dataclasses
 import json
+import os
+import shutil
 import signal
 
 import pytest
 
 from jaxpose.runs import checkpoint, job
 from jaxpose.runs.log import read_log
-from jaxpose.runtime.errors import StopError
+from jaxpose.runtime.errors import InputError, StopError
 from jaxpose.training import loop
 from jaxpose.training.step import NORMS
 
@@ -39,9 +41,43 @@ def test_a_signal_saves_the_step_and_a_resumed_run_ends_as_if_there_had_been_non
     for file in ("metrics.jsonl", "results.json"):
         assert (stopped / file).read_bytes() == (whole / file).read_bytes()
     job.train(config, stopped, resume=True)
-    assert "All 10 steps are done already; evaluating again." in capsys.readouterr().out
+    assert f"{stopped} is complete: all 10 steps are done" in capsys.readouterr().out
+    (stopped / "results.json").unlink()
+    job.train(config, stopped, resume=True)
+    printed = capsys.readouterr().out
+    assert "All 10 steps are done already; evaluating again." in printed
+    assert "10/10" not in printed  # no progress bar
     for file in ("metrics.jsonl", "results.json"):
         assert (stopped / file).read_bytes() == (whole / file).read_bytes()
+
+
+def test_a_run_is_complete_when_its_last_step_is_saved_and_evaluated(config, tmp_path, capsys):
+    run = tmp_path / "run"
+    job.train(config, run)
+    assert job.is_complete(run, config)
+    assert not job.is_complete(run, dataclasses.replace(config, epochs=3))
+    assert job.is_complete(run, dataclasses.replace(config, epochs=3, steps=10))
+    assert not job.is_complete(run, dataclasses.replace(config, epochs=3, steps=11))
+    os.utime(run / "results.json", ns=(0, 0))  # of a checkpoint before the last
+    assert not job.is_complete(run, config)
+    os.utime(run / "results.json")
+    checksums = run / "checkpoints" / "10" / "checksums.json"
+    checksums.write_text(checksums.read_text().replace("sha256", "sha"))
+    assert not job.is_complete(run, config)
+    assert not job.is_complete(tmp_path / "none", config)
+
+
+def test_missing_data_are_named_before_a_run_goes_on(config, tmp_path):
+    """A complete run needs none."""
+    run = tmp_path / "run"
+    data = shutil.copytree(config.data, tmp_path / "data")
+    config = dataclasses.replace(config, data=str(data))
+    job.train(dataclasses.replace(config, steps=2), run)
+    data.rename(tmp_path / "elsewhere")
+    job.train(dataclasses.replace(config, steps=2), run, resume=True)
+    message = f"{run} was trained on sample motion, in the folder {data}, which is not there; .* --data DIR --change$"
+    with pytest.raises(InputError, match=message):
+        job.train(config, run, resume=True)
 
 
 @pytest.mark.parametrize("moment", ["queued", "read"])

@@ -14,13 +14,24 @@ from jaxpose.runtime.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
+class Manner:
+    """How to greet."""
+
+    loud: bool = False
+    """So that everybody
+    hears it."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Settings:
     """The arguments of the test's command."""
 
     name: tyro.conf.Positional[str]
-    """Whom to greet."""
+    """Whom to
+    greet."""
     count: int = 1
     """How often."""
+    manner: Manner = Manner()
 
 
 @pytest.fixture
@@ -82,8 +93,8 @@ def test_help_shows_the_settings_and_calls_nothing(command, capsys):
         command(["--help"], lambda settings: pytest.fail("called"))
     assert stop.value.code in (0, None)
     shown = capsys.readouterr().out
-    for words in ("usage: jaxpose greet", "Greet someone.", "Whom to greet.", "How often."):
-        assert words in shown
+    for words in ("usage: jaxpose greet", "Greet someone.", "Whom to greet.", "How often.", "everybody hears it."):
+        assert words in shown  # lines are filled, whatever those of the docstrings are
 
 
 def test_importing_it_imports_no_jax():

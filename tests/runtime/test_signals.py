@@ -7,8 +7,9 @@ import sys
 import threading
 
 import pytest
+from helpers.places import ROOT
 
-from jaxpose.runtime.signals import deferred_signals
+from jaxpose.runtime.signals import deferred_signals, interrupts_blocked, is_command
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -42,3 +43,37 @@ def test_in_another_thread_nothing_changes():
     thread.start()
     thread.join()
     assert found == [(signal.getsignal(signal.SIGTERM), 0)]
+
+
+@pytest.mark.parametrize(
+    ("words", "ours"),
+    [
+        ("python -m jaxpose.train --steps 3", True),
+        ("python -m jaxpose", True),
+        ("python -W error -u -m data_prep.cmu", True),
+        ("/venv/bin/python /venv/bin/jaxpose train", True),
+        ("python -m pytest -m jaxpose", False),
+        ("python -m jaxposes", False),
+        ("python -c print()", False),
+        ("python train.py jaxpose", False),
+        ("python -m", False),
+        ("python", False),
+    ],
+)
+def test_only_our_commands_end_soon(words, ours):
+    assert is_command(words.split()) is ours
+
+
+def test_a_program_that_imports_the_library_keeps_its_handler():
+    program = "import signal, jaxpose, data_prep; assert signal.getsignal(2) is signal.default_int_handler"
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+def test_an_interrupt_waits_for_the_end_of_a_block_and_reaches_no_process_started_in_it():
+    begun = False
+    with pytest.raises(KeyboardInterrupt), interrupts_blocked():  # noqa: PT012 - the interrupt comes after the block
+        signal.raise_signal(signal.SIGINT)
+        child = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('alive')"]
+        assert subprocess.run(child, check=True, capture_output=True, text=True).stdout == "alive\n"
+        begun = True
+    assert begun

@@ -9,7 +9,7 @@ import textwrap
 import time
 
 import pytest
-from helpers import legs
+from helpers import aist_files, humaneva_files, legs
 from helpers.h36m_files import SUBJECTS, assert_complete, contents, save_archives, save_npz
 from helpers.places import ROOT
 
@@ -49,6 +49,22 @@ def test_as_a_user_runs_it(tmp_path):
     assert wrong.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize(("name", "save"), [("aist", aist_files.save), ("humaneva", humaneva_files.save)])
+def test_no_command_warns_on_stderr(tmp_path, name, save, jobs):
+    """Neither TFDS, of its configs, nor a worker."""
+    out = tmp_path / "out"
+    program = [sys.executable, "-W", "error", "-m"]
+    for command in (
+        [f"data_prep.{name}", str(save(tmp_path / "source")), "--out", str(out), "--jobs", jobs],
+        ["data_prep.check", str(out)],
+    ):
+        done = subprocess.run([*program, *command], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode < 2
+        assert done.stderr == ""
+    assert out.with_name("out-check.png").exists()
+
+
 def test_killed_half_way_and_run_again(archives, tmp_path):
     """A run that dies after the first subject leaves nothing under the name; the next one goes on from there."""
     out, parts = tmp_path / "out", tmp_path / ".out.parts"
@@ -69,7 +85,7 @@ def test_killed_in_the_second_split(tmp_path):
     program = textwrap.dedent("""
         import sys, time
         from pathlib import Path
-        from helpers import legs
+        from helpers import aist_files, humaneva_files, legs
 
         def endless(subject):
             yield legs.track(subject)

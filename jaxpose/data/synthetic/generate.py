@@ -90,7 +90,7 @@ def motion(key: jax.Array, action: str, subject: str, *, frames: int, fps: float
       action: one of `ACTIONS`.
       subject: one of `SUBJECTS`.
       frames: T, static.
-      fps: frames a second, static.
+      fps: frames per second, static.
 
     Returns:
       (T, 17, 3) float32 positions in the world, metres, z up, floor at 0; joints as in `H36M_17`. All actions and
@@ -212,7 +212,7 @@ def tracks(seed: int, subjects: Sequence[str] = SUBJECTS, *, frames: int = 200, 
       seed: of all randomness; a clip depends on the seed, its subject and its action, not on the other arguments.
       subjects: some of `SUBJECTS`.
       frames: of each clip.
-      fps: frames a second.
+      fps: frames per second.
 
     Returns:
       15 actions × 4 cameras for each subject, in that order.

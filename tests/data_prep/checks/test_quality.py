@@ -122,7 +122,7 @@ def test_a_marker_that_jumps():
     track = make_track()._replace(positions_3d=gliding())
     assert measure_track(track, DESCRIPTION)["speed"].value == pytest.approx(
         0.5, rel=1e-3
-    )  # 1 cm at 50 frames a second
+    )  # 1 cm at 50 frames per second
     jumping = edited(track, "positions_3d", np.s_[20:, HEAD, 2], gliding()[20:, HEAD, 2] + 2)
     assert measure_track(jumping, DESCRIPTION)["speed"] == (pytest.approx(100, rel=1e-3), "head, frame 20")
 
