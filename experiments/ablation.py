@@ -88,7 +88,7 @@ def train_and_score(config: Config, data: Data) -> dict[str, Any]:
     records: list[dict[str, float]] = []
     scores: list[dict[str, float]] = []
 
-    def after_epoch(state: State, record: dict[str, float]) -> None:
+    def after_epoch(state: State, _: int, record: dict[str, float]) -> None:
         records.append(record)
         if record["epoch"] > config.epochs - LAST:
             scores.append(_average(recipe, state, test, data))

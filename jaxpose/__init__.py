@@ -4,7 +4,7 @@
 first used. `jaxpose.lift` takes keypoints to poses with a trained run. The commands are `jaxpose train`, `jaxpose
 evaluate`, `jaxpose predict`, …; `jaxpose --help` lists them.
 
-Conventions: metres, root-relative poses, time first, joints on axis -2, coordinates on axis -1.
+Conventions: metres, root-relative poses, coordinates on axis -1, joints on axis -2, time on axis -3; other axes lead.
 """
 
 import importlib
@@ -21,9 +21,11 @@ MODULES = (
     "inverse_kinematics",
     "kinematics",
     "losses",
+    "masks",
     "metrics",
     "numerics",
     "rotations",
+    "shapes",
     "skeleton",
     "synthetic",
 )
@@ -50,4 +52,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The public names, for tab completion."""
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -13,11 +13,12 @@ True
 import functools
 from typing import NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 
+from jaxpose.masks import joint_mask, where_visible
 from jaxpose.numerics import as_floating, safe_divide, safe_norm
+from jaxpose.shapes import require_matrix, require_poses, require_same_shape
 
 # The public interface: some of it serves callers of the library alone.
 __all__ = ["Similarity", "align", "best_rotation"]
@@ -36,7 +37,9 @@ class Similarity(NamedTuple):
     translation: jax.Array  # (..., 3) metres
 
 
-def align(predictions: jax.Array, targets: jax.Array) -> tuple[jax.Array, Similarity]:
+def align(
+    predictions: jax.Array, targets: jax.Array, *, visible: jax.Array | bool = True
+) -> tuple[jax.Array, Similarity]:
     """Align each prediction to its target by the best similarity transform without reflection.
 
     Best in the least squares sense (the Procrustes problem), by a singular value decomposition of the 3×3 correlation
@@ -46,21 +49,43 @@ def align(predictions: jax.Array, targets: jax.Array) -> tuple[jax.Array, Simila
     Args:
       predictions: (..., J, 3) metres.
       targets: (..., J, 3) metres.
+      visible: bool or weights, (..., J), of the joints whose distances are to be small (`jaxpose.masks`). The targets
+        of others can be anything; their predictions are moved with the rest.
 
     Returns:
       The aligned predictions, (..., J, 3) metres, and the transform.
+
+    Raises:
+      ValueError: the shapes are not those of poses, or differ.
     """
-    chex.assert_equal_shape([predictions, targets])
-    mean, target_mean = (jnp.mean(poses, axis=-2, keepdims=True) for poses in (predictions, targets))
-    size = safe_norm(predictions - mean, axis=(-2, -1), keepdims=True)
-    unit = safe_divide(predictions - mean, size)  # products of a tiny pose would underflow
-    correlation = _einsum("...ja,...jb->...ab", targets - target_mean, unit)
+    require_poses(predictions, "predictions")
+    require_same_shape({"predictions": predictions, "targets": targets})
+    if visible is True:
+        mean, target_mean = (jnp.mean(poses, axis=-2, keepdims=True) for poses in (predictions, targets))
+        size = safe_norm(predictions - mean, axis=(-2, -1), keepdims=True)
+        unit = safe_divide(predictions - mean, size)  # products of a tiny pose would underflow
+        correlation = _einsum("...ja,...jb->...ab", targets - target_mean, unit)
+    else:
+        mask = joint_mask(visible, targets)
+        weights = as_floating(mask)[..., None]
+        mean, target_mean = (_weighted_mean(where_visible(poses, mask), weights) for poses in (predictions, targets))
+        seen = where_visible(predictions - mean, mask)
+        size = safe_norm(jnp.sqrt(jnp.where(weights > 0, weights, 1)) * seen, axis=(-2, -1), keepdims=True)
+        unit = safe_divide(predictions - mean, size)
+        offsets = where_visible(targets - target_mean, mask)
+        correlation = _einsum("...ja,...jb->...ab", weights * offsets, safe_divide(seen, size))
     rotation = best_rotation(correlation)
     new_size = jnp.sum(rotation * correlation, axis=(-2, -1), keepdims=True)
     aligned = new_size * _einsum("...ab,...jb->...ja", rotation, unit) + target_mean
     scale = safe_divide(new_size, size)
     translation = target_mean - scale * _einsum("...ab,...jb->...ja", rotation, mean)
     return aligned, Similarity(scale[..., 0, 0], rotation, translation[..., 0, :])
+
+
+def _weighted_mean(poses: jax.Array, weights: jax.Array) -> jax.Array:
+    """Mean joint (..., 1, 3) of poses for weights (..., J, 1); zero where no joint has weight."""
+    total = jnp.sum(weights, axis=-2, keepdims=True)
+    return safe_divide(jnp.sum(weights * poses, axis=-2, keepdims=True), total)
 
 
 @jax.custom_jvp
@@ -72,7 +97,7 @@ def best_rotation(correlation: jax.Array) -> jax.Array:
     divides by sums s_i + s_j of singular values, not by their differences. Where such a sum is zero (a pose on a line,
     a mirror image) the rotation is discontinuous, and its gradient in that direction is set to zero.
     """
-    chex.assert_shape(correlation, (..., 3, 3))
+    require_matrix(correlation, "correlation")
     return _best_rotation(correlation)[0]
 
 

@@ -3,7 +3,7 @@
 Positions determine the direction of a bone, not its twist about its own axis. The twist is set to the smallest possible
 one, relative to the parent joint. A joint with several bones that are not on one line is fully determined by them.
 
-    positions (T, J, 3) --mean_lengths, rest_offsets--> offsets --inverse_kinematics--> rotations
+    positions (..., T, J, 3) --mean_lengths, rest_offsets--> offsets --inverse_kinematics--> rotations
     forward_kinematics(rotations, offsets, root)  # the positions again, with constant bone lengths
 
 >>> import jax.numpy as jnp
@@ -20,14 +20,14 @@ True
 
 import functools
 
-import chex
 import jax
 import jax.numpy as jnp
 
 from jaxpose.alignment import best_rotation
-from jaxpose.kinematics import bone_lengths, bone_vectors
+from jaxpose.kinematics import bone_lengths
 from jaxpose.numerics import as_floating, safe_norm
 from jaxpose.rotations import quaternion_from_matrix, quaternion_multiply, quaternion_to_matrix, rotation_between
+from jaxpose.shapes import require_axis, require_poses, require_tracks
 from jaxpose.skeleton import Skeleton
 
 # The public interface: some of it serves callers of the library alone.
@@ -43,18 +43,20 @@ def mean_lengths(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     """Length of every bone of a track: the median over its frames, which ignores a few bad ones.
 
     Args:
-      positions: (T, J, 3) metres; a frame is skipped for a bone with an end that is NaN.
+      positions: (..., T, J, 3) metres; a frame is skipped for a bone with an end that is NaN.
       skeleton: the tree.
 
     Returns:
-      (B,) metres, in the order of `skeleton.bones`.
+      (..., B) metres, in the order of `skeleton.bones`.
     """
-    return jnp.nanmedian(bone_lengths(positions, skeleton), axis=0)
+    require_tracks(positions, "positions", skeleton)
+    return jnp.nanmedian(bone_lengths(positions, skeleton), axis=-2)
 
 
 def symmetric_lengths(lengths: jax.Array, skeleton: Skeleton) -> jax.Array:
     """Average the lengths of each left and right bone: (..., B) to (..., B)."""
     left, right = jnp.asarray(skeleton.bone_pairs, jnp.int32).reshape(-1, 2).T
+    require_axis(lengths, "lengths", -1, len(skeleton.bones))
     lengths = as_floating(lengths)
     mean = (lengths[..., left] + lengths[..., right]) / 2
     return lengths.at[..., left].set(mean).at[..., right].set(mean)
@@ -65,16 +67,20 @@ def rest_offsets(directions: jax.Array, lengths: jax.Array, skeleton: Skeleton) 
 
     Args:
       directions: (..., B, 3) unit vectors: the directions of the bones in the rest pose, in the order of
-        `skeleton.bones`.
+        `skeleton.bones`. Those of `skeleton.links`, which are not bones of the tree, do not matter.
       lengths: (..., B) metres.
       skeleton: the tree.
 
     Returns:
       (..., J, 3) metres.
     """
+    require_axis(directions, "directions", -2, len(skeleton.bones))
+    require_axis(directions, "directions", -1, 3)
+    require_axis(lengths, "lengths", -1, len(skeleton.bones))
     bones = jnp.asarray(directions) * jnp.asarray(lengths)[..., None]
-    children = jnp.asarray([child for _, child in skeleton.bones], jnp.int32)
-    return jnp.zeros((*bones.shape[:-2], skeleton.num_joints, 3), bones.dtype).at[..., children, :].set(bones)
+    children = jnp.asarray([child for _, child in skeleton.tree_bones], jnp.int32)
+    offsets = jnp.zeros((*bones.shape[:-2], skeleton.num_joints, 3), bones.dtype)
+    return offsets.at[..., children, :].set(bones[..., : len(children), :])
 
 
 def split_branches(skeleton: Skeleton) -> tuple[Skeleton, tuple[int, ...]]:
@@ -87,8 +93,9 @@ def split_branches(skeleton: Skeleton) -> tuple[Skeleton, tuple[int, ...]]:
       skeleton: the tree.
 
     Returns:
-      The new skeleton, without angles, and for each of its joints the index of the joint of `skeleton` with the same
-      position: positions[..., sources, :] is the pose of the new skeleton, with zero-length bones to the extra joints.
+      The new skeleton, without angles and links, and for each of its joints the index of the joint of `skeleton` with
+      the same position: positions[..., sources, :] is the pose of the new skeleton, with zero-length bones to the extra
+      joints.
     """
     joints: list[str] = []
     parents: list[int] = []
@@ -130,8 +137,8 @@ def inverse_kinematics(positions: jax.Array, offsets: jax.Array, skeleton: Skele
       (..., J, 4) unit quaternions (w, x, y, z), each relative to the parent's frame; a root's is relative to the
       world. Gradients are finite everywhere. A bone with an end that is NaN is ignored.
     """
-    chex.assert_axis_dimension(positions, -2, skeleton.num_joints)
-    chex.assert_axis_dimension(offsets, -2, skeleton.num_joints)
+    require_poses(positions, "positions", skeleton)
+    require_poses(offsets, "offsets", skeleton)
     covariances = _cross_covariances(as_floating(positions), as_floating(offsets), skeleton)
     identity = jnp.zeros((skeleton.num_joints + 1, *covariances.shape[1:-2], 4), covariances.dtype).at[..., 0].set(1)
 
@@ -150,11 +157,11 @@ def inverse_kinematics(positions: jax.Array, offsets: jax.Array, skeleton: Skele
 def _cross_covariances(positions: jax.Array, offsets: jax.Array, skeleton: Skeleton) -> jax.Array:
     """Σ bone · offsetᵀ (J, ..., 3, 3) over the bones that determine each joint's rotation."""
     positions, offsets = jnp.broadcast_arrays(positions, offsets)
-    parents, children = jnp.asarray(skeleton.bones, jnp.int32).reshape(-1, 2).T
+    parents, children = jnp.asarray(skeleton.tree_bones, jnp.int32).reshape(-1, 2).T
     offsets = offsets[..., children, :]
     has_length = safe_norm(offsets) > _SHORTEST
     offsets = jnp.where(has_length[..., None], offsets, 0)
-    products = _einsum("...ja,...jb->j...ab", bone_vectors(positions, skeleton), offsets)
+    products = _einsum("...ja,...jb->j...ab", positions[..., children, :] - positions[..., parents, :], offsets)
     own = jnp.zeros((skeleton.num_joints, *products.shape[1:]), products.dtype).at[parents].add(products)
     has_own = jnp.zeros(own.shape[:-2], bool).at[parents].max(jnp.moveaxis(has_length, -1, 0))[..., None, None]
 

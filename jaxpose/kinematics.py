@@ -1,7 +1,8 @@
-"""Differentiable kinematics of one pose (J, 3) or one track (T, J, 3), in metres.
+"""Differentiable kinematics of poses (..., J, 3) and tracks (..., T, J, 3), in metres.
 
-Joints are axis -2, coordinates axis -1; leading axes are free. The skeleton is static under `jax.jit`: close over it,
-or name it in `static_argnames`. Every gradient is finite, also for coincident joints and straight limbs.
+Coordinates are axis -1, joints axis -2, time axis -3; leading axes are free. Other shapes raise `ValueError`. The
+skeleton is static under `jax.jit`: close over it, or name it in `static_argnames`. Every gradient is finite, also for
+coincident joints and straight limbs.
 
 >>> import jax.numpy as jnp
 >>> from jaxpose import kinematics
@@ -14,13 +15,15 @@ or name it in `static_argnames`. Every gradient is finite, also for coincident j
 90.0
 """
 
-import chex
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxpose.numerics import safe_angle, safe_norm
+from jaxpose.numerics import as_floating, safe_angle, safe_norm
 from jaxpose.rotations import quaternion_multiply, rotate
+from jaxpose.shapes import require_axis, require_poses, require_skeleton
 from jaxpose.skeleton import Skeleton
 
 # The public interface: some of it serves callers of the library alone.
@@ -32,6 +35,7 @@ __all__ = [
 
 def root_relative(positions: jax.Array) -> jax.Array:
     """Positions (..., J, 3) relative to joint 0 of the same frame."""
+    require_poses(positions, "positions")
     return positions - positions[..., :1, :]
 
 
@@ -46,14 +50,16 @@ def mirror(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     Returns:
       (..., J, C), its own inverse.
     """
-    chex.assert_axis_dimension(positions, -2, skeleton.num_joints)
+    require_skeleton(skeleton)
+    require_axis(positions, "positions", -2, skeleton.num_joints)
     sign = jnp.ones(positions.shape[-1], jnp.result_type(positions)).at[0].set(-1)
     return positions[..., jnp.asarray(skeleton.mirrored), :] * sign
 
 
 def bone_vectors(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     """Vector from parent to child of every bone: (..., J, 3) to (..., B, 3), in the order of `skeleton.bones`."""
-    chex.assert_axis_dimension(positions, -2, skeleton.num_joints)
+    require_poses(positions, "positions", skeleton)
+    positions = as_floating(positions)
     parents, children = jnp.asarray(skeleton.bones, jnp.int32).reshape(-1, 2).T
     return positions[..., children, :] - positions[..., parents, :]
 
@@ -80,7 +86,7 @@ def joint_angles(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
     Returns:
       (..., A) radians in [0, π]; a straight limb is π. Zero where a limb has length zero.
     """
-    chex.assert_axis_dimension(positions, -2, skeleton.num_joints)
+    require_poses(positions, "positions", skeleton)
     triples = jnp.asarray([angle.joints for angle in skeleton.angles], jnp.int32).reshape(-1, 3)
     start, vertex, end = (positions[..., triples[:, column], :] for column in range(3))
     return safe_angle(start - vertex, end - vertex)
@@ -91,19 +97,46 @@ def range_of_motion_violation(positions: jax.Array, skeleton: Skeleton) -> jax.A
 
     Args:
       positions: (..., J, 3) poses.
-      skeleton: its `angles` name the triples and their ranges.
+      skeleton: its `angles` name the triples and their ranges. If all of these are 0° to 180°, no pose is outside,
+        and a warning says so.
 
     Returns:
       (..., A) radians: negative below the range, positive above it, zero inside.
     """
-    low, high = np.deg2rad([angle.range_deg for angle in skeleton.angles], dtype=np.float32).reshape(-1, 2).T
     angles = joint_angles(positions, skeleton)
+    ranges = [angle.range_deg for angle in skeleton.angles]
+    if ranges and all(tuple(limits) == (0, 180) for limits in ranges):
+        warnings.warn(
+            f"all ranges of motion of skeleton {skeleton.name} are 0° to 180°, so that range_of_motion constrains "
+            "nothing; give Angle(…, range_deg=(low, high)), or estimate them with losses.fit_limits",
+            stacklevel=2,
+        )
+    low, high = np.deg2rad(ranges, dtype=angles.dtype).reshape(-1, 2).T
     return angles - jnp.clip(angles, low, high)
 
 
-def finite_difference(x: jax.Array, order: int) -> jax.Array:
-    """Finite difference of the given order along axis 0, time: (T, ...) to (T - order, ...), per frame^order."""
-    return jnp.diff(x, n=order, axis=0)
+def finite_difference(x: jax.Array, order: int, *, axis: int = -3) -> jax.Array:
+    """Finite difference in time: of T frames to T - order, per frame^order; none if there are not so many.
+
+    Args:
+      x: poses (..., T, J, 3), or keypoints (..., T, J, 2); with `axis=-2` quantities per frame, such as angles
+        (..., T, A).
+      order: order of the difference, 0 or more.
+      axis: of time.
+
+    Returns:
+      An array of the shape of `x`, but for `axis`.
+
+    Raises:
+      ValueError: `x` cannot be poses, and `axis` is that of poses.
+    """
+    shape = np.shape(x)
+    if axis == -3 and (len(shape) < 3 or shape[-1] not in (2, 3)):
+        raise ValueError(
+            f"`x` has shape {shape}, but poses are (..., T, J, 3), with time on axis -3; for quantities per frame, "
+            "such as angles (..., T, A), give axis=-2"
+        )
+    return jnp.diff(as_floating(x), n=order, axis=axis)
 
 
 def forward_kinematics(rotations: jax.Array, offsets: jax.Array, root: jax.Array, skeleton: Skeleton) -> jax.Array:
@@ -121,8 +154,12 @@ def forward_kinematics(rotations: jax.Array, offsets: jax.Array, root: jax.Array
     Returns:
       (..., J, 3) positions in metres, leading axes broadcast.
     """
-    chex.assert_axis_dimension(rotations, -2, skeleton.num_joints)
-    chex.assert_axis_dimension(offsets, -2, skeleton.num_joints)
+    require_skeleton(skeleton)
+    require_axis(rotations, "rotations", -1, 4)
+    require_axis(rotations, "rotations", -2, skeleton.num_joints)
+    require_poses(offsets, "offsets", skeleton)
+    require_axis(root, "root", -1, 3)
+    rotations, offsets, root = as_floating(rotations), as_floating(offsets), as_floating(root)
     orientations = []
     for joint, parent in enumerate(skeleton.parents):
         local = rotations[..., joint, :]

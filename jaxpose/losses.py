@@ -5,9 +5,10 @@ quantities n of a pose or of its motion, the squared difference (n_predicted - n
 computes the squared differences of one quantity for every frame and element; `constraints` is the weighted sum of
 terms; `joint_aware` adds the position loss.
 
-Positions are those of one track, (T, J, 3) metres, consecutive frames; one pose is a track of one frame. `jax.vmap`
-adds a batch. Gradients are finite everywhere, also for coincident joints, straight limbs, still poses and perfect
-predictions. The predictions can come from any network.
+Positions are (..., T, J, 3) metres: T consecutive frames of one track, or of each track of a batch; one pose is a track
+of one frame. Other shapes, unknown names and masks that do not fit raise `ValueError`. Gradients are finite everywhere,
+also for coincident joints, straight limbs, still poses and perfect predictions. The predictions can come from any
+network.
 
 >>> import jax.numpy as jnp
 >>> from jaxpose import losses
@@ -38,7 +39,9 @@ from jaxpose.kinematics import (
     range_of_motion_violation,
     symmetry_differences,
 )
+from jaxpose.masks import joint_mask, mask_of_differences, masked_mean, where_visible
 from jaxpose.numerics import as_floating, safe_divide, safe_norm
+from jaxpose.shapes import require_known, require_poses, require_same_shape, require_skeleton, require_tracks
 from jaxpose.skeleton import Skeleton
 
 # The public interface: some of it serves callers of the library alone.
@@ -55,9 +58,9 @@ class Quantity(NamedTuple):
     it counts, and `LOSS_SCALE` converts the weighted sum to metres, the unit of the position loss.
 
     Attributes:
-      compute: the quantity, from positions (T, J, 3) in metres and the skeleton to (T - order, E) numbers or to
-        (T - order, E, 3) vectors; none for a track of `order` frames or fewer. It is differentiated: its gradient must
-        be finite everywhere (`jaxpose.numerics`).
+      compute: the quantity, from positions (T, J, 3) of one track in metres and the skeleton to (T - order, E) numbers
+        or to (T - order, E, 3) vectors; none for a track of `order` frames or fewer. It is differentiated: its gradient
+        must be finite everywhere (`jaxpose.numerics`).
       joints: from the skeleton to (E, n) indices of the joints that each element depends on, in NumPy: an element does
         not count where one of these is not visible.
       unit: the difference that counts as 1, in the quantity's own unit.
@@ -99,11 +102,11 @@ def _accelerations(positions: jax.Array, _: Skeleton) -> jax.Array:
 
 
 def _angular_accelerations(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
-    return finite_difference(joint_angles(positions, skeleton), 2)
+    return finite_difference(joint_angles(positions, skeleton), 2, axis=-2)
 
 
 def _length_changes(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
-    return finite_difference(bone_lengths(positions, skeleton), 1)
+    return finite_difference(bone_lengths(positions, skeleton), 1, axis=-2)
 
 
 def _length_ratios(positions: jax.Array, skeleton: Skeleton) -> jax.Array:
@@ -138,19 +141,34 @@ def term(name: str, predictions: jax.Array, targets: jax.Array, skeleton: Skelet
 
     Args:
       name: a key of `QUANTITIES`.
-      predictions: (T, J, 3) metres.
-      targets: (T, J, 3) metres.
+      predictions: (..., T, J, 3) metres.
+      targets: (..., T, J, 3) metres.
       skeleton: static.
 
     Returns:
-      (T, E), with an element for each of `skeleton.angles`, `skeleton.bones` or `skeleton.bone_pairs`, or for each
+      (..., T, E), with an element for each of `skeleton.angles`, `skeleton.bones` or `skeleton.bone_pairs`, or for each
       joint the squared length of the difference vector. A k-th difference in time has T - k rows, none for a shorter
       track.
+
+    Raises:
+      ValueError: the shapes are not those of tracks, or differ, or the quantity is not known.
     """
-    chex.assert_shape([predictions, targets], (None, skeleton.num_joints, 3))
-    chex.assert_equal_shape([predictions, targets])
-    quantity = QUANTITIES[name]
-    predictions, targets = as_floating(predictions), as_floating(targets)
+    _check(predictions, targets, skeleton)
+    require_known(name, QUANTITIES, "quantity")
+    function = functools.partial(_term, QUANTITIES[name], skeleton)
+    for _ in range(np.ndim(predictions) - 3):
+        function = jax.vmap(function)
+    return function(as_floating(predictions), as_floating(targets))
+
+
+def _check(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> None:
+    require_skeleton(skeleton)
+    require_tracks(predictions, "predictions", skeleton)
+    require_same_shape({"predictions": predictions, "targets": targets})
+
+
+def _term(quantity: Quantity, skeleton: Skeleton, predictions: jax.Array, targets: jax.Array) -> jax.Array:
+    """Squared differences (T - order, E) of one quantity of one track."""
     difference = quantity.compute(predictions, skeleton) - quantity.compute(targets, skeleton)
     squares = (difference / quantity.unit) ** 2
     return jnp.sum(squares, axis=-1) if squares.ndim == 3 else squares
@@ -171,15 +189,28 @@ def pseudo_huber(squares: jax.Array) -> jax.Array:
 
 
 def validity_mask(name: str, visible: jax.Array, skeleton: Skeleton) -> jax.Array:
-    """Mask of the values of `term` that depend on visible joints only: (T, J) bool to (T - order, E) bool."""
-    quantity = QUANTITIES[name]
-    chex.assert_shape(visible, (None, skeleton.num_joints))
-    valid = jnp.all(visible[:, quantity.joints(skeleton)], axis=-1)
-    frames = max(len(valid) - quantity.order, 0)
-    return functools.reduce(jnp.logical_and, (valid[lag : lag + frames] for lag in range(quantity.order + 1)))
+    """Mask of the values of `term`: each counts as the least visible joint and frame that it depends on.
+
+    Args:
+      name: a key of `QUANTITIES`.
+      visible: (..., T, J) bool, or weights of at least 0.
+      skeleton: static.
+
+    Returns:
+      (..., T - order, E) bool or weights, as `visible`.
+
+    Raises:
+      ValueError: the quantity is not known, or the mask has not J joints.
+    """
+    require_known(name, QUANTITIES, "quantity")
+    if np.ndim(visible) < 2 or np.shape(visible)[-1] != skeleton.num_joints:
+        raise ValueError(f"`visible` has shape {np.shape(visible)}, but masks are (..., T, {skeleton.num_joints})")
+    quantity, visible = QUANTITIES[name], jnp.asarray(visible)
+    of_elements = visible[..., quantity.joints(skeleton)]
+    least = jnp.all(of_elements, axis=-1) if visible.dtype == bool else jnp.min(of_elements, axis=-1)
+    return mask_of_differences(least, quantity.order)
 
 
-@functools.partial(jax.jit, static_argnames="skeleton")
 def constraints(
     predictions: jax.Array,
     targets: jax.Array,
@@ -192,26 +223,42 @@ def constraints(
     Where a network trained for positions alone ends up, a weight of 1 adds about 1 mm to the loss.
 
     Args:
-      predictions: (B, T, J, 3) metres, T consecutive frames of B tracks.
-      targets: (B, T, J, 3) metres; any value where a joint is not visible.
+      predictions: (..., T, J, 3) metres, T consecutive frames of each track.
+      targets: (..., T, J, 3) metres; any value where a joint is not visible.
       weights: by name of the quantity; others are not computed.
       skeleton: static.
-      visible: (B, T, J) bool, the joints whose targets count, or (B, T, 1) for whole frames; all by default.
+      visible: bool or weights (..., T, J), which joints' targets count, and how much (`jaxpose.masks`); (..., T, 1) for
+        whole frames; all by default. A value that depends on several joints or frames counts as the least visible one.
 
     Returns:
       The sum in metres, and the unweighted mean of each pseudo-Huber term by name.
+
+    Raises:
+      ValueError: the shapes are not those of tracks, or differ; a quantity is not known; the mask does not fit.
+      TypeError: `weights` is not a mapping.
     """
-    chex.assert_shape([predictions, targets], (None, None, skeleton.num_joints, 3))
-    chex.assert_equal_shape([predictions, targets])
-    visible = jnp.broadcast_to(visible, predictions.shape[:-1])
-    predictions, targets = as_floating(predictions), as_floating(targets)
-    # Joints that do not count become zero before anything is computed: a NaN would pass through a mask applied later.
-    predictions, targets = (jnp.where(visible[..., None], x, 0) for x in (predictions, targets))
+    _check(predictions, targets, skeleton)
+    if not isinstance(weights, Mapping):
+        raise TypeError(f"`weights` is of type {type(weights).__name__}, not a mapping such as {{'angle': 1.0}}")
+    for name in weights:
+        require_known(name, QUANTITIES, "quantity")
+    return _constraints(predictions, targets, weights, skeleton, visible)
+
+
+@functools.partial(jax.jit, static_argnames="skeleton")
+def _constraints(
+    predictions: jax.Array,
+    targets: jax.Array,
+    weights: Mapping[str, chex.Numeric],
+    skeleton: Skeleton,
+    visible: jax.Array | bool,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    mask = joint_mask(visible, predictions)
+    predictions, targets = (where_visible(as_floating(x), mask) for x in (predictions, targets))
     parts = {}
     for name in weights:
-        squares = jax.vmap(lambda p, t, name=name: term(name, p, t, skeleton))(predictions, targets)
-        valid = jax.vmap(lambda v, name=name: validity_mask(name, v, skeleton))(visible)
-        parts[name] = _masked_mean(pseudo_huber(squares), valid)
+        squares = term(name, predictions, targets, skeleton)
+        parts[name] = masked_mean(pseudo_huber(squares), validity_mask(name, mask, skeleton))
     return LOSS_SCALE * sum(weight * parts[name] for name, weight in weights.items()), parts
 
 
@@ -230,28 +277,29 @@ def joint_aware(
       The loss in metres, and its parts by name: `position` in metres, and the unweighted mean of each term.
     """
     constraint_loss, parts = constraints(predictions, targets, weights, skeleton, visible)
-    visible = jnp.broadcast_to(visible, predictions.shape[:-1])
-    position = _masked_mean(safe_norm(jnp.where(visible[..., None], predictions - targets, 0)), visible)
+    mask = joint_mask(visible, predictions)
+    position = masked_mean(safe_norm(where_visible(predictions - targets, mask)), mask)
     return position + constraint_loss, {"position": position, **parts}
-
-
-def _masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
-    """Mean of the values where the mask is true; zero if it is nowhere true."""
-    return jnp.sum(jnp.where(mask, values, 0)) / jnp.maximum(jnp.sum(mask), 1)
 
 
 def reprojection(positions: jax.Array, keypoints: jax.Array, camera: Camera) -> jax.Array:
     """Squared distance in pixels between every joint's projection and its keypoint.
 
     Args:
-      positions: (T, J, 3) metres in camera space, not root-relative.
-      keypoints: (T, J, 2) pixels.
+      positions: (..., J, 3) metres in camera space, not root-relative.
+      keypoints: (..., J, 2) pixels.
       camera: the camera of the keypoints.
 
     Returns:
-      (T, J) squared pixels. The gradient is finite also for joints behind the camera.
+      (..., J) squared pixels. The gradient is finite also for joints behind the camera.
+
+    Raises:
+      ValueError: the shapes are not those of poses and their keypoints.
     """
-    chex.assert_equal_shape_prefix([positions, keypoints], 2)
+    require_poses(positions, "positions")
+    if np.shape(keypoints) != (*np.shape(positions)[:-1], 2):
+        raise ValueError(f"`keypoints` has shape {np.shape(keypoints)}; for `positions` {np.shape(positions)} they are "
+                         f"{(*np.shape(positions)[:-1], 2)}")  # fmt: skip
     return jnp.sum((project(positions, camera) - keypoints) ** 2, axis=-1)
 
 
@@ -265,16 +313,17 @@ def speed_limit(positions: jax.Array, skeleton: Skeleton, *, fps: float) -> jax.
     """Squared excess of the angular speed of joints over `SPEED_LIMITS`.
 
     Args:
-      positions: (T, J, 3) metres.
+      positions: (..., T, J, 3) metres.
       skeleton: static under `jax.jit`.
       fps: frames per second.
 
     Returns:
-      (T - 1, A) in (radians per second)², for `skeleton.angles`.
+      (..., T - 1, A) in (radians per second)², for `skeleton.angles`.
     """
+    require_tracks(positions, "positions", skeleton)
     kinds = (angle.name.rpartition("_")[2] for angle in skeleton.angles)
     limits = np.deg2rad(np.asarray([SPEED_LIMITS.get(kind, np.inf) for kind in kinds], np.float32))
-    speeds = jnp.abs(finite_difference(joint_angles(positions, skeleton), 1)) * fps
+    speeds = jnp.abs(finite_difference(joint_angles(positions, skeleton), 1, axis=-2)) * fps
     return jnp.maximum(speeds - limits, 0) ** 2
 
 
@@ -291,15 +340,27 @@ def fit_limits(positions: jax.Array, skeleton: Skeleton, *, share: float = 0.999
 
     Raises:
       ValueError: there are no poses, they are not finite, or an angle is the same in all of them.
+      TypeError: called within `jit`: a skeleton is static, and cannot depend on values that are not known yet.
     """
+    require_poses(positions, "positions", skeleton)
+    if isinstance(positions, jax.core.Tracer):
+        raise TypeError("fit_limits makes a skeleton, which is static under jit, from the values of `positions`: call "
+                        "it outside of jit, vmap and grad")  # fmt: skip
     if not skeleton.angles:
         return skeleton
-    if not positions.size:
+    if not np.size(positions):
         raise ValueError("cannot fit ranges of motion without poses; `positions` is empty")
     angles = np.rad2deg(jax.jit(joint_angles, static_argnames="skeleton")(positions, skeleton))
     angles = angles.reshape(-1, len(skeleton.angles))
+    broken = ~np.isfinite(angles).all(axis=1)
+    if broken.any():
+        raise ValueError(f"{broken.sum()} of {len(broken)} poses have angles that are not finite, the first at index "
+                         f"{broken.argmax()} (leading axes flattened); leave them out")  # fmt: skip
     quantiles = ((1 - share) / 2, (1 + share) / 2)
     ranges = np.quantile(angles, quantiles, axis=0).T
+    for angle, (low, high) in zip(skeleton.angles, ranges, strict=True):
+        if not low < high:
+            raise ValueError(f"the angle {angle.name} is {low:.1f}° in all poses, which does not make a range")
     fitted = (
         dataclasses.replace(angle, range_deg=tuple(map(float, range_deg)))
         for angle, range_deg in zip(skeleton.angles, ranges, strict=True)

@@ -10,11 +10,11 @@ vector. `rotate(q, v)` is q v q⁻¹.
 [0.0, 1.0, 0.0]
 """
 
-import chex
 import jax
 import jax.numpy as jnp
 
 from jaxpose.numerics import safe_divide, safe_norm, safe_normalize
+from jaxpose.shapes import require_axis, require_matrix
 
 # The public interface: some of it serves callers of the library alone.
 __all__ = [
@@ -33,8 +33,8 @@ def quaternion_multiply(p: jax.Array, q: jax.Array) -> jax.Array:
     Returns:
       (..., 4) quaternions.
     """
-    chex.assert_axis_dimension(p, -1, 4)
-    chex.assert_axis_dimension(q, -1, 4)
+    require_axis(p, "p", -1, 4)
+    require_axis(q, "q", -1, 4)
     (pw, px, py, pz), (qw, qx, qy, qz) = jnp.unstack(p, axis=-1), jnp.unstack(q, axis=-1)
     return jnp.stack(
         [
@@ -49,14 +49,14 @@ def quaternion_multiply(p: jax.Array, q: jax.Array) -> jax.Array:
 
 def quaternion_inverse(q: jax.Array) -> jax.Array:
     """Inverse (conjugate) of unit quaternions (..., 4)."""
-    chex.assert_axis_dimension(q, -1, 4)
+    require_axis(q, "q", -1, 4)
     return q * jnp.asarray([1, -1, -1, -1], jnp.result_type(q))
 
 
 def rotate(q: jax.Array, v: jax.Array) -> jax.Array:
     """Rotate vectors (..., 3) by unit quaternions (..., 4)."""
-    chex.assert_axis_dimension(q, -1, 4)
-    chex.assert_axis_dimension(v, -1, 3)
+    require_axis(q, "q", -1, 4)
+    require_axis(v, "v", -1, 3)
     w, u = q[..., :1], q[..., 1:]
     t = 2 * jnp.cross(u, v)
     return v + w * t + jnp.cross(u, t)
@@ -73,7 +73,7 @@ def quaternion_from_axis_angle(rotation_vector: jax.Array) -> jax.Array:
     Returns:
       (..., 4) unit quaternions.
     """
-    chex.assert_axis_dimension(rotation_vector, -1, 3)
+    require_axis(rotation_vector, "rotation_vector", -1, 3)
     half_square = jnp.sum(rotation_vector * rotation_vector, axis=-1, keepdims=True) / 4
     small = half_square < 1e-6  # there the series below is exact in float32, and to 1e-14 in float64
     half = jnp.sqrt(jnp.where(small, 1, half_square))
@@ -91,7 +91,7 @@ def axis_angle_from_quaternion(q: jax.Array) -> jax.Array:
     Returns:
       (..., 3) radians.
     """
-    chex.assert_axis_dimension(q, -1, 4)
+    require_axis(q, "q", -1, 4)
     q = jnp.where(q[..., :1] < 0, -q, q)
     sine = safe_norm(q[..., 1:], keepdims=True)
     angle = 2 * jnp.arctan2(sine, q[..., :1])
@@ -111,7 +111,7 @@ def quaternion_from_matrix(matrix: jax.Array) -> jax.Array:
     component is normalised, so that no divisor is small and the gradient is finite everywhere (S. W. Shepperd,
     "Quaternion from rotation matrix", Journal of Guidance and Control 1978).
     """
-    chex.assert_shape(matrix, (..., 3, 3))
+    require_matrix(matrix, "matrix")
     (a, b, c), (d, e, f), (g, h, i) = (jnp.unstack(row, axis=-1) for row in jnp.unstack(matrix, axis=-2))
     products = [  # 4 q qᵀ
         [1 + a + e + i, h - f, c - g, d - b],

@@ -12,8 +12,11 @@ keypoints is a skeleton whose joints are all roots.
 """
 
 import dataclasses
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 # The public interface: some of it serves callers of the library alone.
 __all__ = [
@@ -24,16 +27,30 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True)
 class Angle:
-    """The interior angle at `joints[1]` between the limbs to `joints[0]` and `joints[2]`; straight is 180°."""
+    """The interior angle at `joints[1]` between the limbs to `joints[0]` and `joints[2]`; straight is 180°.
+
+    The joints are indices or names; within a `Skeleton` they are indices. The range of 0° to 180° admits every pose.
+    """
 
     name: str
     joints: tuple[int, int, int]
     range_deg: tuple[float, float] = (0.0, 180.0)  # range of motion, in degrees
 
+    def __post_init__(self) -> None:
+        """Make tuples of lists and arrays, so that an angle can be hashed."""
+        for field in ("joints", "range_deg"):
+            object.__setattr__(self, field, _plain(getattr(self, field)))
+
 
 @dataclasses.dataclass(frozen=True)
 class Skeleton:
     """The joints of a body: their names, their tree, their left/right pairs and the angles that anatomy limits.
+
+    Sequences can be lists or arrays; joints are given by index or by name, and kept as tuples of indices.
+
+    >>> arm = Skeleton("arm", ["shoulder", "elbow", "wrist"], [None, "shoulder", "elbow"])
+    >>> arm.parents
+    (-1, 0, 1)
 
     Raises:
       ValueError: the description contradicts itself; the message names the skeleton and the contradiction.
@@ -41,15 +58,14 @@ class Skeleton:
 
     name: str
     joints: tuple[str, ...]
-    parents: tuple[int, ...]  # -1 for a root; otherwise smaller than the joint's own index
+    parents: tuple[int, ...]  # -1 for a root (or None); otherwise smaller than the joint's own index
     left: tuple[int, ...] = ()  # left[i] and right[i] are mirror images
     right: tuple[int, ...] = ()
     angles: tuple[Angle, ...] = ()
+    links: tuple[tuple[int, int], ...] = ()  # joints at a constant distance, not parent and child, such as both hips
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for a description that contradicts itself."""
-        count = len(self.joints)
-        paired = self.left + self.right
+        """Keep plain tuples of indices, and raise `ValueError` for a description that contradicts itself."""
 
         def require(condition: bool, fault: str) -> None:
             if not condition:
@@ -58,11 +74,22 @@ class Skeleton:
         def integers(*indices: object) -> bool:
             return all(type(index) is int for index in indices)
 
+        require(not isinstance(self.joints, str), f"joints {self.joints!r:.50} must be a sequence of names")
+        object.__setattr__(self, "joints", _plain(self.joints))
+        count = len(self.joints)
         require(count > 0, "no joints")
         for text in (self.name, *self.joints, *(angle.name for angle in self.angles)):
             require(isinstance(text, str) and is_printable_line(text), f"{text!r:.50} is not a printable name")
-        require(integers(*self.parents, *paired), "parents, left and right must be integers")
         require(len(set(self.joints)) == count, "two joints have the same name")
+        for field in ("parents", "left", "right"):
+            object.__setattr__(self, field, self._indices(getattr(self, field)))
+        object.__setattr__(self, "parents", tuple(-1 if parent is None else parent for parent in self.parents))
+        object.__setattr__(self, "links", tuple(self._indices(link) for link in self.links))
+        angles = (dataclasses.replace(angle, joints=self._indices(angle.joints)) for angle in self.angles)
+        object.__setattr__(self, "angles", tuple(angles))
+
+        paired = self.left + self.right
+        require(integers(*self.parents, *paired), "parents, left and right must be integers or names of joints")
         require(len(self.parents) == count, f"{count} joints but {len(self.parents)} parents")
         for joint, parent in enumerate(self.parents):
             require(-1 <= parent < joint, f"the parent of joint {self.joints[joint]!r} must come before it")
@@ -74,6 +101,14 @@ class Skeleton:
             require(all(0 <= joint < count for joint in angle.joints), f"angle {angle.name}: index out of range")
             low, high = angle.range_deg
             require(0 <= low < high <= 180, f"angle {angle.name}: range {angle.range_deg} must increase in [0, 180]")
+        for link in self.links:
+            require(len(link) == 2 and integers(*link) and link[0] != link[1], f"link {link}: not two joints")
+            require(all(0 <= joint < count for joint in link), f"link {link}: index out of range")
+            require(link not in self.tree_bones and link[::-1] not in self.tree_bones, f"link {link} is a bone already")
+
+    def _indices(self, joints: Sequence[Any]) -> tuple[Any, ...]:
+        """Joints as a tuple in which names are replaced by their indices."""
+        return tuple(self.index(joint) if isinstance(joint, str) else joint for joint in _plain(joints))
 
     @property
     def num_joints(self) -> int:
@@ -81,14 +116,19 @@ class Skeleton:
         return len(self.joints)
 
     @property
-    def bones(self) -> tuple[tuple[int, int], ...]:
-        """(parent, child) of every bone, in order of the child."""
+    def tree_bones(self) -> tuple[tuple[int, int], ...]:
+        """(parent, child) of every bone of the tree, in order of the child."""
         return tuple((parent, child) for child, parent in enumerate(self.parents) if parent >= 0)
+
+    @property
+    def bones(self) -> tuple[tuple[int, int], ...]:
+        """The two joints of everything that has a length: `tree_bones`, then `links`."""
+        return self.tree_bones + self.links
 
     @property
     def bone_pairs(self) -> tuple[tuple[int, int], ...]:
         """(left, right) indices into `bones` of the limbs that mirror each other."""
-        bone_of = {child: index for index, (_, child) in enumerate(self.bones)}
+        bone_of = {child: index for index, (_, child) in enumerate(self.tree_bones)}
         pairs = zip(self.left, self.right, strict=True)
         return tuple((bone_of[a], bone_of[b]) for a, b in pairs if a in bone_of and b in bone_of)
 
@@ -101,16 +141,27 @@ class Skeleton:
         return tuple(order)
 
     def index(self, joint: str) -> int:
-        """Index of the joint with this name."""
+        """Index of the joint with this name.
+
+        Raises:
+          ValueError: there is no such joint; the message lists those there are.
+        """
+        if joint not in self.joints:
+            near = difflib.get_close_matches(str(joint), self.joints, n=1)
+            guess = f"; did you mean {near[0]!r}? Its joints: " if near else "; its joints: "
+            raise ValueError(f"skeleton {self.name!r}: no joint {joint!r:.50}{guess}{', '.join(self.joints)}")
         return self.joints.index(joint)
 
     def to_dict(self) -> dict[str, Any]:
-        """Description as dicts and lists, for JSON."""
-        return dataclasses.asdict(self)
+        """Description as dicts and lists, for JSON; without `links` if there are none."""
+        description = dataclasses.asdict(self)
+        return description if self.links else {key: description[key] for key in description if key != "links"}
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> "Skeleton":
         """Skeleton from a `to_dict` description, also one that went through JSON.
+
+        One of `COCO_17` from before skeletons had links gets them.
 
         Raises:
           ValueError: a field is missing or has another structure, or the skeleton contradicts itself.
@@ -118,9 +169,16 @@ class Skeleton:
         try:
             angles = tuple(Angle(a["name"], tuple(a["joints"]), tuple(a["range_deg"])) for a in description["angles"])
             sequences = {key: tuple(description[key]) for key in ("joints", "parents", "left", "right")}
-            return cls(name=description["name"], angles=angles, **sequences)
+            links = tuple(map(tuple, description.get("links", ())))
+            skeleton = cls(name=description["name"], angles=angles, links=links, **sequences)
+            return COCO_17 if skeleton == dataclasses.replace(COCO_17, links=()) else skeleton
         except (LookupError, TypeError) as error:
             raise ValueError(f"invalid description of a skeleton ({type(error).__name__}: {error})") from error
+
+
+def _plain(values: Sequence[Any]) -> tuple[Any, ...]:
+    """A sequence or array as a tuple, its NumPy numbers as Python's."""
+    return tuple(value.item() if isinstance(value, np.generic) else value for value in values)
 
 
 def is_printable_line(text: str) -> bool:
@@ -233,8 +291,10 @@ COCO_17 = Skeleton(
         Angle("left_knee", (11, 13, 15), (45, 180)),
         Angle("left_elbow", (5, 7, 9), (0, 180)),
     ),
+    links=((5, 6), (11, 12)),
 )  # fmt: skip
-"""The 17 COCO keypoints, the output of most 2D detectors; without a pelvis, face and body are separate trees."""
+"""The 17 COCO keypoints, the output of most 2D detectors; without a pelvis, the face and both sides of the body are
+separate trees, and the widths of shoulders and hips are links."""
 
 HUMANEVA_15 = Skeleton(
     name="humaneva_15",

@@ -21,9 +21,10 @@ class Row(NamedTuple):
     name: str  # of the action, subject and so on; for a difference, the run that is subtracted
     metric: str
     value: float
-    low: float | None  # the ends of the confidence interval, if there is one
+    low: float | None  # the ends of the 95 % bootstrap confidence interval, if there is one
     high: float | None
     unit: str
+    trained_on: str = ""  # subjects of the split that the run was trained on, joined by +
 
 
 def evaluation_csv(evaluation: Mapping[str, Any], metrics: Sequence[Metric]) -> str:
@@ -36,13 +37,15 @@ def evaluation_csv(evaluation: Mapping[str, Any], metrics: Sequence[Metric]) -> 
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(Row._fields)
+    trained_on = {run: "+".join(scores["trained_on"]) for run, scores in evaluation["runs"].items()}
     for row in tidy_rows(evaluation, metrics):
+        row = row._replace(trained_on=trained_on.get(row.run, ""))
         writer.writerow("" if isinstance(cell, float) and math.isnan(cell) else cell for cell in row)
     return file.getvalue()
 
 
 def tidy_rows(evaluation: Mapping[str, Any], metrics: Sequence[Metric]) -> Iterator[Row]:
-    """The numbers of an evaluation; arguments as of `evaluation_csv`."""
+    """The numbers of an evaluation, without `trained_on`; arguments as of `evaluation_csv`."""
     units = {metric.key: metric.unit for metric in metrics}
     for number, (run, scores) in enumerate(evaluation["runs"].items()):
         yield Row(run, "all", "average", "frames", scores["frames"], None, None, "frames")

@@ -57,7 +57,7 @@ def run_as_dict(run: EvaluatedRun, setting: EvaluationSetting) -> dict[str, Any]
             if m.per_joint
         },
         "constraints": plausibility(run, setting),
-        "bones": _by_name([skeleton.joints[child] for _, child in skeleton.bones], values, "bone_length_std"),
+        "bones": _by_name(_bone_names(skeleton), values, "bone_length_std"),
         "pairs": _by_name([_pair_name(skeleton, pair) for pair in skeleton.bone_pairs], values, "symmetry_error"),
         "angles": _by_name([angle.name for angle in skeleton.angles], values, "rom_violation_rate"),
     }
@@ -75,6 +75,12 @@ def _by_name(names: Sequence[str], values: Mapping[str, list[float]], statistic:
     """A body statistic of each bone, pair or angle, predicted and of the ground truth."""
     triples = zip(names, values[statistic], values[ground_truth(statistic)], strict=True)
     return {name: {"predicted": predicted, "ground_truth": truth} for name, predicted, truth in triples}
+
+
+def _bone_names(skeleton: Skeleton) -> list[str]:
+    """The joint at the end of each bone of the tree; both joints of each link, such as "left_hip/right_hip"."""
+    links = ["/".join(skeleton.joints[joint] for joint in link) for link in skeleton.links]
+    return [*(skeleton.joints[child] for _, child in skeleton.tree_bones), *links]
 
 
 def _pair_name(skeleton: Skeleton, pair: tuple[int, int]) -> str:

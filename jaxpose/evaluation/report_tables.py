@@ -101,7 +101,7 @@ def joints_table(run: EvaluatedRun, setting: EvaluationSetting) -> Table:
     skeleton, over = setting.description.skeleton, setting.protocol.average
     metrics = [metric for metric in run.errors.metrics if metric.per_joint]
     errors = [average(run.errors, by_joint(metric.key), over=over) for metric in metrics]
-    bone_of = {child: index for index, (_, child) in enumerate(skeleton.bones)}
+    bone_of = {child: index for index, (_, child) in enumerate(skeleton.tree_bones)}
     pair_of = {bone: index for index, pair in enumerate(skeleton.bone_pairs) for bone in pair}
     columns = {
         measured: average(run.errors, measured, over=over)

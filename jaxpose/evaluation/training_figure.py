@@ -19,12 +19,12 @@ def training_figure(
       records: of the run's log, in order.
       config: its settings.
       description: of its data.
-      trained_on: subjects of its test split that it was trained on.
+      trained_on: subjects of the test split that were trained on.
     """
-    test_split = split_with_notice(config.test_split, trained_on_notice(trained_on))
+    tested = split_with_notice(config.test_split, trained_on_notice(trained_on))
     return training_curves(
         records,
-        title=f"{title_with_notice(description)}, trained on {config.train_split}, tested on {test_split}",
+        title=f"{title_with_notice(description)}, trained on {config.train_split}, tested on {tested}",
         loss_in_metres=loss_in_metres(config),
         terms=(*config.constraints, *config.objectives),
     )

@@ -25,7 +25,7 @@ def constant_bones(motion: Motion) -> Motion:
     before = np.float64(motion.positions)
     after = before.copy()
     lengths = constant_lengths(before, motion.skeleton)
-    for (parent, child), length in zip(motion.skeleton.bones, lengths, strict=True):
+    for (parent, child), length in zip(motion.skeleton.tree_bones, lengths, strict=False):  # links come after
         after[:, child] = after[:, parent] + length * _directions(before[:, child] - before[:, parent])
     return motion._replace(positions=np.float32(after))
 

@@ -22,6 +22,7 @@ from jaxpose.models.layers import BatchNorm
 from jaxpose.models.lifter import Collections, Lifter, Prediction, Progress
 from jaxpose.models.ops import Precision, dropout, matmul
 from jaxpose.numerics import as_floating, safe_divide, safe_norm
+from jaxpose.shapes import require_rank
 
 LEAST_DEVIATION = 1e-6
 """Metres, or screen units. A coordinate of the training data that deviates less counts as always the same."""
@@ -118,7 +119,7 @@ class LinearModel(Lifter):
           Poses (B, K, J, 3) metres, relative to the root, and their standard deviations in the training data (`unit`).
         """
         del progress
-        chex.assert_rank(keypoints, 4)
+        require_rank(keypoints, "keypoints", "(B, N, K, C)")
         keypoints = as_floating(keypoints)
         batch, frames, *coordinates = keypoints.shape
 

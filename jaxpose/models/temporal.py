@@ -28,6 +28,7 @@ from jaxpose.models.layers import BatchNorm, Convolution, Pointwise
 from jaxpose.models.lifter import Lifter, Prediction, Progress
 from jaxpose.models.ops import FrameSet, Precision, Reading, dropout, read_tap
 from jaxpose.numerics import as_floating
+from jaxpose.shapes import require_rank
 
 
 @functools.lru_cache
@@ -117,7 +118,7 @@ class TemporalModel(Lifter):
         Raises:
           ValueError: N is less than the receptive field.
         """
-        chex.assert_rank(keypoints, 4)
+        require_rank(keypoints, "keypoints", "(B, N, K, C)")
         keypoints = as_floating(keypoints)
         batch, available = keypoints.shape[:2]
         frames = available - sum(self.context)

@@ -20,7 +20,6 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -29,6 +28,7 @@ from jaxpose.models.layers import BatchNorm
 from jaxpose.models.ops import Precision, Reading, matmul
 from jaxpose.models.temporal import TemporalModel, receptive_plan
 from jaxpose.numerics import as_floating
+from jaxpose.shapes import require_rank
 
 
 class Ring(NamedTuple):
@@ -79,12 +79,15 @@ def step(
       The new state, and (B, J, 3) metres, relative to the root.
 
     Raises:
-      AssertionError: the state has another number of people.
+      ValueError: the state has another number of people, or the keypoints another shape.
     """
 
     def push(_: Reading, layer: int, x: jax.Array) -> Ring:
         frames, newest = state[layer]
-        chex.assert_shape(x, frames.shape[1:])
+        if x.shape != frames.shape[1:]:
+            raise ValueError(
+                f"the state is of a batch of {frames.shape[1]}, the keypoints of {len(x)}; init makes a state"
+            )
         newest = (newest + 1) % len(frames)
         # Written before it is read, and the old ring is never read: XLA then updates it without a copy.
         return Ring(jax.lax.dynamic_update_index_in_dim(frames, x, newest, axis=0), newest)
@@ -119,7 +122,7 @@ def _lift(
     update: Callable[[Reading, int, jax.Array], Ring],
 ) -> tuple[StreamState, jax.Array]:
     """Lift one frame; `update` returns the ring of a layer, given its number and its newest input (B, C)."""
-    chex.assert_rank(keypoints, 3)
+    require_rank(keypoints, "keypoints", "(B, K, C)")
     keypoints = as_floating(keypoints)
     batch = len(keypoints)
     params, statistics = variables["params"], variables["batch_stats"]

@@ -21,6 +21,7 @@ from jax.flatten_util import ravel_pytree
 from jaxpose import losses
 from jaxpose.losses import QUANTITIES
 from jaxpose.numerics import as_floating, safe_divide, safe_norm, safe_normalize
+from jaxpose.shapes import require_rank, require_same_shape, require_tracks
 from jaxpose.skeleton import Skeleton
 
 POSITION = "position"
@@ -144,7 +145,7 @@ def parameter_norms(
       The Euclidean norm of the gradient with respect to all parameters, by term.
     """
     poses, pull_back = jax.vjp(predict, params)
-    chex.assert_equal_shape([poses, *gradients.values()])
+    require_same_shape({"predictions": poses, **gradients})
     stacked = jnp.stack(list(gradients.values())).astype(poses.dtype)
     norms = jax.lax.map(lambda gradient: safe_norm(ravel_pytree(pull_back(gradient))[0]), stacked)
     return dict(zip(gradients, norms, strict=True))
@@ -208,5 +209,6 @@ def descend(
 
 
 def _check(predictions: jax.Array, targets: jax.Array, skeleton: Skeleton) -> None:
-    chex.assert_shape([predictions, targets], (None, skeleton.num_joints, 3))
-    chex.assert_equal_shape([predictions, targets])
+    require_rank(predictions, "predictions", "(T, J, 3)")
+    require_tracks(predictions, "predictions", skeleton)
+    require_same_shape({"predictions": predictions, "targets": targets})

@@ -22,6 +22,11 @@ def side_colour(skeleton: Skeleton, joint: int) -> str:
     return RIGHT if joint in skeleton.right else LEFT if joint in skeleton.left else MIDDLE
 
 
+def bone_colours(skeleton: Skeleton) -> list[str]:
+    """The colour of each of `skeleton.bones`: that of the joint at its end; links, such as both hips, are grey."""
+    return [side_colour(skeleton, child) for _, child in skeleton.tree_bones] + [MIDDLE] * len(skeleton.links)
+
+
 def draw_pose(axes: Axes, pose: np.ndarray, skeleton: Skeleton, *, linewidth: float = 2.0) -> None:
     """Draw the bones of one pose: right red, left blue, middle grey, and a disc for the head if there is one.
 
@@ -32,10 +37,8 @@ def draw_pose(axes: Axes, pose: np.ndarray, skeleton: Skeleton, *, linewidth: fl
       linewidth: of a bone, in points.
     """
     pose = np.asarray(pose)
-    for parent, child in skeleton.bones:
-        axes.plot(
-            *pose[[parent, child]].T, color=side_colour(skeleton, child), linewidth=linewidth, solid_capstyle="round"
-        )
+    for (parent, child), colour in zip(skeleton.bones, bone_colours(skeleton), strict=True):
+        axes.plot(*pose[[parent, child]].T, color=colour, linewidth=linewidth, solid_capstyle="round")
         if skeleton.joints[child] == "head":
             axes.plot(*pose[[parent, child]].mean(axis=0)[:, None], "o", color=MIDDLE, markersize=4.5 * linewidth)
 

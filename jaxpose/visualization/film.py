@@ -14,7 +14,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from jaxpose.skeleton import Skeleton
-from jaxpose.visualization.figures import MIDDLE, project_view, side_colour
+from jaxpose.visualization.figures import MIDDLE, bone_colours, project_view, side_colour
 from jaxpose.visualization.view import Clip, crop, joint_errors
 
 _PANEL_HEIGHT = 0.77  # of a film's
@@ -203,17 +203,18 @@ def _limbs(axes: Axes, poses: np.ndarray, skeleton: Skeleton, linewidth: float) 
     bones = np.asarray(skeleton.bones, int).reshape(-1, 2)
     alone = [joint for joint in range(skeleton.num_joints) if joint not in bones]
     colours = np.asarray([side_colour(skeleton, joint) for joint in range(skeleton.num_joints)])
+    of_bones = np.asarray(bone_colours(skeleton))
     lines = LineCollection([], linewidths=linewidth, capstyle="round", animated=True, zorder=2)
     axes.add_collection(lines, autolim=False)
     dots = axes.scatter(*poses[0][alone, :2].T, s=3 * linewidth**2, c=colours[alone], animated=True, zorder=2)
-    heads = [bone for bone in skeleton.bones if skeleton.joints[bone[1]] == "head"]
+    heads = [bone for bone in skeleton.tree_bones if skeleton.joints[bone[1]] == "head"]
     (disc,) = axes.plot([], [], "o", color=MIDDLE, markersize=3.4 * linewidth, animated=True, zorder=3)
 
     def move(frame: int, _: np.ndarray | None) -> None:
         pose = poses[frame]
         nearest_last = np.argsort(pose[bones][..., 2].mean(axis=1)) if pose.shape[-1] == 3 else np.arange(len(bones))
         lines.set_segments(pose[bones[nearest_last], :2])
-        lines.set_color(colours[bones[nearest_last, 1]])
+        lines.set_color(of_bones[nearest_last])
         dots.set_offsets(pose[alone, :2])
         disc.set_data(*pose[heads][..., :2].reshape(-1, 2, 2).mean(axis=1).T)
 

@@ -70,17 +70,16 @@ def player(clips: Mapping[str, Clip], skeleton: Skeleton, layout: Skeleton) -> s
     """
     known = all(clip.truth is not None for clip in clips.values())
     errors = [joint_errors(clip.prediction, clip.truth).ravel() for clip in clips.values()] if known else [np.ones(1)]
-    bones = _line(skeleton, range(skeleton.num_joints))
-    sides = [side_colour(layout, joint) for joint in range(layout.num_joints)]
+    strokes, picture = _strokes(skeleton), _strokes(layout)
     data = {
         "tracks": [_pack_clip(clip, known) for clip in clips.values()],
         "missing": _MISSING,
         "joints": list(range(skeleton.num_joints)),
         "names": ["prediction", "ground truth"],
         "grey": _GREY,
-        "scene": bones,
-        "sides": _pen_colours(bones, skeleton),
-        "picture": [_line(layout, [j for j, c in enumerate(sides) if c == colour]) for colour in _SIDES],
+        "scene": _line(strokes),
+        "sides": [point for joints, colour in strokes for point in (*[colour] * len(joints), None)],
+        "picture": [_line([stroke for stroke in picture if stroke[1] == colour]) for colour in _SIDES],
         "figures": _figures(known, worst=50 * math.ceil(20 * np.quantile(np.concatenate(errors), 0.95))),
     }
     text = json.dumps(data, allow_nan=False)
@@ -124,19 +123,16 @@ def pack(values: np.ndarray) -> dict[str, Any]:
     return {"shape": values.shape, "scale": scale, "base64": base64.b64encode(whole.tobytes()).decode()}
 
 
-def _line(skeleton: Skeleton, children: Sequence[int]) -> list[int]:
-    """Joints that a pen visits to draw the bones that end at `children`, or the points of roots; -1 lifts the pen."""
-    line = []
-    for child in children:
-        parent = skeleton.parents[child]
-        line += [child, -1] if parent < 0 else [parent, child, -1]
-    return line
+def _strokes(skeleton: Skeleton) -> list[tuple[tuple[int, ...], str]]:
+    """What a pen draws: the joints of each bone, or the point of a root, with its colour; then the links, in grey."""
+    joints = [(child,) if parent < 0 else (parent, child) for child, parent in enumerate(skeleton.parents)]
+    strokes = [(stroke, side_colour(skeleton, stroke[-1])) for stroke in joints]
+    return strokes + [(link, MIDDLE) for link in skeleton.links]
 
 
-def _pen_colours(line: Sequence[int], skeleton: Skeleton) -> list[str | None]:
-    """A colour for every point of a line of `_line`: a bone has that of the joint where it ends."""
-    ends = [line[line.index(-1, index) - 1] if joint >= 0 else None for index, joint in enumerate(line)]
-    return [None if end is None else side_colour(skeleton, end) for end in ends]
+def _line(strokes: Sequence[tuple[tuple[int, ...], str]]) -> list[int]:
+    """Joints that a pen visits to draw the strokes; -1 lifts the pen."""
+    return [joint for joints, _ in strokes for joint in (*joints, -1)]
 
 
 def _figures(known: bool, *, worst: float) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def test_subjects_that_were_trained_on_are_in_every_form(run, tmp_path, capsys):
     shutil.copytree(run, other := tmp_path / "other")
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps(config | {"train_split": "all", "allow_overlap": True}))
-    out = ["--by", "subject", "camera", "joint", "--out", str(tmp_path / "out"), "--format", "md", "tex", "json"]
+    out = ["--by", "subject", "camera", "joint", "--out", str(tmp_path / "out"), "--format", "md", "tex", "json", "csv"]
     evaluate.main([str(run), str(other), "--split", "S1+S9", *out])
     notice = "TRAINED ON S1 by run; S1, S9 by other: these are not errors of unseen people"
     texts = [(tmp_path / "out" / f"evaluation.{form}").read_text() for form in ("md", "tex")]
@@ -65,6 +65,8 @@ def test_subjects_that_were_trained_on_are_in_every_form(run, tmp_path, capsys):
     facts = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert facts["split"] == "S1+S9"
     assert [facts["runs"][name]["trained_on"] for name in ("run", "other")] == [["S1"], ["S1", "S9"]]
+    rows = [line.split(",") for line in (tmp_path / "out" / "evaluation.csv").read_text().splitlines()]
+    assert {(row[0], row[-1]) for row in rows[1:]} == {("run", "S1"), ("other", "S1+S9"), ("ground truth", "")}
 
     evaluate.main([str(other)])
     assert "sample motion, S9 (TRAINED ON S9: these are not errors of unseen people)." in capsys.readouterr().out

@@ -66,6 +66,26 @@ def test_a_collapsed_pose_is_moved_to_the_mean_of_its_target():
     np.testing.assert_allclose(aligned, np.broadcast_to(target.mean(0), (17, 3)), rtol=1e-6)
 
 
+def test_visible_joints_alone_determine_the_transform():
+    """With weights, too: a weight of two is a joint that occurs twice. Hidden joints are moved with the rest."""
+    targets, noise = (np.float32(poses(seed, 3)) for seed in (0, 1))
+    predictions = 2 * targets @ np.float32(rotation_matrix(0.7)) + np.float32(0.1) * noise
+    weights = np.float32([0, 1, 2, 1, 0, 2] + 11 * [1])
+    broken = np.where(weights[:, None] == 0, np.float32(np.nan), targets)
+    aligned, transform = align(predictions, broken, visible=weights)
+    twice = np.repeat(np.arange(17), weights.astype(int))
+    for frame in range(3):
+        oracle = oracles.similarity(np.float64(predictions[frame, twice]), np.float64(targets[frame, twice]))
+        for ours, expected in zip(transform, oracle, strict=True):
+            np.testing.assert_allclose(ours[frame], expected, rtol=1e-4, atol=3e-5)
+        scale, rotation, translation = oracle
+        moved = scale * predictions[frame] @ rotation.T + translation
+        np.testing.assert_allclose(aligned[frame], moved, atol=1e-4)
+    shown = align(predictions[:, 4:], targets[:, 4:])[1]
+    for ours, alone in zip(align(predictions, targets, visible=np.arange(17) >= 4)[1], shown, strict=True):
+        np.testing.assert_allclose(ours, alone, rtol=1e-4, atol=1e-5)
+
+
 # Of "tiny" poses, float32 overflows on the way to the transform.
 @pytest.mark.parametrize("case", [case for case in singular_pairs() if case != "tiny"])
 def test_gradients_are_finite_at_singular_points(case):

@@ -3,6 +3,7 @@
 import chex
 import jax
 import numpy as np
+import pytest
 from helpers import oracles
 from helpers.derivatives import assert_derivatives_agree
 from hypothesis import given
@@ -45,6 +46,77 @@ def test_projection_agrees_with_a_float64_formula(seed):
         gain = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3 + p1 * x + p2 * y
         expected.append([fx * (x * gain + p1 * r2) + cx, fy * (y * gain + p2 * r2) + cy])
     np.testing.assert_allclose(project(points, CAMERA), expected, rtol=1e-5)
+
+
+def opencv_pixels(points, k, r, t, distortion):
+    """The formulas of cv2.projectPoints (OpenCV, "Camera Calibration and 3D Reconstruction"), written out."""
+    k1, k2, p1, p2, k3 = (*distortion, *[0.0] * (5 - len(distortion)))
+    pixels = []
+    for point in points:
+        x, y, z = r @ point + t
+        x, y = x / z, y / z
+        r2 = x * x + y * y
+        radial = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3
+        u = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
+        v = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
+        pixels.append([k[0, 0] * u + k[0, 2], k[1, 1] * v + k[1, 2]])
+    return np.array(pixels)
+
+
+def opencv_camera(seed=0):
+    random = np.random.default_rng(seed)
+    turn = random.normal(size=4)
+    r = oracles.quaternion_matrix(turn / np.linalg.norm(turn))
+    k = np.array([[1100.0, 0, 480], [0, 1150, 530], [0, 0, 1]])
+    t = random.normal(size=3)
+    return k, r, t, visible_points(seed).astype(np.float64) @ r - t @ r  # world points that are seen
+
+
+@pytest.mark.parametrize("count", [0, 2, 4, 5])
+def test_a_camera_from_opencv_projects_as_opencv_does(count):
+    k, r, t, points = opencv_camera()
+    distortion = [-0.2, 0.24, 0.011, -0.007, -0.05][:count]
+    expected = opencv_pixels(points, k, r, t, distortion)
+    for column in (t, t[:, None]):
+        camera = cameras.camera_from_matrices(k, r, column, distortion=np.reshape(distortion, (1, -1)))
+        seen = world_to_camera(np.float32(points), camera)
+        np.testing.assert_allclose(seen, points @ r.T + t, atol=1e-5)
+        np.testing.assert_allclose(project(seen, camera), expected, rtol=2e-5)
+        np.testing.assert_allclose(unproject(np.float32(expected), seen[:, 2], camera), seen, atol=1e-3)
+    np.testing.assert_allclose(camera.translation, -np.linalg.inv(r) @ t, atol=1e-5)
+    assert (camera.width, camera.height) == (960, 1060)
+
+
+def test_a_camera_can_be_made_within_a_program():
+    k, r, t, _ = opencv_camera(1)
+    arguments = [np.float32(x) for x in (k, r, t)]
+    inside = jax.jit(lambda k, r, t: cameras.camera_from_matrices(k, r, t, width=9, height=8))(*arguments)
+    outside = cameras.camera_from_matrices(*arguments, width=9, height=8)
+    chex.assert_trees_all_close(inside, jax.tree.map(np.asarray, outside), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"intrinsic_matrix": np.eye(4)}, r"`intrinsic_matrix` has shape \(4, 4\), not \(3, 3\)"),
+        ({"intrinsic_matrix": [[9.0, 1, 5], [0, 9, 5], [0, 0, 1]]}, r"is not \[\[fx, 0, cx\]"),
+        ({"rotation": np.float32([0, 0, 1])}, r"`rotation` has shape \(3,\), not \(3, 3\)"),
+        ({"rotation": np.diag([1.0, 1, -1])}, "is not a rotation"),
+        ({"rotation": 2 * np.eye(3)}, "is not a rotation"),
+        ({"translation": np.zeros(2)}, r"`translation` has shape \(2,\), not \(3,\)"),
+        ({"distortion": np.zeros(8)}, "`distortion` has 8 numbers; k1, k2.* are supported, other models not"),
+    ],
+)
+def test_matrices_of_another_form_are_refused(changes, fault):
+    valid = {"intrinsic_matrix": [[9.0, 0, 5], [0, 9, 5], [0, 0, 1]], "rotation": np.eye(3), "translation": np.zeros(3)}
+    with pytest.raises(ValueError, match=fault):
+        cameras.camera_from_matrices(**valid | changes)
+
+
+def test_intrinsics_of_several_cameras_are_refused():
+    several = CAMERA._replace(intrinsics=np.tile(CAMERA.intrinsics, (2, 1)))
+    with pytest.raises(ValueError, match=r"`intrinsics` has shape \(2, 9\), not \(9,\) or \(11,\)"):
+        cameras.project(np.ones((2, 3), np.float32), several)
 
 
 @given(seeds)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxpose import inverse_kinematics as ik
-from jaxpose.skeleton import H36M_17, Skeleton
+from jaxpose.skeleton import COCO_17, H36M_17, Skeleton
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 seeds = st.integers(0, 2**31 - 1)
@@ -173,6 +173,35 @@ def test_lengths_of_the_mean_skeleton():
     offsets = np.asarray(rest_offsets(np.float32(directions), lengths, H36M_17))
     np.testing.assert_allclose(offsets[1:], np.outer(expected, [0, 0.6, 0.8]), rtol=1e-5)
     np.testing.assert_array_equal(offsets[0], 0)
+
+
+def test_lengths_are_those_of_each_track():
+    """Of a batch, too; the median is over time, never over the batch."""
+    tracks = np.random.default_rng(0).normal(size=(2, 3, 5, 17, 3)).astype(np.float32)
+    lengths = np.asarray(mean_lengths(tracks, H36M_17))
+    assert lengths.shape == (2, 3, 16)
+    np.testing.assert_allclose(lengths[1, 2], mean_lengths(tracks[1, 2], H36M_17), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"`positions` has shape \(17, 3\), but poses are \(..., T, J, 3\)"):
+        ik.mean_lengths(tracks[0, 0, 0], H36M_17)
+
+
+def test_links_have_a_length_but_no_offset():
+    """COCO's widths of shoulders and hips are not parts of the tree that rotations move."""
+    positions = np.random.default_rng(0).normal(size=(5, 17, 3)).astype(np.float32)
+    lengths = np.asarray(mean_lengths(positions, COCO_17))
+    hips = np.median(np.linalg.norm(positions[:, 11] - positions[:, 12], axis=-1))
+    np.testing.assert_allclose(lengths[-1], hips, rtol=1e-6)
+    directions = np.tile(np.float32([0, 0.6, 0.8]), (len(COCO_17.bones), 1))
+    offsets = np.asarray(rest_offsets(directions, lengths, COCO_17))
+    for (_, child), length in zip(COCO_17.tree_bones, lengths, strict=False):
+        np.testing.assert_allclose(offsets[child], length * directions[0], rtol=1e-6)
+    np.testing.assert_array_equal(offsets[[0, 5, 6]], 0)
+    rotations = solve(positions, offsets, COCO_17)
+    for frame, pose in zip(np.asarray(rotations), positions, strict=True):
+        moved = oracles.forward_kinematics(frame, offsets, 0, COCO_17.parents)
+        for parent, child in ((7, 9), (11, 13), (14, 16)):
+            bone, wanted = moved[child] - moved[parent], pose[child] - pose[parent]
+            np.testing.assert_allclose(bone / np.linalg.norm(bone), wanted / np.linalg.norm(wanted), atol=1e-4)
 
 
 def test_split_branches():

@@ -1,6 +1,7 @@
 """Geometry of poses against loops in float64, invariances, and gradients at the singular points."""
 
 import functools
+import itertools
 
 import chex
 import jax
@@ -40,6 +41,7 @@ def local_rotations(seed, skeleton, *shape):
 def test_bones_agree_with_a_loop(skeleton):
     pose = poses(0, skeleton)
     vectors = [pose[child] - pose[parent] for child, parent in enumerate(skeleton.parents) if parent >= 0]
+    vectors += [pose[6] - pose[5], pose[12] - pose[11]] if skeleton is COCO_17 else []  # shoulders, hips
     np.testing.assert_allclose(bone_vectors(pose, skeleton), vectors, rtol=1e-6)
     np.testing.assert_allclose(bone_lengths(pose, skeleton), np.linalg.norm(vectors, axis=1), rtol=1e-6)
 
@@ -93,6 +95,38 @@ def test_differences_of_a_polynomial(order):
     difference = jax.jit(kinematics.finite_difference, static_argnums=1)(track, order)
     assert difference.shape == (8 - order, 17, 3)
     np.testing.assert_allclose(difference, [1, 1, 2, 6][order])
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((2, 5, 17, 3), -3), ((2, 5, 10), -2), ((5, 10), -2), ((2, 5, 17, 2), -3)])
+def test_differences_are_along_time_alone(shape, axis):
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    frames = np.moveaxis(np.float64(x), axis, 0)
+    expected = np.moveaxis(np.array([b - a for a, b in itertools.pairwise(frames)]), 0, axis)
+    np.testing.assert_allclose(kinematics.finite_difference(x, 1, axis=axis), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(5, 10), (2, 5, 10), (51,), (5, 3, 17)])
+def test_differences_of_what_cannot_be_poses_need_an_axis(shape):
+    with pytest.raises(ValueError, match=r"with time on axis -3; for quantities per frame, .* give axis=-2"):
+        kinematics.finite_difference(np.zeros(shape), 1)
+
+
+@pytest.mark.parametrize("shape", [(5, 51), (5, 3, 17), (5, 16, 3), (3,)])
+def test_what_cannot_be_poses_is_refused(shape):
+    for function in (kinematics.bone_vectors, kinematics.joint_angles, kinematics.range_of_motion_violation):
+        with pytest.raises(ValueError, match=r"`positions` has shape .*, but poses are \(..., J, 3\).* 17 for h36m_17"):
+            jax.eval_shape(functools.partial(function, skeleton=H36M_17), jax.ShapeDtypeStruct(shape, np.float32))
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float16", "int32"])
+def test_small_numbers_are_computed_in_float32(kind):
+    pose, rotations, root = (jax.ShapeDtypeStruct(shape, kind) for shape in ((17, 3), (17, 4), (3,)))
+    for name in ("bone_vectors", "bone_lengths", "joint_angles", "symmetry_differences", "range_of_motion_violation"):
+        assert jax.eval_shape(functools.partial(getattr(kinematics, name), skeleton=H36M_17), pose).dtype == np.float32
+    moved = functools.partial(kinematics.forward_kinematics, skeleton=H36M_17)
+    assert jax.eval_shape(moved, rotations, pose, root).dtype == np.float32
+    track = jax.ShapeDtypeStruct((4, 17, 3), kind)
+    assert jax.eval_shape(lambda x: kinematics.finite_difference(x, 1), track).dtype == np.float32
 
 
 @skeletons
@@ -158,5 +192,5 @@ def test_root_relative_poses_have_their_root_at_zero():
 
 @pytest.mark.parametrize("function", [kinematics.joint_angles, kinematics.bone_lengths, kinematics.mirror])
 def test_a_pose_of_another_skeleton_is_refused(function):
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match=r"`positions` has shape \(16, 3\), but .* 17"):
         function(np.zeros((16, 3)), H36M_17)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jaxpose import losses
 from jaxpose.cameras import Camera
 from jaxpose.kinematics import range_of_motion_violation
-from jaxpose.skeleton import COCO_17, H36M_17, HUMANEVA_15, Skeleton
+from jaxpose.skeleton import COCO_17, H36M_17, HUMANEVA_15, Angle, Skeleton
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -57,8 +57,12 @@ def length(pose, child, skeleton):
 def quantity(name, track, skeleton):
     """n of equation (1) for a track, in SI units, written out."""
     children = [joint for joint, parent in enumerate(skeleton.parents) if parent >= 0]
+    widths = {"coco_17": [(5, 6), (11, 12)]}.get(skeleton.name, [])
     angles = np.array([[interior_angle(pose, angle.joints) for angle in skeleton.angles] for pose in track])
-    lengths = np.array([[length(pose, child, skeleton) for child in children] for pose in track])
+    lengths = np.array([
+        [length(pose, child, skeleton) for child in children] + [np.linalg.norm(pose[a] - pose[b]) for a, b in widths]
+        for pose in track
+    ])  # fmt: skip
     if name == "angle":
         return angles
     if name == "distance":
@@ -281,10 +285,88 @@ def test_a_skeleton_without_pairs_or_angles_has_empty_terms():
 
 
 def test_shapes_must_agree():
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match=r"`predictions` \(2, 17, 3\) and `targets` \(3, 17, 3\) differ"):
         losses.term("angle", np.zeros((2, 17, 3)), np.zeros((3, 17, 3)), H36M_17)
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match=r"shape \(2, 16, 3\), but poses are .* with J = 17 for h36m_17"):
         losses.joint_aware(np.zeros((2, 16, 3)), np.zeros((2, 16, 3)), {}, H36M_17)
+    for shape in ((4, 51), (17, 3), (4, 3, 17)):
+        with pytest.raises(ValueError, match=r"poses are \(..., T, J, 3\)"):
+            losses.constraints(np.zeros(shape), np.zeros(shape), {"angle": 1.0}, H36M_17)
+        with pytest.raises(ValueError, match=r"poses are \(..., T, J, 3\)"):
+            speed_limit(np.zeros(shape), H36M_17, fps=50)
+
+
+def test_unknown_names_are_listed():
+    track = np.zeros((1, 4, 17, 3), np.float32)
+    message = r"no quantity 'angles'; did you mean 'angle'[?] Known: angle, distance, symmetry"
+    for call in (
+        lambda: joint_aware(track, track, {"angles": 1.0}, H36M_17),
+        lambda: losses.constraints(track, track, {"angles": 1.0}, H36M_17),
+        lambda: losses.term("angles", track, track, H36M_17),
+        lambda: losses.validity_mask("angles", track[..., 0] == 0, H36M_17),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+    with pytest.raises(TypeError, match="`weights` is of type list, not a mapping"):
+        losses.constraints(track, track, ["angle"], H36M_17)
+    with pytest.raises(TypeError, match=r"`skeleton` is 'h36m_17', not a jaxpose.skeleton.Skeleton"):
+        losses.term("angle", track, track, "h36m_17")
+
+
+@pytest.mark.parametrize("shape", [(3, 6), (3, 6, 16), (2, 3, 6, 17)])
+def test_masks_must_fit(shape):
+    with pytest.raises(ValueError, match=r"`visible` has shape .* does not broadcast against the joints \(3, 6, 17\)"):
+        losses.joint_aware(*batch(), {"angle": 1.0}, H36M_17, np.ones(shape))
+
+
+def test_leading_axes_are_free():
+    """A batch is that of its tracks, never differenced itself; one track needs no batch."""
+    predictions, targets = batch(size=4)
+    deep = terms(*(x.reshape(2, 2, 6, 17, 3) for x in (predictions, targets)))
+    for name, values in terms_of_batch(predictions, targets).items():
+        np.testing.assert_allclose(deep[name].reshape(values.shape), values, rtol=1e-5, atol=1e-7, err_msg=name)
+    fast = np.asarray(speed_limit(predictions, H36M_17, fps=500))
+    assert fast.shape == (4, 5, 10)
+    np.testing.assert_allclose(fast[2], speed_limit(predictions[2], H36M_17, fps=500), rtol=1e-5, atol=1e-3)
+    (one, _), (same, _) = (joint_aware(p, t, EQUAL_WEIGHTS, H36M_17)
+                           for p, t in ((predictions[0], targets[0]), (predictions[:1], targets[:1])))  # fmt: skip
+    np.testing.assert_allclose(one, same, rtol=1e-6)
+
+
+def test_weights_weigh_numerator_and_denominator():
+    """Equal weights change nothing; others give the weighted mean, in which a value counts as its least joint."""
+    predictions, targets = batch()
+    random = np.random.default_rng(0)
+    weights = random.uniform(0.1, 1, targets.shape[:3]).astype(np.float32)
+    weights[0, 2, 5] = 0
+    whole, even, uneven = (
+        masked_losses(predictions, targets, mask)
+        for mask in (np.ones(weights.shape, bool), np.full(weights.shape, np.float32(0.9)), weights)
+    )
+    squares = terms_of_batch(predictions, targets)
+    errors = np.linalg.norm(np.float64(predictions) - targets, axis=-1)
+    for name, ((value, parts), gradient) in uneven.items():
+        np.testing.assert_allclose(even[name][0][0], whole[name][0][0], rtol=1e-5, err_msg=name)
+        order, joints = losses.QUANTITIES[name].order, losses.QUANTITIES[name].joints(H36M_17)
+        of_values = np.array([
+            weights[track, frame : frame + order + 1][:, joints[element]].min()
+            for track, frame, element in np.ndindex(squares[name].shape)
+        ]).reshape(squares[name].shape)  # fmt: skip
+        expected = np.average(pseudo_huber(np.float64(squares[name])), weights=of_values)
+        np.testing.assert_allclose(parts[name], expected, rtol=1e-4, err_msg=name)
+        np.testing.assert_allclose(parts["position"], np.average(errors, weights=weights), rtol=1e-5)
+        assert np.isfinite(value)
+        assert (np.asarray(gradient)[0, 2, 5] == 0).all()
+
+
+def test_ranges_that_admit_everything_are_named():
+    free = Skeleton("arm", ["a", "b", "c"], [-1, 0, 1], angles=[Angle("elbow", ["a", "b", "c"])])
+    track = np.random.default_rng(0).normal(size=(4, 3, 3)).astype(np.float32)
+    with pytest.warns(
+        UserWarning, match="all ranges of motion of skeleton arm are 0° to 180°, so that range_of_motion"
+    ):
+        values = losses.term("range_of_motion", track, track + 1, free)
+    np.testing.assert_array_equal(values, 0)
 
 
 def test_the_true_pose_reprojects_onto_its_keypoints():
@@ -332,3 +414,17 @@ def test_fitted_limits_admit_their_share():
 def test_limits_need_poses():
     with pytest.raises(ValueError, match="cannot fit ranges of motion without poses; `positions` is empty"):
         losses.fit_limits(np.zeros((0, 17, 3), np.float32), H36M_17)
+
+
+def test_limits_of_poses_that_do_not_determine_them():
+    poses = np.random.default_rng(0).normal(size=(5, 17, 3)).astype(np.float32)
+    broken = poses.copy()
+    broken[3, 2] = np.nan
+    with pytest.raises(ValueError, match="1 of 5 poses have angles that are not finite, the first at index 3"):
+        losses.fit_limits(broken, H36M_17)
+    with pytest.raises(ValueError, match=r"the angle neck is \d+.\d° in all poses"):
+        losses.fit_limits(poses[:1], H36M_17)
+    with pytest.raises(TypeError, match=r"static under jit.* call it outside of jit"):
+        jax.jit(lambda p: losses.fit_limits(p, H36M_17) and p)(poses)
+    with pytest.raises(ValueError, match=r"`positions` has shape \(5, 51\)"):
+        losses.fit_limits(poses.reshape(5, 51), H36M_17)

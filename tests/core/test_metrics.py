@@ -123,8 +123,67 @@ def test_n_mpjpe_ignores_scale(seed, scale):
 
 @pytest.mark.parametrize("name", ALL)
 def test_shapes_must_agree(name):
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match=r"the shapes of `predictions` .* and `targets` .* differ"):
         ALL[name](np.zeros((5, 17, 3)), np.zeros((17, 3)))
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("shape", [(5, 3, 17), (5, 51), (51,)])
+def test_what_cannot_be_poses_is_refused(name, shape):
+    """While it is traced, too."""
+    array = jax.ShapeDtypeStruct(shape, np.float32)
+    with pytest.raises(ValueError, match=r"`predictions` has shape .*, but poses are \(..., (T, )?J, 3\)"):
+        jax.eval_shape(ALL[name], array, array)
+
+
+@jax.jit
+def masked(predictions, targets, visible):
+    """All metrics with a mask, and the gradients of their sums over the frames that have one."""
+
+    def total(predictions, name):
+        values = ALL[name](predictions, targets, visible=visible)
+        return jax.numpy.nansum(values), values
+
+    return {name: jax.grad(total, has_aux=True)(predictions, name) for name in ALL}
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("kind", [bool, np.float32])
+def test_hidden_joints_do_not_count(name, kind):
+    """A metric is that of the visible joints alone, whatever the others are; a frame without any has none."""
+    random = np.random.default_rng(0)
+    predictions, targets = (np.float32(poses(seed, 2, 6)) for seed in (0, 1))
+    visible = np.broadcast_to(random.uniform(size=17) < 0.7, (2, 6, 17)).copy()
+    shown = visible[0, 0]
+    visible[1, 5] = False
+    hidden = ~visible[..., None]
+    broken = np.where(hidden, np.float32(np.nan), predictions), np.where(hidden, np.float32(np.nan), targets)
+    gradient, values = masked(*broken, visible.astype(kind))[name]
+    expected = np.array(COMPILED[name](predictions[..., shown, :], targets[..., shown, :]))
+    gone = {"mpjve": slice(4, None), "mpjae": slice(3, None)}.get(name, slice(5, None))
+    np.testing.assert_allclose(np.asarray(values)[0], expected[0], rtol=1e-4)
+    assert np.isnan(np.asarray(values)[1, gone]).all()
+    np.testing.assert_allclose(np.asarray(values)[1, : gone.start], expected[1, : gone.start], rtol=1e-4)
+    assert np.isfinite(gradient).all()
+    assert (np.asarray(gradient)[~visible] == 0).all()
+
+
+@pytest.mark.parametrize("name", ["mpjpe", "p_mpjpe", "n_mpjpe", "pck"])
+def test_a_weight_of_two_is_a_joint_that_occurs_twice(name):
+    predictions, targets = (np.float32(poses(seed, 2, 6)) for seed in (0, 1))
+    weights = np.where(np.arange(17) % 3 == 0, np.float32(1), np.float32(0.5))
+    twice = np.repeat(np.arange(17), np.where(np.arange(17) % 3 == 0, 2, 1))
+    _, values = masked(predictions, targets, np.broadcast_to(weights, (2, 6, 17)))[name]
+    expected = COMPILED[name](predictions[..., twice, :], targets[..., twice, :])
+    np.testing.assert_allclose(values, expected, rtol=1e-4)
+
+
+def test_time_is_the_axis_before_the_joints():
+    predictions, targets = poses(0, 3, 9), poses(1, 3, 9)
+    errors = np.asarray(COMPILED["mpjae"](np.float32(predictions), np.float32(targets)))
+    assert errors.shape == (3, 7)
+    expected = [oracles.time_derivative_error(p, t, 2) for p, t in zip(predictions, targets, strict=True)]
+    np.testing.assert_allclose(errors.mean(axis=1), expected, rtol=1e-5)
 
 
 EVERYWHERE = [(name, case) for name in ALL for case in singular_pairs()]

@@ -176,7 +176,7 @@ def test_leading_axes_broadcast():
 
 
 def test_wrong_sizes_are_refused():
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match=r"`q` has shape \(3,\), but axis -1 must have size 4"):
         rotations.rotate(np.ones(3), np.ones(3))
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match=r"`q` has shape \(3,\), but axis -1 must have size 4"):
         rotations.quaternion_multiply(np.ones(4), np.ones(3))

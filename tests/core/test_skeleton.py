@@ -33,7 +33,7 @@ def test_left_and_right_are_named_so(s):
 def test_bone_pairs_mirror_each_other(s):
     for left, right in s.bone_pairs:
         assert s.mirrored[s.bones[left][1]] == s.bones[right][1]
-    assert len(s.bones) == sum(parent >= 0 for parent in s.parents)
+    assert len(s.tree_bones) == sum(parent >= 0 for parent in s.parents)
 
 
 @pytest.mark.parametrize("s", ALL, ids=lambda s: s.name)
@@ -118,6 +118,50 @@ def test_a_layout_has_no_bones():
     assert points.mirrored == (2, 1, 0, 3)
 
 
+def test_the_widths_of_shoulders_and_hips_are_bones_of_coco():
+    coco = skeleton.COCO_17
+    names = [(coco.joints[a], coco.joints[b]) for a, b in coco.bones]
+    assert names[-2:] == [("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")]
+    assert coco.bones[:-2] == coco.tree_bones
+    for s in ALL:
+        assert (s.bones == s.tree_bones) == (s is not coco)
+        assert ("links" in s.to_dict()) == (s is coco)
+        mirrored = {frozenset((s.mirrored[a], s.mirrored[b])) for a, b in s.links}
+        assert mirrored == {frozenset(link) for link in s.links}
+
+
+def test_coco_from_before_it_had_widths_gets_them():
+    old = skeleton.COCO_17.to_dict()
+    del old["links"]
+    assert Skeleton.from_dict(old) == skeleton.COCO_17
+    assert Skeleton.from_dict(old | {"name": "other"}).links == ()
+
+
+def test_lists_numbers_of_numpy_and_names_are_taken():
+    expected = Skeleton("arm", ("a", "b", "c", "d"), (-1, 0, 1, 0), (1,), (3,), (Angle("elbow", (0, 1, 2), (5, 90)),))
+    for given in (
+        Skeleton("arm", list("abcd"), [-1, 0, 1, 0], [1], [3], [Angle("elbow", [0, 1, 2], [5, 90])]),
+        Skeleton("arm", np.array(list("abcd")), np.array([-1, 0, 1, 0]), np.array([1]), np.int64([3]),
+                 [Angle("elbow", np.array([0, 1, 2]), np.float64([5, 90]))]),
+        Skeleton("arm", list("abcd"), [None, "a", "b", "a"], ["b"], ["d"], [Angle("elbow", ["a", "b", "c"], (5, 90))]),
+    ):  # fmt: skip
+        assert given == expected
+        assert hash(given) == hash(expected)
+        assert json.dumps(given.to_dict()) == json.dumps(Skeleton.from_dict(given.to_dict()).to_dict())
+    linked = Skeleton("arm", list("abcd"), [-1, 0, 1, 0], links=[["b", 3]])
+    assert linked.links == ((1, 3),)
+    assert linked.bones[-1] == (1, 3)
+
+
+def test_unknown_joints_are_refused_with_those_there_are():
+    with pytest.raises(ValueError, match=r"skeleton 'h36m_17': no joint 'left_wirst'; did you mean 'left_wrist'\? Its"):
+        skeleton.H36M_17.index("left_wirst")
+    with pytest.raises(ValueError, match="skeleton 's': no joint 'x'; its joints: aa, bb"):
+        Skeleton("s", ["aa", "bb"], [None, "x"])
+    with pytest.raises(ValueError, match="joints 'ab' must be a sequence of names"):
+        Skeleton("s", "ab", [-1, 0])
+
+
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
@@ -131,6 +175,10 @@ def test_a_layout_has_no_bones():
         ({"left": (1,)}, "left and right have different lengths"),
         ({"left": (1,), "right": (1,)}, "a joint occurs twice in left and right"),
         ({"left": (1,), "right": (3,)}, "left or right has an index out of range"),
+        ({"links": ((0, 3),)}, r"link \(0, 3\): index out of range"),
+        ({"links": ((2, 2),)}, r"link \(2, 2\): not two joints"),
+        ({"links": ((1, 0),)}, r"link \(1, 0\) is a bone already"),
+        ({"parents": (-1, True, 0)}, "parents, left and right must be integers or names of joints"),
         ({"angles": (Angle("a", (0, 1)),)}, "angle a: not three joint indices"),
         ({"angles": (Angle("a", (0, 1, 3)),)}, "angle a: index out of range"),
         ({"angles": (Angle("a", (0, 1, 2), (90, 45)),)}, r"angle a: range \(90, 45\) must increase in \[0, 180\]"),

@@ -4,19 +4,17 @@ import csv
 import io
 import math
 
+import numpy as np
 import pytest
-from helpers.made_up import RUN as ONE_RECORDING
+from helpers import made_up as numbers
 from helpers.made_up import SETTING, made_up
 
 from jaxpose.evaluation.evaluation_csv import evaluation_csv
 from jaxpose.evaluation.evaluation_json import evaluation_as_dict
 from jaxpose.evaluation.metric_records import PUBLISHED
 
-ACTIONS = ["Walking", "Walking", "Eating", "Eating"]
-RUN = ONE_RECORDING._replace(errors=made_up(ACTIONS, subjects=["S9", "S11"] * 2, cameras=list("1212")))
-OTHER = RUN._replace(
-    name='comma, "quote"', errors=made_up(ACTIONS, seed=5, subjects=["S9", "S11"] * 2, cameras=list("1212"))
-)
+RUN = numbers.RUN._replace(errors=numbers.RUN.errors.take(np.arange(4)))  # two recordings of each action
+OTHER = RUN._replace(name='comma, "quote"', errors=made_up(numbers.ACTIONS[:4], seed=5))
 DATA = evaluation_as_dict([RUN, OTHER], SETTING)
 ROWS = [*csv.DictReader(io.StringIO(evaluation_csv(DATA, PUBLISHED), newline=""))]
 
@@ -29,7 +27,7 @@ def find(run, group, name, metric):
 
 
 def test_columns_and_plain_numbers():
-    assert [*ROWS[0]] == ["run", "group", "name", "metric", "value", "low", "high", "unit"]
+    assert [*ROWS[0]] == ["run", "group", "name", "metric", "value", "low", "high", "unit", "trained_on"]
     for row in ROWS:
         assert math.isfinite(float(row["value"]))
         assert [bool(row["low"]), bool(row["high"])] in ([True, True], [False, False])
@@ -70,8 +68,17 @@ def test_a_difference_names_both_runs():
     assert [float(row[column]) for column in ("value", "low", "high")] == [found["difference"], *found["interval"]]
 
 
+def test_subjects_that_were_trained_on_are_in_each_row_of_the_run():
+    runs = [RUN._replace(trained_on=("S9", "S11")), OTHER]
+    rows = [*csv.DictReader(io.StringIO(evaluation_csv(evaluation_as_dict(runs, SETTING), PUBLISHED), newline=""))]
+    assert {(row["run"], row["trained_on"]) for row in rows} == {
+        ("run", "S9+S11"), (OTHER.name, ""), ("ground truth", ""),
+    }  # fmt: skip
+
+
 def test_what_is_not_defined_is_an_empty_cell():
-    text = evaluation_csv(evaluation_as_dict([ONE_RECORDING], SETTING), PUBLISHED)
+    alone = RUN._replace(errors=made_up(["Walking"]))  # one track has no interval
+    text = evaluation_csv(evaluation_as_dict([alone], SETTING), PUBLISHED)
     row = next(row for row in csv.DictReader(io.StringIO(text)) if row["metric"] == "mpjpe")
     assert (row["low"], row["high"]) == ("", "")
     assert "nan" not in text.lower().replace("range", "")

@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import io
 import json
-import re
 
 import numpy as np
 import pytest
@@ -103,7 +102,7 @@ def test_other_metrics_change_no_published_one(tracks, targets):
 
 @pytest.fixture(scope="module")
 def forms(tracks, targets, tmp_path_factory):
-    """Every form of a comparison of two seeds in all metrics and one of a user: text by name of file, and the runs."""
+    """A comparison of two seeds in all metrics and one of a user, in every form: texts, tables, runs."""
     runs = [
         EvaluatedRun(
             f"run{seed}",
@@ -118,12 +117,12 @@ def forms(tracks, targets, tmp_path_factory):
     written = write_tables(tmp_path_factory.mktemp("forms"), ("md", "tex", "csv", "json"), tables, runs, SETTING)
     console = Console(markup=False, width=240, file=io.StringIO())
     print_tables(console, tables, SETTING)
-    return {path.name: path.read_text() for path in written} | {"console": console.file.getvalue()}, runs
+    return {path.name: path.read_text() for path in written} | {"console": console.file.getvalue()}, tables, runs
 
 
 @pytest.mark.parametrize("metric", [*METRICS.values(), MINE], ids=lambda metric: metric.key)
 def test_a_record_is_in_every_form(forms, metric):
-    texts, runs = forms
+    texts, tables, runs = forms
     for name in ("evaluation.md", "console"):
         assert metric.heading in texts[name]
     assert metric.heading.replace("%", r"\%") in texts["evaluation.tex"]
@@ -132,22 +131,23 @@ def test_a_record_is_in_every_form(forms, metric):
     for name in ("evaluation.md", "evaluation.tex", "console"):
         assert cell in texts[name]
 
-    rows = [row for row in csv.DictReader(io.StringIO(texts["evaluation.csv"])) if row["metric"] == metric.key]
-    found = {(row["run"], row["group"], row["name"]): row for row in rows}
-    for group, name in (("all", "average"), ("subject", "S9"), ("camera", "55011271")):
-        assert float(found["run0", group, name]["value"]) == pytest.approx(value)
-        assert found["run0", group, name]["unit"] == metric.unit
-    assert float(found["run0", "all", "average"]["low"]) < value < float(found["run0", "all", "average"]["high"])
-    assert ("run1", "difference", "run0") in found
-    assert (("run0", "joint", "pelvis") in found) == bool(metric.per_joint)
+    def row(table, label):
+        """The cells of a row, by heading."""
+        (cells,) = (cells for cells in tables[table].rows if cells[0] == label)
+        return dict(zip(tables[table].header, cells, strict=True))
 
-    def cells(heading):
-        """The first row of the Markdown that begins with a heading."""
-        return next(line for line in texts["evaluation.md"].splitlines() if line.startswith(f"| {heading} |"))
+    assert row("actions_1", "average")[metric.heading] == row("comparison", "run0")[metric.heading] == cell
+    assert row("subjects_1", "S9")[metric.heading] == row("cameras_1", "55011271")[metric.heading] == cell
+    assert " to " in row("actions_1", "95 % bootstrap confidence interval")[metric.heading]
+    assert row("comparison", "  difference")[metric.heading][0] in "+-"
+    assert " ± " in row("seeds", "run0, run1")[metric.heading]
+    assert (metric.heading in row("joints_1", "pelvis")) == bool(metric.per_joint)
 
-    assert " to " in cells("95 % bootstrap confidence interval")
-    assert re.search(r"[+-]\d", cells("difference"))
-    assert cells("run0, run1").count(" ± ") == len(METRICS) + 1
+    plain = csv.DictReader(io.StringIO(texts["evaluation.csv"]))
+    whole = ("run0", "all", "average", metric.key)
+    (written,) = (line for line in plain if (line["run"], line["group"], line["name"], line["metric"]) == whole)
+    assert float(written["value"]) == pytest.approx(value)
+    assert float(written["low"]) < value < float(written["high"])
 
     numbers = json.loads(texts["evaluation.json"])
     run = numbers["runs"]["run0"]
@@ -162,7 +162,7 @@ def test_a_record_is_in_every_form(forms, metric):
 
 
 def test_the_values_of_a_users_metric(forms, targets):
-    _, (run, _) = forms
+    _, _, (run, _) = forms
     errors = np.abs(predict(targets, 0) - targets)[..., 1] / 1000
     split = np.split(errors, np.cumsum([*LENGTHS.values()])[:-1])
     np.testing.assert_allclose(run.errors.means["mine"], [of[:, -1].mean() for of in split], rtol=1e-4)

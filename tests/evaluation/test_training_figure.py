@@ -14,5 +14,7 @@ def test_the_terms_are_those_of_the_settings():
     figure = training_figure(records, config, DESCRIPTION)
     assert [line.get_label() for line in figure.axes[1].lines] == ["velocity"]
     assert figure.get_suptitle() == "sample motion, trained on S1, tested on S9"
+    told = training_figure(records, config, DESCRIPTION, ["S9"]).get_suptitle().replace("\n", " ")
+    assert told.endswith("tested on S9 (TRAINED ON S9: these are not errors of unseen people)")
     assert "velocity in" not in figure.get_suptitle()
     assert len(training_figure(records, Config(), DESCRIPTION).axes) == 2

@@ -64,6 +64,18 @@ def test_several_trees_keep_their_roots():
     np.testing.assert_array_equal(found[:, roots], poses[:, roots])
 
 
+def test_links_have_a_length_but_move_no_joint():
+    """The widths of shoulders and hips are not bones of the tree: a shin keeps its direction and its length."""
+    positions = np.random.default_rng(0).normal(size=(6, 17, 3)).astype(np.float32)
+    changed = constant_bones(Motion("1", positions, COCO_17, 50.0)).positions
+    for parent, child in COCO_17.tree_bones:
+        before, after = positions[:, child] - positions[:, parent], changed[:, child] - changed[:, parent]
+        lengths = np.linalg.norm(after, axis=-1)
+        np.testing.assert_allclose(lengths, lengths[0], rtol=1e-4)
+        directions = before / np.linalg.norm(before, axis=-1, keepdims=True)
+        np.testing.assert_allclose(after, lengths[:, None] * directions, atol=1e-5)
+
+
 def read(file):
     """Positions (T, 17, 3) of a file in the axes and the unit that it has."""
     content = file.read_bytes()

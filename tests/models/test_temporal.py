@@ -136,7 +136,7 @@ def test_too_few_frames_are_refused():
     model = model_of()
     with pytest.raises(ValueError, match="26 input frames are fewer than the receptive field of 27"):
         jax.eval_shape(model_of(filter_widths=(3, 3, 3)).init, jax.random.key(0), jnp.zeros((1, 26, 4, 2)))
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match=r"`keypoints` has shape \(243, 4, 2\), but is to be \(B, N, K, C\)"):
         jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((243, 4, 2)))
 
 

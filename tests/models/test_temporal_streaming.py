@@ -98,9 +98,9 @@ def test_a_state_of_other_people_is_refused():
     tracks = tracks_of(3, 2)
     state = jax.eval_shape(functools.partial(temporal_streaming.init, model), variables, tracks[:, 0])
     step = functools.partial(temporal_streaming.step, model)
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match="the state is of a batch of 3, the keypoints of 1; init makes a state"):
         jax.eval_shape(step, variables, state, tracks[:1, 1])
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match=r"`keypoints` has shape .*, but is to be \(B, K, C\)"):
         jax.eval_shape(step, variables, state, tracks)
 
 

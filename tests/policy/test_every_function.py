@@ -278,7 +278,6 @@ ROWS: dict[str, Row] = {
         for name in (
             "root_relative",
             "mirror",
-            "finite_difference",
             "bone_vectors",
             "bone_lengths",
             "symmetry_differences",
@@ -287,6 +286,7 @@ ROWS: dict[str, Row] = {
             "forward_kinematics",
         )
     },
+    "kinematics.finite_difference": row(arguments={"x": lambda c: c.batches()}),
     "inverse_kinematics.inverse_kinematics": row("jit", **TRACK, nan="finite"),
     "inverse_kinematics.mean_lengths": row("jit", **TRACK, **FINITE, no_frames="no median without a frame"),
     "inverse_kinematics.symmetric_lengths": row(arguments=LENGTHS, **TRACK),
@@ -297,6 +297,19 @@ ROWS: dict[str, Row] = {
         f"cameras.{name}": row(**TRACK)
         for name in ("world_to_camera", "camera_to_world", "normalize_screen", "denormalize_screen")
     },
+    "cameras.camera_from_matrices": row(
+        arguments={
+            "intrinsic_matrix": lambda c: c.array(3, 3),
+            "rotation": lambda c: c.array(3, 3, seed=1),
+            "translation": lambda c: c.array(3),
+            "distortion": lambda c: c.array(5),
+        },
+        **TRACK,
+        no_frames="has no frames",
+        one_frame="has no frames",
+        short="has no frames",
+        one_joint="has no joints",
+    ),
     "cameras.project": row(inf="finite", **TRACK),
     "cameras.unproject": row(huge="nan", **TRACK),
     "alignment.align": row(arguments=BATCHES),
@@ -305,6 +318,12 @@ ROWS: dict[str, Row] = {
         f"metrics.{name}": row(arguments=BATCHES)
         for name in ("mpjpe", "p_mpjpe", "n_mpjpe", "time_derivative_error", "pck", "auc")
     },
+    "masks.joint_mask": row("jit", **TRACK, **FINITE),
+    "masks.where_visible": row(arguments={"mask": MAKERS["visible"]}, **TRACK),
+    "masks.mask_of_differences": row("jit", {"mask": MAKERS["visible"]}, **TRACK, **FINITE),
+    "masks.masked_mean": row(
+        arguments={"values": lambda c: c.array(c.frames, 4), "mask": lambda c: c.array(c.frames, 4, seed=1)}, **TRACK
+    ),
     "losses.term": row(**TRACK),
     "losses.pseudo_huber": row(arguments={"squares": lambda c: c.array(c.frames)}, **TRACK),
     "losses.validity_mask": row("jit", **TRACK, **FINITE),
@@ -558,6 +577,10 @@ ROWS: dict[str, Row] = {
 STATIC = {  # they take settings, shapes and names, and give what is static; a test of their own has them
     "skeleton.is_printable_line",
     "skeleton.layout",
+    *(
+        f"shapes.require_{what}"
+        for what in ("axis", "known", "matrix", "poses", "rank", "same_shape", "skeleton", "tracks")
+    ),
     "inverse_kinematics.split_branches",
     "models.temporal.receptive_plan",
     "models.temporal.multiply_adds",

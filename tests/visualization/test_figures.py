@@ -6,11 +6,13 @@ from matplotlib.figure import Figure
 
 from jaxpose.skeleton import COCO_17, H36M_17
 from jaxpose.visualization.figures import (
+    bone_colours,
     clips_contact_sheet,
     draw_pose,
     fitting_title,
     joint_error_figure,
     project_view,
+    side_colour,
     training_curves,
 )
 
@@ -35,6 +37,12 @@ def test_a_layout_without_a_head_has_no_disc():
     axes = Figure().add_subplot()
     draw_pose(axes, np.zeros((COCO_17.num_joints, 2)), COCO_17)
     assert len(axes.lines) == len(COCO_17.bones)
+
+
+def test_the_widths_of_coco_are_grey():
+    colours = dict(zip(COCO_17.bones, bone_colours(COCO_17), strict=True))
+    assert {colours[5, 6], colours[11, 12]} == {side_colour(COCO_17, 0)}
+    assert colours[5, 7] == side_colour(COCO_17, 5) != colours[6, 8] == side_colour(COCO_17, 6)
 
 
 def test_a_viewer_in_front_sees_the_left_side_on_the_right(pose):

@@ -46,6 +46,7 @@ def test_every_bone_is_drawn_once_in_the_colour_of_its_side():
     drawn = [joint for line in data["picture"] for joint in line if joint >= 0]
     assert set(drawn) == set(range(17))
     assert len(drawn) == 2 * len(COCO_17.bones) + COCO_17.parents.count(-1)
+    assert data["picture"][2][-6:] == [5, 6, -1, 11, 12, -1]  # the widths, in the colour of the middle
 
 
 def test_points_without_bones_are_drawn():

@@ -2,11 +2,11 @@
 
 import math
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxpose.shapes import require_axis, require_rank
 from jaxpose.skeleton import H36M_17, Skeleton
 
 # Standard deviation of a detector's errors by kind of joint, in pixels of the Human3.6M images.
@@ -34,7 +34,9 @@ def add_detector_noise(key: jax.Array, keypoints: jax.Array, skeleton: Skeleton 
     Returns:
       (T, K, 2) noisy pixels.
     """
-    chex.assert_shape(keypoints, (None, skeleton.num_joints, 2))
+    require_rank(keypoints, "keypoints", "(T, K, 2)")
+    require_axis(keypoints, "keypoints", -2, skeleton.num_joints)
+    require_axis(keypoints, "keypoints", -1, 2)
     frames, early = len(keypoints), _OUTLIER_FRAMES - 1  # an outlier may have begun before the first frame
     noise, when = jax.random.split(key)
     draws = jax.random.normal(noise, (frames + early, skeleton.num_joints, 4), jnp.float32)

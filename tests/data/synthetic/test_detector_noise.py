@@ -51,5 +51,5 @@ def test_the_first_frame_is_as_noisy_as_the_rest():
 
 
 def test_the_detector_asks_for_the_keypoints_of_its_skeleton():
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match=r"`keypoints` has shape \(5, 16, 2\), but axis -2 must have size 17"):
         add_detector_noise(jax.random.key(0), np.zeros((5, 16, 2), np.float32))
