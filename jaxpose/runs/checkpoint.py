@@ -220,8 +220,8 @@ def _quiet_orbax() -> Iterator[None]:
     show = sys.unraisablehook
 
     def is_not_of_orbax(record: logging.LogRecord) -> bool:
-        raised = "".join(traceback.format_exception(record.exc_info[1])) if record.exc_info else ""
-        return "orbax" not in f"{record.pathname} {record.getMessage()} {raised}"
+        files = [frame.filename for frame in traceback.extract_tb(record.exc_info[2])] if record.exc_info else []
+        return not any("orbax" in text for text in (record.pathname, record.getMessage(), *files))
 
     def show_others(unraisable: Any) -> None:
         if str(unraisable.exc_value) != "Event loop is closed":
