@@ -22,7 +22,7 @@ def names():
     script = runpy.run_path(str(ROOT / "experiments" / "finetuning.py"))
     seen = script["main"].__globals__
     seen["PRESETS"] = {"quick": Config(model=TemporalConfig(filter_widths=(3,), channels=8), batch_size=64)}
-    seen |= {"OTHERS": "S9", "OTHERS_TEST": "S1", "SPLITS": {"test": ("S1", "S9")}}
+    seen |= {"OTHERS": "S1", "OTHERS_TEST": "S9", "SPLITS": {"test": ("S1", "S9")}}
     seen["CHOSEN"] = {"tuned": script["tuned"](1, 3e-4), "scratch": {"epochs": 1}}
     return seen
 
