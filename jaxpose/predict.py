@@ -66,9 +66,10 @@ class Command:
     checkpoint: Which = "last"
     """Checkpoint of the run: the last, or the best on its validation split."""
     upright: Annotated[float | None, tyro.conf.arg(metavar="DEGREES")] = None
-    """Write upright poses (z up), for a camera without roll that looks down by so many degrees; 0 for a level camera.
-    By default, poses are in camera space: x right, y down, z forward."""
-
+    """Write upright poses (z up), for a camera that looks down by so many degrees; 0 for a level camera. By default,
+    poses are in camera space: x right, y down, z forward."""
+    roll: Annotated[float, tyro.conf.arg(metavar="DEGREES")] = 0.0
+    """With --upright: the camera is turned about its optical axis by so many degrees, clockwise as seen from behind."""
     film: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Film of the result to write as well, .mp4, .gif or .png: the person who is seen longest, keypoints beside poses.
     `jaxpose render` makes films of the others, and of parts, from an npz file."""
@@ -87,7 +88,7 @@ def predict(command: Command) -> None:
     Raises:
       InputError: there is no such run, the keypoints cannot be used, or the file cannot be written.
     """
-    from jaxpose.export.motion import camera_looking_down, upright
+    from jaxpose.export.motion import camera_orientation, upright
     from jaxpose.export.writers import check_output_path, describe_losses, write_motions
     from jaxpose.keypoints.detections import Overrides
     from jaxpose.keypoints.readers import read_keypoints
@@ -108,6 +109,8 @@ def predict(command: Command) -> None:
     _check_film(command)
     if command.upright is not None and not abs(command.upright) <= 90:
         raise InputError(f"--upright {command.upright:g}: a camera looks down by -90 to 90 degrees")
+    if command.roll and (command.upright is None or not abs(command.roll) <= 180):
+        raise InputError(f"--roll {command.roll:g}: give -180 to 180 degrees, together with --upright")
     with working("opening the run"):
         lifter = open_run(command.run, command.checkpoint)
     layout = None if command.layout is None else named_layout(command.layout, lifter)
@@ -134,7 +137,7 @@ def predict(command: Command) -> None:
     for warning in [*run_warnings(lifter), *warnings]:
         warn(warning)
     if command.upright is not None:
-        motions = [upright(motion, camera_looking_down(command.upright)) for motion in motions]
+        motions = [upright(motion, camera_orientation(command.upright, command.roll)) for motion in motions]
     with working("writing the motion"):
         files = write_motions(command.out, motions, command.units)
     for file in files:

@@ -64,10 +64,16 @@ def upright(motion: Motion, orientation: np.ndarray = LEVEL_CAMERA) -> Motion:
     return motion._replace(positions=np.float32(world - floor), space="world")
 
 
-def camera_looking_down(degrees: float) -> np.ndarray:
-    """Orientation (4,) in the world, as in `cameras.Camera`, of a camera without roll that looks down by an angle."""
-    tilt = quaternion_from_axis_angle(np.float32([-math.radians(degrees), 0, 0]))
-    return np.asarray(quaternion_multiply(tilt, LEVEL_CAMERA))
+def camera_orientation(pitch: float, roll: float = 0.0) -> np.ndarray:
+    """Orientation (4,) in the world, as in `cameras.Camera`, of a camera by how it is held.
+
+    Args:
+      pitch: degrees by which it looks down.
+      roll: degrees by which it is turned about its optical axis, clockwise as seen from behind it.
+    """
+    tilt = quaternion_from_axis_angle(np.float32([-math.radians(pitch), 0, 0]))
+    turn = quaternion_from_axis_angle(np.float32([0, 0, math.radians(roll)]))
+    return np.asarray(quaternion_multiply(quaternion_multiply(tilt, LEVEL_CAMERA), turn))
 
 
 def z_up(motion: Motion) -> np.ndarray:

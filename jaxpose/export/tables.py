@@ -1,6 +1,7 @@
 """Write motion as npz, JSON or CSV: all people in one file, in the motion's own axes, in metres unless asked otherwise.
 
-An npz archive of N people has, for person i counted from 0, `positions_i` (T, J, 3) float32 and `filled_i` (T, J) bool.
+An npz archive of N people has, for person i counted from 0, `positions_i` (T, J, 3) float32, `filled_i` (T, J) bool and
+`angles_i` (T, A) float32, the joint angles `angle_names` (A,) in degrees, straight limbs 180.
 `names` (N,) are the tracks, `starts` (N,) the frame of the video at which each begins. `joints` (J,), `parents` (J,),
 `skeleton`, `fps`, `space`, `axes` and `units` are those of all people. If the 2D keypoints are known, it also has what
 `read_motions` needs for pictures: `keypoints_i` (T, K, 2) pixels and `image_i`, width and height; of all people, the
@@ -16,10 +17,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxpose.export.formats import UNITS, Unit
 from jaxpose.export.motion import Motion, filled_mask
+from jaxpose.kinematics import joint_angles
 
 AXES = {"camera": "x right, y down, z forward", "world": "right-handed, z up"}
 
@@ -45,15 +48,27 @@ def encode_npz(motions: Sequence[Motion], unit: Unit = "m") -> bytes:
         "space": np.array(first.space, str),
         "axes": np.array(AXES[first.space], str),
         "units": np.array(unit, str),
+        "angle_names": np.array([angle.name for angle in first.skeleton.angles], str),
     }
     for number, motion in enumerate(motions):
         arrays |= {
             f"positions_{number}": np.float32(UNITS[unit] * motion.positions),
             f"filled_{number}": filled_mask(motion),
+            f"angles_{number}": _joint_angles(motion),
         }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays, **_arrays_for_pictures(motions))
     return buffer.getvalue()
+
+
+def _joint_angles(motion: Motion) -> np.ndarray:
+    """Joint angles (T, A) float32 of the skeleton, degrees; no columns for a skeleton without angles."""
+    if not motion.skeleton.angles:
+        return np.zeros((len(motion.positions), 0), np.float32)
+    return np.rad2deg(_angles(np.float32(motion.positions), motion.skeleton))
+
+
+_angles = jax.jit(joint_angles, static_argnums=1)
 
 
 def _arrays_for_pictures(motions: Sequence[Motion]) -> dict[str, np.ndarray]:
@@ -87,6 +102,7 @@ def encode_json(motions: Sequence[Motion], unit: Unit = "m") -> bytes:
             "start": motion.start,
             "positions": np.round(UNITS[unit] * np.float64(motion.positions), decimals).tolist(),
             "filled": filled_mask(motion).tolist(),
+            "angles": np.round(np.float64(_joint_angles(motion)), 1).tolist(),
         }
         for motion in motions
     ]
@@ -98,6 +114,7 @@ def encode_json(motions: Sequence[Motion], unit: Unit = "m") -> bytes:
         "skeleton": first.skeleton.name,
         "joints": first.skeleton.joints,
         "parents": first.skeleton.parents,
+        "angle_names": [angle.name for angle in first.skeleton.angles],
     }
     return json.dumps(header | {"people": people}, allow_nan=False).encode()
 

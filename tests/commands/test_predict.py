@@ -323,6 +323,7 @@ def test_what_is_missing_is_asked_for(run, tmp_path, refusal):
     assert "there is no layout 'mpii'" in refusal(predict.main, [str(run), str(path), *out, *FACTS, "--layout", "mpii"])
     assert "is not a run" in refusal(predict.main, [str(tmp_path), str(path), *out])
     assert "looks down by -90 to 90" in refusal(predict.main, [str(run), str(path), *out, *FACTS, "--upright", "nan"])
+    assert "together with --upright" in refusal(predict.main, [str(run), str(path), *out, *FACTS, "--roll", "20"])
     line = refusal(predict.main, [str(run), str(path), "--out", str(tmp_path / "o.trc"), *FACTS, "--units", "cm"])
     assert ".trc files are in mm, not cm; choose another format" in line
     assert "not written as .xyz" in refusal(predict.main, [str(run), str(path), "--out", str(tmp_path / "o.xyz")])

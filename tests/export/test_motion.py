@@ -14,7 +14,7 @@ from jaxpose.data.human36m import H36M_CAMERAS
 from jaxpose.export.motion import (
     LEVEL_CAMERA,
     Motion,
-    camera_looking_down,
+    camera_orientation,
     filled_mask,
     safe_names,
     upright,
@@ -59,18 +59,24 @@ def test_upright_undoes_the_camera_and_stands_on_the_floor(camera):
 to_camera = jax.jit(world_to_camera)
 
 
-@pytest.mark.parametrize("pitch", [0, 20])
-def test_a_tilted_camera_is_set_upright(pitch):
+@pytest.mark.parametrize(("pitch", "roll"), [(0, 0), (20, 0), (20, -35)])
+def test_a_tilted_camera_is_set_upright(pitch, roll):
     """What a camera that looks down sees of people on a floor is people on a floor again."""
     people = np.random.default_rng(0).uniform([-1, -1, 0], [1, 1, 2], (6, 17, 3)).astype(np.float32)
     people[..., 2] -= people[..., 2].min()
-    orientation = camera_looking_down(pitch)
+    orientation = camera_orientation(pitch, roll)
     seen = np.asarray(to_camera(people, Camera(orientation, np.float32([0, 0, 1.5]), None, 9, 9)))
     found = upright(Motion("ann", seen, H36M_17, 50.0), orientation)
     np.testing.assert_allclose(found.positions, people, atol=1e-5)
     ahead = np.asarray(to_camera(np.float32([0, np.cos(np.radians(pitch)), -np.sin(np.radians(pitch))]),
                                        Camera(orientation, np.zeros(3, np.float32), None, 9, 9)))  # fmt: skip
     np.testing.assert_allclose(ahead, [0, 0, 1], atol=1e-6)
+
+
+def test_a_camera_that_is_turned_clockwise_sees_up_to_the_left():
+    turned = Camera(camera_orientation(0, 90), np.zeros(3, np.float32), None, 9, 9)
+    np.testing.assert_allclose(to_camera(np.float32([0, 0, 1]), turned), [-1, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(to_camera(np.float32([0, 1, 0]), turned), [0, 0, 1], atol=1e-6)
 
 
 def test_axes_stay_right_handed():

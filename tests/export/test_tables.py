@@ -9,7 +9,8 @@ import pytest
 from helpers.motions import ARM, HOSTILE_NAMES, people
 
 from jaxpose.export import tables
-from jaxpose.export.motion import filled_mask
+from jaxpose.export.motion import Motion, filled_mask
+from jaxpose.skeleton import H36M_17
 
 
 @pytest.mark.parametrize("space", ["camera", "world"])
@@ -27,6 +28,19 @@ def test_npz(names, space):
             np.testing.assert_array_equal(found[f"positions_{number}"], motion.positions)
             np.testing.assert_array_equal(found[f"filled_{number}"], filled_mask(motion))
             assert found[f"positions_{number}"].dtype == np.float32
+
+
+def test_joint_angles_are_those_between_the_limbs():
+    positions = np.random.default_rng(0).normal(size=(5, 17, 3)).astype(np.float32)
+    motion = Motion("ann", positions, H36M_17, 50.0)
+    one, middle, other = (positions[:, [angle.joints[n] for angle in H36M_17.angles]].astype(float) for n in range(3))
+    first, second = one - middle, other - middle
+    cosines = (first * second).sum(-1) / np.linalg.norm(first, axis=-1) / np.linalg.norm(second, axis=-1)
+    with np.load(io.BytesIO(tables.encode_npz([motion])), allow_pickle=False) as found:
+        assert found["angle_names"].tolist() == [angle.name for angle in H36M_17.angles]
+        np.testing.assert_allclose(found["angles_0"], np.rad2deg(np.arccos(cosines)), atol=1e-3)
+    document = json.loads(tables.encode_json([motion]))
+    np.testing.assert_allclose(document["people"][0]["angles"], np.rad2deg(np.arccos(cosines)), atol=0.06)
 
 
 @pytest.mark.parametrize("names", [("1", "2"), HOSTILE_NAMES])
