@@ -6,7 +6,7 @@ Poses are relative to the root joint: how people move, not where they are in the
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
@@ -15,9 +15,6 @@ from jaxpose.keypoints.formats import IN_WORDS
 from jaxpose.runs import Which
 from jaxpose.runtime.command import run_command
 from jaxpose.runtime.errors import InputError, one_line, warn
-
-if TYPE_CHECKING:
-    from jaxpose.export.motion import Motion
 
 DESCRIPTION = f"""{__doc__}
 KEYPOINTS is recognised by its content: {IN_WORDS}.
@@ -106,7 +103,12 @@ def predict(command: Command) -> None:
     from jaxpose.runtime.progress import working
 
     check_output_path(command.out, command.units)
-    _check_film(command)
+    if command.video and not command.film:
+        raise InputError("--video is shown in a film; name the file of the film with --film")
+    if command.film:
+        from jaxpose.visualization import motion_film
+
+        motion_film.check_film(command.film, command.video)
     if command.upright is not None and not abs(command.upright) <= 90:
         raise InputError(f"--upright {command.upright:g}: a camera looks down by -90 to 90 degrees")
     if command.roll and (command.upright is None or not abs(command.roll) <= 180):
@@ -145,36 +147,9 @@ def predict(command: Command) -> None:
     for sentence in describe_losses(command.out, motions):
         print(f"{one_line(sentence)}.")
     if command.film:
-        _write_film(command, motions)
+        shown = motion_film.film_longest(command.film, motions, command.out.name, command.video)
+        print(f"Written: {command.film}, a film of {shown}")
     print(describe_axes(lifter, people[0].fps, crop=command.crop, camera_pitch=command.upright))
-
-
-def _check_film(command: Command) -> None:
-    """Check before the work that the film can be made; raises `InputError`."""
-    if command.video and not command.film:
-        raise InputError("--video is shown in a film; name the file of the film with --film")
-    if command.video and not command.video.is_file():
-        raise InputError(f"--video {command.video}: there is no such file")
-    if command.film:
-        from jaxpose.visualization.film_file import check_suffix
-
-        check_suffix(command.film, "--film")
-        if not command.film.parent.is_dir():
-            raise InputError(f"--film {command.film}: there is no folder {command.film.parent}; make it")
-
-
-def _write_film(command: Command, motions: Sequence["Motion"]) -> None:
-    """Film the person who is seen longest."""
-    from jaxpose.export.reading import choose_motion
-    from jaxpose.visualization.film import ViewOptions
-    from jaxpose.visualization.film_file import write_film
-    from jaxpose.visualization.view import clip_of_motion, title_of_motion
-
-    motion = choose_motion(motions, None)
-    clip, options = clip_of_motion(motion), ViewOptions(title_of_motion(command.out.name, motion))
-    write_film(command.film, clip, motion.skeleton, motion.keypoints.layout, options, source=command.video)
-    others = f", who is seen longest of {len(motions)}" if motions[1:] else ""
-    print(f"Written: {command.film}, a film of {clip.name}{others}")
 
 
 if __name__ == "__main__":
