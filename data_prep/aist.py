@@ -28,6 +28,7 @@ from jaxpose.files.guarded_read import parse_json
 from jaxpose.files.safe_npz import load_pickle
 from jaxpose.keypoints.layouts import conversion
 from jaxpose.runtime.errors import InputError
+from jaxpose.runtime.words import listed
 from jaxpose.skeleton import COCO_17, H36M_17
 
 if TYPE_CHECKING:  # `--help` answers without JAX
@@ -129,7 +130,7 @@ def make_source(options: Options) -> Source:
         "left out, sequences in only one of keypoints2d and keypoints3d": sorted((pixels ^ poses) - ignored),
         "left out, views that are not synchronous or of another size": unusable,
     }
-    lines = [f"{text}: {_listed(words)}" for text, words in remarks.items() if words]
+    lines = [f"{text}: {listed(words)}" for text, words in remarks.items() if words]
     lines += ["left out, frames that are not finite: each run of frames between them is a track"]
     dancers = tuple(sorted({_dancer(name) for name in sequences}))
     return Source(
@@ -185,7 +186,7 @@ def sequence_cameras(
         raise InputError(f"{where}: {' '.join(faulty[0])!r:.80} is not a sequence and a setting; download it again")
     settings = dict(lines)
     if missing := [sequence for sequence in sequences if sequence not in settings]:
-        raise InputError(f"{where}: {_listed(missing)} is missing; download the cameras and keypoints of one version")
+        raise InputError(f"{where}: {listed(missing)} is missing; download the cameras and keypoints of one version")
     cameras = {}
     for setting in sorted({settings[sequence] for sequence in sequences}):
         where = f"{path}: cameras/{setting}.json"
@@ -347,11 +348,6 @@ def _sequence_tracks(
 
 def _dancer(sequence: str) -> str:
     return sequence.split("_")[3]
-
-
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    """Join the first few names, and the number of the others."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 main = functools.partial(prepare, "aist")

@@ -28,6 +28,7 @@ from jaxpose.data.resampling import resample
 from jaxpose.data.track import Description, Track
 from jaxpose.files.guarded_read import read_bytes, read_json
 from jaxpose.runtime.errors import InputError
+from jaxpose.runtime.words import listed
 from jaxpose.skeleton import H36M_17
 
 if TYPE_CHECKING:  # `--help` answers without JAX and SciPy
@@ -232,10 +233,7 @@ def merged_notes(looks: Mapping[Path, Look]) -> list[str]:
     for path, seen in looks.items():
         for note in seen.notes:
             files.setdefault(note.removeprefix(f"{path}: "), []).append(path)
-    return [
-        f"{note}: {paths[0]}" + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
-        for note, paths in files.items()
-    ]
+    return [f"{note}: {listed([*map(str, paths)], 1)}" for note, paths in files.items()]
 
 
 def read_map(name: str) -> JointMap:

@@ -29,6 +29,7 @@ from jaxpose.data.resampling import resample
 from jaxpose.data.track import Description, Track
 from jaxpose.keypoints.layouts import conversion
 from jaxpose.runtime.errors import InputError
+from jaxpose.runtime.words import listed
 from jaxpose.skeleton import CMU_31, H36M_17
 
 if TYPE_CHECKING:  # `--help` answers without JAX
@@ -190,7 +191,7 @@ def capture_rates(
                 uses.setdefault((said, "as the files say"), []).append(trial)
             else:
                 uses.setdefault((CAPTURE_FPS, "as is usual"), []).append(trial)
-    lines = [f"read at {rate:g} frames/s, {reason}: {_listed_trials(names)}" for (rate, reason), names in uses.items()]
+    lines = [f"read at {rate:g} frames/s, {reason}: {listed(names)}" for (rate, reason), names in uses.items()]
     return rates, lines
 
 
@@ -295,11 +296,6 @@ def _numbers(name: str) -> tuple[int, ...]:
 
 def _listed(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, numbers))
-
-
-def _listed_trials(names: Sequence[str], most: int = 5) -> str:
-    """Join the first few names, and the number of the others."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 main = functools.partial(prepare, "cmu")

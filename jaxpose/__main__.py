@@ -1,11 +1,11 @@
 """The console script: `jaxpose COMMAND …` is `python -m jaxpose.COMMAND …`."""
 
-import difflib
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
 
 from jaxpose.runtime.errors import InputError, cli_errors
+from jaxpose.runtime.words import perhaps
 
 COMMANDS: Mapping[str, str] = {
     "train": "train a lifter, or resume a run",
@@ -51,9 +51,7 @@ def known(word: str, choices: Sequence[str] | Mapping[str, str]) -> str:
     """
     if word in choices:
         return word
-    near = difflib.get_close_matches(word, choices, n=1)
-    perhaps = f"; perhaps you meant {near[0]}" if near else ""
-    raise InputError(f"there is no command {word!r:.50}{perhaps}; the commands are {', '.join(choices)}")
+    raise InputError(f"there is no command {word!r:.50}{perhaps(word, choices)}; the commands are {', '.join(choices)}")
 
 
 def usage() -> str:

@@ -1,10 +1,11 @@
 """Name the recordings of a prepared data set that look as if they were read at too high a frame rate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from data_prep.checks.quality import CHECKS, TOO_FAST, Finding, pace
 from jaxpose.data import store
+from jaxpose.runtime.words import listed
 
 _MAX_NAMES = 5  # of a split
 
@@ -30,7 +31,7 @@ def too_fast(data: Path) -> list[str]:
         if suspects:
             lines.append(
                 f"too fast in {split}, {len(suspects)} of {len(recordings)} recordings, perhaps captured at a lower "
-                f"frame rate (--capture-fps): {_listed(suspects)}"
+                f"frame rate (--capture-fps): {listed(suspects, _MAX_NAMES)}"
             )
     return lines
 
@@ -38,8 +39,3 @@ def too_fast(data: Path) -> list[str]:
 def _beyond_limits(findings: Mapping[str, Finding]) -> dict[str, float]:
     values = {quantity: findings[quantity].value for quantity in TOO_FAST if quantity in findings}
     return {quantity: value for quantity, value in values.items() if value > CHECKS[quantity].limit}
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _MAX_NAMES
-    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -9,6 +9,7 @@ from data_prep.human36m.builder import Config
 from data_prep.human36m.mocap_files import Inventory
 from data_prep.human36m.npz import Recording, read_keypoints, recording_name
 from jaxpose.data import store
+from jaxpose.runtime.words import listed
 
 
 def inventory_table(inventory: Inventory) -> rich.table.Table:
@@ -58,9 +59,4 @@ def unused_keypoints(folder: Path, path: Path | None) -> list[str]:
         "left out, keypoints without poses": without_poses,
         "keypoints cut to the frames that have poses": cut,
     }
-    return [f"{text}: {_listed(names)}" for text, names in remarks.items() if names]
-
-
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    """Join the first few names, and the number of the others."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return [f"{text}: {listed(names)}" for text, names in remarks.items() if names]

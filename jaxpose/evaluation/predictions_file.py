@@ -16,6 +16,7 @@ from jaxpose.data.track import Description, Track, first_not_finite, title_with_
 from jaxpose.files.atomic import atomic_write
 from jaxpose.files.safe_npz import load_npz
 from jaxpose.runtime.errors import InputError
+from jaxpose.runtime.words import listed
 
 SPACE = "camera: x right, y down, z forward; relative to the root, whose own prediction is kept"
 
@@ -80,9 +81,8 @@ def load_predictions(
     poses_by_name = _poses_by_name(path, members)
     names = {id(track): name for track, name in zip(split, _names_in_file(split, poses_by_name), strict=True)}
     if missing := [track_name(track) for track in tracks if names[id(track)] is None]:
-        others = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         raise InputError(
-            f"{path} lacks {len(missing)} of the {len(tracks)} tracks to score: {', '.join(missing[:_NAMED])}{others}; "
+            f"{path} lacks {len(missing)} of the {len(tracks)} tracks to score: {listed(missing, _NAMED)}; "
             f"it has {len(poses_by_name)}, such as {', '.join(list(poses_by_name)[:2])}"
         )
     scale, order = _metres(path, members), _order_of_joints(path, members, description)

@@ -11,6 +11,7 @@ from jaxpose.runs import warm_start
 from jaxpose.runs.prepare import Job, prepare, read_splits
 from jaxpose.runtime import tables
 from jaxpose.runtime.tables import Table
+from jaxpose.runtime.words import listed
 from jaxpose.training import loop, setup
 from jaxpose.training.config import Config
 from jaxpose.training.state import State
@@ -55,8 +56,7 @@ def plan_rows(job: Job) -> Iterator[tuple[str, str]]:
     yield "steps", f"{recipe.steps_per_epoch:,} an epoch, {job.until:,} in all"
     for name, shape in batch_shapes(batch):
         yield f"first batch, {name}", f"{shape}"
-    more = f" and {len(tracks) - 4} more" if len(tracks) > 4 else ""
-    yield "first batch, tracks", ", ".join(tracks[:4]) + more
+    yield "first batch, tracks", listed(tracks, 4)
 
     yield "parameters", f"{sum(leaf.size for leaf in jax.tree.leaves(state.params)):,}"
     for name, tree in {

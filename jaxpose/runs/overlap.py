@@ -6,6 +6,7 @@ from pathlib import Path
 from jaxpose.data.track import Description, Track, recording_name
 from jaxpose.runs.folder import read_settings
 from jaxpose.runtime.errors import InputError
+from jaxpose.runtime.words import listed
 from jaxpose.training.config import Config
 
 
@@ -85,8 +86,8 @@ def refuse_overlap(
     splits = {"test": config.test_split, "validation": config.validation_split}
     if shared := shared_recordings(held_out.get("validation", ()), held_out["test"]):
         raise InputError(
-            f"--validation-split {config.validation_split} holds {_some(shared)} of --test-split {config.test_split}; "
-            "choose other subjects: a test split that chose the checkpoint tests nothing"
+            f"--validation-split {config.validation_split} holds the recording {listed(shared, 1)} of --test-split "
+            f"{config.test_split}; choose other subjects: a test split that chose the checkpoint tests nothing"
         )
     if config.allow_overlap:
         return
@@ -97,11 +98,7 @@ def refuse_overlap(
     for purpose, tracks in held_out.items():
         split = f"--{purpose}-split {splits[purpose]}"
         if shared := shared_recordings(tracks, train):
-            raise InputError(f"{split} holds {_some(shared)} of --train-split {config.train_split}; {remedy}")
+            recordings = f"the recording {listed(shared, 1)} of --train-split {config.train_split}"
+            raise InputError(f"{split} holds {recordings}; {remedy}")
         if subjects := _initial_subjects(config, description, [track.subject for track in tracks]):
             raise InputError(f"--init {config.init} was trained on {', '.join(subjects)}, of {split}; {remedy}")
-
-
-def _some(recordings: Sequence[str]) -> str:
-    more = f" and {len(recordings) - 1} more" if len(recordings) > 1 else ""
-    return f"the recording {recordings[0]}{more}"

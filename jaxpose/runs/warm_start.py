@@ -9,7 +9,7 @@ Only a training that starts reads the run: one that is resumed has its own check
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from jaxpose.runs import checkpoint
 from jaxpose.runs.folder import read_settings
 from jaxpose.runtime.devices import replicate
 from jaxpose.runtime.errors import InputError
+from jaxpose.runtime.words import listed
 from jaxpose.training import setup
 from jaxpose.training.config import Config
 from jaxpose.training.state import State
@@ -176,20 +177,14 @@ def _other_data(there: Description, here: Description) -> Iterator[str]:
         pairs = zip(one.joints, other.joints, strict=False)
         differing = [f"{what} {n} is {a} there, {b} here" for n, (a, b) in enumerate(pairs) if a != b]
         if differing and one.num_joints == other.num_joints:
-            yield f"Weights are taken by number, but names differ: {_some(differing)}."
+            yield f"Weights are taken by number, but names differ: {listed(differing, _LISTED)}."
     if None not in (there.fps, here.fps) and there.fps != here.fps:
         yield f"Frames per second differ: {there.fps:g} there, {here.fps:g} here."
 
 
 def _layers(paths: Iterable[str]) -> str:
     """The layers of some arrays: "expand, shrink" of `params/expand/kernel` and `params/shrink/bias`."""
-    return _some(list(dict.fromkeys("/".join(path.split("/")[1:-1]) or path for path in paths)))
-
-
-def _some(names: Sequence[str]) -> str:
-    """Join names, and count those beyond the first few."""
-    more = len(names) - _LISTED
-    return f"{', '.join(names[:_LISTED])} and {more} more" if more > 0 else ", ".join(names)
+    return listed(list(dict.fromkeys("/".join(path.split("/")[1:-1]) or path for path in paths)), _LISTED)
 
 
 def _by_path(tree: Mapping[str, chex.ArrayTree]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 import jaxpose
 from jaxpose.data.windows import PackedTracks
 from jaxpose.runtime.devices import addressable
+from jaxpose.runtime.words import listed
 from jaxpose.training.loop import order_of_epoch
 from jaxpose.training.state import State
 from jaxpose.training.step import Batch, Recipe, Samples, loss_of, take_batch
@@ -168,6 +169,5 @@ def _largest_values(state: State, named: NamedBatch) -> str:
         source = f"{named.tracks[worst]} about frame {named.frame[worst]}"
         parts.append(f"the largest of the {field} {values[worst]:.3g} in {source}")
     tracks = list(dict.fromkeys(named.tracks.tolist()))
-    more = f" and {len(tracks) - 4} more" if len(tracks) > 4 else ""
-    parts.append(f"the batch is of {', '.join(tracks[:4])}{more}")
+    parts.append(f"the batch is of {listed(tracks, 4)}")
     return ", ".join(parts)

@@ -1,6 +1,5 @@
 """Build what a training run needs from its settings: the model, the recipe, the first state."""
 
-import difflib
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from jaxpose.data.windows import PackedTracks
 from jaxpose.models.lifter import Lifter
 from jaxpose.runtime.devices import cpu_compiler_options, data_mesh, replicate_in_jit
 from jaxpose.runtime.errors import InputError
+from jaxpose.runtime.words import perhaps
 from jaxpose.training import objectives
 from jaxpose.training.config import Config
 from jaxpose.training.loop import zero_sums
@@ -40,11 +40,9 @@ def find(choices: Mapping[str, T], name: str, option: str) -> T:
     """
     if name in choices:
         return choices[name]
-    near = difflib.get_close_matches(name, choices, n=1)
-    perhaps = f"; perhaps you meant {near[0]}" if near else ""
     raise InputError(
-        f"--{option} is {name!r:.50}{perhaps}; the choices are {', '.join(choices) or 'none'}, and --plugin FILE adds "
-        "what that file defines"
+        f"--{option} is {name!r:.50}{perhaps(name, choices)}; the choices are {', '.join(choices) or 'none'}, and "
+        "--plugin FILE adds what that file defines"
     )
 
 
