@@ -192,7 +192,7 @@ def gather_windows(
     )
 
 
-def recentre(data: PackedTracks, starts: jax.Array, frames: int, longer: int) -> tuple[jax.Array, jax.Array]:
+def recentre(data: PackedTracks, starts: jax.Array, frames: int, longer: int) -> jax.Array:
     """Windows of another length with the same centres, moved so that they lie within their tracks.
 
     Args:
@@ -202,12 +202,11 @@ def recentre(data: PackedTracks, starts: jax.Array, frames: int, longer: int) ->
       longer: output frames of the new windows, L.
 
     Returns:
-      The starts (B,) of the new windows, and which of their frames are in the track (B, L): it may be shorter than L.
+      (B,) the starts of the new windows. A track may be shorter than L: `Windows.visible` says which frames are in it.
     """
     track = data.track[starts]
     first, last = data.first[track], data.last[track]
-    moved = jnp.maximum(jnp.minimum(starts + (frames - longer) // 2, last - longer + 1), first)
-    return moved, moved[:, None] + jnp.arange(longer) <= last[:, None]
+    return jnp.maximum(jnp.minimum(starts + (frames - longer) // 2, last - longer + 1), first)
 
 
 def epoch_order(key: jax.Array, epoch: int, samples: int) -> jax.Array:

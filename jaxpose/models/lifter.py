@@ -67,6 +67,11 @@ class Lifter(nn.Module):
         del progress
         return {}
 
+    @property
+    def fits_data(self) -> bool:
+        """True if the network has a `fit` of its own."""
+        return type(self).fit is not Lifter.fit
+
     def fit(self, collections: Collections, keypoints: jax.Array, poses: jax.Array) -> Collections:
         """Compute collections that depend on the training data, such as means to subtract, before the first step.
 

@@ -19,7 +19,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxpose.data.track import Description
-from jaxpose.models.lifter import Lifter
 from jaxpose.runs import checkpoint
 from jaxpose.runs.folder import read_settings
 from jaxpose.runtime.devices import replicate
@@ -149,7 +148,7 @@ def describe(weights: Weights, variables: Mapping[str, chex.ArrayTree], config: 
         lines.append(f"Not used: {_layers(fit.unused)}.")
     if others:
         lines.append(f"Settings of the network that differ: {', '.join(others)}.")
-    if type(recipe.model).fit is not Lifter.fit and any(not path.startswith("params/") for path in fit.taken):
+    if recipe.model.fits_data and any(not path.startswith("params/") for path in fit.taken):
         lines.append("What the network computes from training data is that of the other run, as its weights expect.")
     lines += _other_data(weights.description, recipe.description)
     return [lines[0], *(f"  {line}" for line in lines[1:])]

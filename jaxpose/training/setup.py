@@ -12,7 +12,7 @@ from jaxpose import losses
 from jaxpose.data.track import Description
 from jaxpose.data.transforms import TRANSFORMS
 from jaxpose.data.windows import PackedTracks
-from jaxpose.models.lifter import Lifter
+from jaxpose.models.lifter import Collections, Lifter
 from jaxpose.runtime.devices import cpu_compiler_options, data_mesh, replicate_in_jit
 from jaxpose.runtime.errors import InputError
 from jaxpose.runtime.words import perhaps
@@ -174,10 +174,12 @@ def init_program(recipe: Recipe) -> Callable[[jax.Array], State]:
 
 def fit_collections(state: State, recipe: Recipe, data: PackedTracks) -> State:
     """Let the network compute collections that depend on the training data; see `Lifter.fit`."""
+    if not recipe.model.fits_data:  # most networks: nothing to compile
+        return state
 
     @jax.jit
-    def fit(state: State, data: PackedTracks) -> State:
-        collections = recipe.model.fit(state.collections, data.keypoints, data.poses)
-        return state.replace(collections=jax.tree.map(lambda array: replicate_in_jit(array, recipe.mesh), collections))
+    def fit(collections: Collections, keypoints: jax.Array, poses: jax.Array) -> Collections:
+        fitted = recipe.model.fit(collections, keypoints, poses)
+        return jax.tree.map(lambda array: replicate_in_jit(array, recipe.mesh), fitted)
 
-    return fit(state, data)
+    return state.replace(collections=fit(state.collections, data.keypoints, data.poses))

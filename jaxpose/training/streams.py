@@ -31,7 +31,7 @@ def take_clips(recipe: Recipe, stream: Stream, samples: Samples, key: jax.Array,
     sample = shard_in_jit(next_samples(recipe, samples.order, progress.step), recipe.mesh)
     start = samples.starts[sample % recipe.windows]
     sample, start = (shard_in_jit(array[: stream.windows], recipe.mesh) for array in (sample, start))
-    start, _ = recentre(samples.tracks, start, recipe.frames, stream.frames)
+    start = recentre(samples.tracks, start, recipe.frames, stream.frames)
     return _gather(recipe, stream, samples, sample, start)
 
 

@@ -16,6 +16,7 @@ def test_a_network_that_says_nothing_has_no_context_no_schedule_and_nothing_to_f
     assert model.schedules(Progress(3, 7, 80)) == {}
     collections = {"batch_stats": {"mean": np.ones(2)}}
     assert model.fit(collections, np.zeros((4, 17, 2)), np.zeros((4, 17, 3))) is collections
+    assert not model.fits_data
 
 
 def test_a_prediction_is_a_tree_of_what_is_predicted():
@@ -54,6 +55,7 @@ def test_the_small_networks_of_the_tests_keep_the_contract():
         assert out.poses.shape == (2, 6 - sum(model.context), 5, 3)
         chex.assert_tree_all_finite(out)
     collections = {"data": variables["data"]}
+    assert Standardised(5).fits_data
     fitted = jax.jit(Standardised(5).fit)(collections, keypoints.reshape(-1, 4, 2), poses)
     assert jax.tree.map(jnp.shape, fitted) == jax.tree.map(jnp.shape, collections)
     np.testing.assert_allclose(fitted["data"]["unit"], poses.std(axis=0), rtol=1e-5)
