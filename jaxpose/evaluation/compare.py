@@ -68,21 +68,27 @@ def differences(runs: Sequence[EvaluatedRun], protocol: Protocol) -> dict[str, d
     weights = bootstrap.resample_weights(first.errors.actions, first.errors.recordings)
     tested = {(run.name, key): value for run in others for key, value in _p_values(run, first, protocol).items()}
     corrected = dict(zip(tested, significance.holm([*tested.values()]), strict=True))
+
+    def resampled(run: EvaluatedRun) -> dict[str, np.ndarray]:
+        return {
+            metric.key: bootstrap.resampled_averages(run.errors, metric.key, weights, over=protocol.average)
+            for metric in run.errors.metrics
+        }
+
+    of_first, resampled_first = average_metrics(first.errors, protocol), resampled(first)
     result: dict[str, dict[str, Difference]] = {}
     for run in others:
-        averages = [average_metrics(one.errors, protocol) for one in (run, first)]
-        result[run.name] = {}
-        for key in averages[0]:
-            resampled = [
-                bootstrap.resampled_averages(one.errors, key, weights, over=protocol.average) for one in (run, first)
-            ]
-            result[run.name][key] = Difference(
-                difference=averages[0][key] - averages[1][key],
-                interval=[*bootstrap.interval(resampled[0] - resampled[1])],
+        averages, resamples = average_metrics(run.errors, protocol), resampled(run)
+        result[run.name] = {
+            key: Difference(
+                difference=averages[key] - of_first[key],
+                interval=[*bootstrap.interval(resamples[key] - resampled_first[key])],
                 p_value=tested[run.name, key],
                 corrected_p_value=corrected[run.name, key],
                 significant=corrected[run.name, key] < significance.ALPHA,
             )
+            for key in averages
+        }
     return result
 
 
