@@ -17,7 +17,7 @@ from jaxpose.cameras import Camera, project
 from jaxpose.data.track import Track, person_extent, title_with_notice
 from jaxpose.keypoints.detections import Detections
 from jaxpose.kinematics import root_relative
-from jaxpose.lifting.lift import lift_person
+from jaxpose.lifting.lift import Options, lift_person
 from jaxpose.metrics import mpjpe
 from jaxpose.runs.trained import TrainedModel, load_fitting, open_run
 from jaxpose.runtime.command import run_command
@@ -62,7 +62,7 @@ def track_error(lifter: TrainedModel, track: Track, metres: float, crop: bool) -
     keypoints = np.concatenate([moved, np.ones_like(moved[..., :1])], axis=-1)
     layout, frames = lifter.description.layout, np.arange(len(keypoints))
     person = Detections("person", frames, keypoints, layout, track.width, track.height, track.fps)
-    motion, _ = lift_person(person, lifter, crop=crop)
+    motion, _ = lift_person(person, lifter, Options(crop=crop))
     return float(mpjpe(motion.positions, root_relative(track.positions_3d)).mean())
 
 

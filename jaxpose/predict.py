@@ -89,7 +89,7 @@ def predict(command: Command) -> None:
     from jaxpose.export.writers import check_output_path, describe_losses, write_motions
     from jaxpose.keypoints.detections import Overrides
     from jaxpose.keypoints.readers import read_keypoints
-    from jaxpose.lifting.lift import named_layout
+    from jaxpose.lifting.lift import Options, named_layout
     from jaxpose.lifting.people import (
         choose_tracks,
         describe_axes,
@@ -124,18 +124,11 @@ def predict(command: Command) -> None:
     chosen = choose_tracks(people, command.track)
     for line in list_tracks(chosen):
         print(f"  {one_line(line)}")
+    options = Options(command.min_confidence, command.keep_sides, command.crop, command.constant_bones)
     for note in reading_notes(chosen):  # before lifting, as they may say why it fails
         warn(note)
     with working("lifting"):
-        motions, warnings = lift_people(
-            chosen,
-            lifter,
-            min_confidence=command.min_confidence,
-            keep_sides=command.keep_sides,
-            crop=command.crop,
-            constant_bones=command.constant_bones,
-            skip_failures=not command.track,
-        )
+        motions, warnings = lift_people(chosen, lifter, options, skip_failures=not command.track)
     for warning in [*run_warnings(lifter), *warnings]:
         warn(warning)
     if command.upright is not None:

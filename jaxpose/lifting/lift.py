@@ -7,13 +7,14 @@ person through the room is not estimated.
 import math
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from jaxpose.data.resampling import resample
 from jaxpose.data.track import person_extent, title_with_notice
 from jaxpose.data.windows import pack_keypoints
-from jaxpose.export.constant_bones import constant_bones as with_constant_bones
+from jaxpose.export.constant_bones import constant_bones
 from jaxpose.export.motion import Keypoints, Motion
 from jaxpose.keypoints.detections import DetectionRows, Detections, Overrides, tracks_by_person
 from jaxpose.keypoints.duplicates import person_scores
@@ -31,6 +32,19 @@ USUAL_EXTENT = 0.33
 """Size of people in Human3.6M's images, relative to the image's width, assumed for runs that do not say."""
 
 _MAX_SIZE_RATIO = 1.5  # people who are larger or smaller than the training's by more than this are lifted worse
+
+
+class Options(NamedTuple):
+    """How people are lifted."""
+
+    min_confidence: float = 0.0  # keypoints whose confidence is not above it count as not seen
+    keep_sides: bool = False  # leave left and right as the detector has them, also where exchanging makes motion smooth
+    crop: bool = False  # lift as if the video had been cropped around the person; see `crop_to_person`
+    constant_bones: bool = False  # give every bone its median length in all frames, left and right alike
+
+
+DEFAULTS = Options()
+"""What is not asked for otherwise."""
 
 
 def lift(
@@ -90,14 +104,7 @@ def lift(
     every_frame = np.full((len(points), *person.keypoints.shape[1:]), np.nan, np.float32)
     every_frame[person.frames] = person.keypoints  # frames without the person are lifted as well, as gaps
     person = person._replace(name="keypoints", frames=np.arange(len(points)), keypoints=every_frame)
-    motion, notes = lift_person(
-        person,
-        lifter,
-        min_confidence=min_confidence,
-        keep_sides=keep_sides,
-        crop=crop,
-        constant_bones=constant_bones,
-    )
+    motion, notes = lift_person(person, lifter, Options(min_confidence, keep_sides, crop, constant_bones))
     for note in (*person.notes, *notes):
         warnings.warn(note, stacklevel=2)
     return motion.positions
@@ -112,23 +119,14 @@ def _with_score(keypoints: np.ndarray, min_score: float) -> np.ndarray:
 
 
 def lift_person(
-    person: Detections,
-    lifter: TrainedModel,
-    *,
-    min_confidence: float = 0.0,
-    keep_sides: bool = False,
-    crop: bool = False,
-    constant_bones: bool = False,
+    person: Detections, lifter: TrainedModel, options: Options = DEFAULTS
 ) -> tuple[Motion, tuple[str, ...]]:
     """Lift one person's track.
 
     Args:
       person: the track.
       lifter: the run.
-      min_confidence: keypoints whose confidence is not above it count as not seen.
-      keep_sides: leave left and right as the detector has them, also where exchanging them makes the motion smooth.
-      crop: lift as if the video had been cropped around the person; see `crop_to_person`.
-      constant_bones: give every bone its median length in all frames, left and right alike.
+      options: how to lift.
 
     Returns:
       The motion, at the frame rate of the track, from its first frame to its last; and warnings.
@@ -138,12 +136,12 @@ def lift_person(
     """
     description = lifter.description
     keypoints, filled, notes = preprocess(
-        person, description.layout, min_confidence=min_confidence, keep_sides=keep_sides
+        person, description.layout, min_confidence=options.min_confidence, keep_sides=options.keep_sides
     )
     seen = Keypoints(keypoints[..., :2], description.layout, person.width, person.height)
     rate, usual = training_fps(lifter), description.extent or USUAL_EXTENT
     size = (person.width, person.height)
-    if crop:
+    if options.crop:
         keypoints, side = crop_to_person(keypoints, usual)
         size = (side, side)
     else:
@@ -158,7 +156,7 @@ def lift_person(
     start = int(person.frames[0])
     motion = Motion(person.name, positions, description.skeleton, person.fps, joints_filled, start=start)
     motion = motion._replace(keypoints=seen, trained_on=title_with_notice(description))
-    return with_constant_bones(motion) if constant_bones else motion, notes
+    return constant_bones(motion) if options.constant_bones else motion, notes
 
 
 def _size_notes(person: Detections, share: float, usual: float) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jaxpose.data.track import SYNTHETIC_NOTICE
 from jaxpose.export.motion import Motion
 from jaxpose.keypoints.detections import Detections
-from jaxpose.lifting.lift import USUAL_FPS, lift_person, training_fps
+from jaxpose.lifting.lift import DEFAULTS, USUAL_FPS, Options, lift_person, training_fps
 from jaxpose.runs.trained import TrainedModel
 from jaxpose.runtime.errors import InputError
 
@@ -73,11 +73,8 @@ def choose_tracks(people: Sequence[Detections], names: Sequence[str]) -> list[De
 def lift_people(
     people: Sequence[Detections],
     lifter: TrainedModel,
+    options: Options = DEFAULTS,
     *,
-    min_confidence: float = 0.0,
-    keep_sides: bool = False,
-    crop: bool = False,
-    constant_bones: bool = False,
     skip_failures: bool = False,
 ) -> tuple[list[Motion], list[str]]:
     """Lift several people's tracks.
@@ -85,10 +82,7 @@ def lift_people(
     Args:
       people: their tracks.
       lifter: the run.
-      min_confidence: keypoints whose confidence is not above it count as not seen.
-      keep_sides: leave left and right as the detector has them.
-      crop: lift as if the video had been cropped around each person; see `crop_to_person`.
-      constant_bones: give every bone its median length in all frames, left and right alike.
+      options: how to lift each.
       skip_failures: leave out people who cannot be lifted, unless nobody can.
 
     Returns:
@@ -100,14 +94,7 @@ def lift_people(
     motions, failures, warnings = [], [], []
     for person in people:
         try:
-            motion, notes = lift_person(
-                person,
-                lifter,
-                min_confidence=min_confidence,
-                keep_sides=keep_sides,
-                crop=crop,
-                constant_bones=constant_bones,
-            )
+            motion, notes = lift_person(person, lifter, options)
         except InputError as error:
             if not skip_failures:
                 raise
