@@ -151,6 +151,12 @@ def describe_metrics() -> str:
     return "; ".join(f"{key}, {metric.definition} ({metric.unit})" for key, metric in METRICS.items())
 
 
+def readme_table() -> list[list[str]]:
+    """The table of the metrics in README.md, its headings first."""
+    rows = ([f"`{key}`", metric.heading, metric.unit, metric.definition] for key, metric in METRICS.items())
+    return [["key", "heading", "unit", "definition"], *rows]
+
+
 def describe_units(metrics: Sequence[Metric]) -> str:
     """The units of some metrics as text, such as "Positions in mm, velocity in mm/frame"."""
     better = {False: "", True: " (higher is better)"}

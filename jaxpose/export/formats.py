@@ -45,6 +45,25 @@ def in_words(units: Sequence[str]) -> str:
     return " or ".join(filter(None, [", ".join(units[:-1]), units[-1]]))
 
 
+def readme_table() -> list[list[str]]:
+    """The table of the formats in README.md, its headings first."""
+    headings = ["suffix", "people in a file", "axes", "unit", "filled joints are marked", "for"]
+    return [
+        headings,
+        *(
+            [
+                f"`{suffix}`",
+                each.people,
+                each.axes,
+                in_words(each.units),
+                "yes" if each.marks_filled else "no",
+                each.use,
+            ]
+            for suffix, each in FORMATS.items()
+        ),
+    ]
+
+
 def describe_formats() -> str:
     """A line for each format: suffix, unit, axes and use."""
     return "\n".join(

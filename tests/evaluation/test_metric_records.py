@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers.made_up import made_up
 from helpers.places import ROOT
+from helpers.readme import readme_table
 from helpers.samples import DESCRIPTION, make_track
 from rich.console import Console
 
@@ -224,3 +225,4 @@ def test_the_readme_lists_every_metric():
     assert [line for line in section.splitlines() if line.startswith("| `")] == [
         f"| `{key}` | {metric.heading} | {metric.unit} | {metric.definition} |" for key, metric in METRICS.items()
     ]
+    assert readme_table("jaxpose/evaluation/README.md", "key") == metric_records.readme_table()

@@ -9,7 +9,7 @@ import pytest
 from helpers.motions import HOSTILE_NAMES, people
 from helpers.readme import readme_table
 
-from jaxpose.export import writers
+from jaxpose.export import formats, writers
 from jaxpose.export.formats import FORMATS, in_words
 from jaxpose.export.tables import encode_filled_csv
 from jaxpose.runtime.errors import InputError
@@ -24,6 +24,7 @@ def test_every_format_is_described_and_in_the_readme():
         for suffix, each in FORMATS.items()
     }
     assert [*rows] == [*writers.WRITERS] == [*FORMATS]
+    assert readme_table("jaxpose/export/README.md", "suffix") == formats.readme_table()
 
 
 @pytest.mark.parametrize("suffix", [".bvh", ".trc", ".c3d", ".TRC"])

@@ -6,10 +6,10 @@ from jaxpose.keypoints.formats import FILES, IN_WORDS
 
 
 def test_the_phrase_has_all_formats_in_their_order():
-    first, *_, last = FILES.values()
+    first, *_, last = (each.words for each in FILES.values())
     assert IN_WORDS.startswith(f"{first}, ")
     assert IN_WORDS.endswith(f" or {last}")
-    places = [IN_WORDS.index(described) for described in FILES.values()]
+    places = [IN_WORDS.index(each.words) for each in FILES.values()]
     assert places == sorted(places)
 
 

@@ -13,6 +13,7 @@ from helpers.readme import readme_table
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jaxpose.keypoints import formats
 from jaxpose.keypoints.detections import Overrides
 from jaxpose.keypoints.formats import FILES
 from jaxpose.keypoints.layouts import BODY_25, COCO_18, HALPE_26, MEDIAPIPE_33, POSETRACK_17
@@ -85,12 +86,13 @@ FORMATS = {
 
 
 def test_every_format_is_in_the_readme_and_in_the_messages():
-    rows = readme_table("jaxpose/keypoints/README.md", "format")[1:]
+    assert readme_table("jaxpose/keypoints/README.md", "format") == formats.readme_table()
+    rows = formats.readme_table()[1:]
     assert [*dict.fromkeys(row[0] for row in rows)] == [*READERS] == [*FILES]
     assert {kind for kind, *_ in FORMATS.values()} == {*READERS}
     with pytest.raises(InputError) as raised:
         read_keypoints(Path("/nowhere"), GIVEN)
-    assert all(described in str(raised.value) for described in FILES.values())
+    assert all(each.words in str(raised.value) for each in FILES.values())
 
 
 @pytest.mark.parametrize("name", FORMATS)
