@@ -79,16 +79,6 @@ def _say_interrupted() -> None:
 
 
 @contextlib.contextmanager
-def interrupts_blocked() -> Iterator[None]:
-    """Hold back SIGINT from this thread until the end of the block; processes started in it never get one."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextlib.contextmanager
 def deferred_signals() -> Iterator[Callable[[], int]]:
     """Record SIGTERM and SIGINT instead of ending the process; a second one ends it as usual.
 
@@ -113,3 +103,20 @@ def deferred_signals() -> Iterator[Callable[[], int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def interrupts_blocked() -> Iterator[None]:
+    """Hold back SIGINT and SIGTERM until the end of the block; processes started in it never get a SIGINT.
+
+    Such processes inherit this thread's mask. The mask does not hold back Python's handler, which the main thread also
+    runs for a signal that another thread has got; therefore signals are deferred too.
+    """
+    with deferred_signals() as signalled:
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    if number := signalled():
+        signal.raise_signal(number)

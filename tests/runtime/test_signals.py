@@ -77,3 +77,21 @@ def test_an_interrupt_waits_for_the_end_of_a_block_and_reaches_no_process_starte
         assert subprocess.run(child, check=True, capture_output=True, text=True).stdout == "alive\n"
         begun = True
     assert begun
+
+
+def test_an_interrupt_that_another_thread_gets_waits_too():
+    """The system may give a signal to any thread, as it does to the one that ends a command after Ctrl-C."""
+    program = """
+import os, signal, threading, time
+from jaxpose.runtime.signals import interrupts_blocked
+threading.Thread(target=time.sleep, args=(5,), daemon=True).start()
+try:
+    with interrupts_blocked():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        print("begun")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "begun\ninterrupted\n"
