@@ -37,7 +37,7 @@ class Windows(flax.struct.PyTreeNode):
     poses: jax.Array | None  # (B, K, J, 3) metres, root-relative
     visible: jax.Array  # (B, K) bool: false beyond the end of a track, where its last frame is repeated
     sample: jax.Array  # (B,) int32, which window, for reports
-    mirrored: jax.Array  # (B,) bool: the samples that are the mirror image, once `transforms.mirror` made them so
+    mirrored: jax.Array  # (B,) bool: the samples that are the mirror image, once `augmentation.mirror` made them so
     root: jax.Array | None  # (B, K, 3) metres, camera space
     positions: jax.Array | None  # (B, before + K + after, J, 3) metres, camera space: root and pose of all input frames
     camera: Camera | None  # of each window, fields (B, ...), in screen units
@@ -164,7 +164,7 @@ def gather_windows(
       frames: output frames of a window, K; those beyond the end of a track repeat its last frame.
       context: input frames before and after the output frames.
       sample: (B,) int32, which window each is; by default its place in the batch.
-      mirrored: (B,) bool, which windows `transforms.mirror` is to reflect; none by default.
+      mirrored: (B,) bool, which windows `augmentation.mirror` is to reflect; none by default.
 
     Returns:
       The windows, not mirrored yet.

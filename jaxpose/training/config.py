@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from jaxpose.data.augmentation.settings import Augmentation
 from jaxpose.models.configs import LinearConfig, ModelConfig, TemporalConfig, model_from_dict
 from jaxpose.runtime.settings import check_types, require
 from jaxpose.skeleton import is_printable_line
@@ -45,6 +46,11 @@ class Config:
     augment: tuple[str, ...] = ("mirror",)
     """Changes made to each batch, in this order: mirror (an epoch shows every window twice, once as its mirror image),
     yaw (the camera moves round the person by a random angle). A plugin adds others."""
+    augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
+    """The ranges from which augmentations draw."""
+    frame_rates: tuple[float, float] | None = None
+    """Frames per second, least and most: each window is shown at a frame rate drawn between them. None for that of the
+    data."""
     batch_size: int = 1024
     """Windows per step."""
     epochs: int = 80
@@ -93,6 +99,9 @@ class Config:
         in_order = 0 <= self.ramp[0] <= self.ramp[1] < float("inf")
         require(self, in_order, "ramp", "two epochs, the first not after the second")
         require(self, len({*self.augment}) == len(self.augment), "augment", "names that differ")
+        rates = self.frame_rates
+        in_order = rates is None or 0 < rates[0] <= rates[1] <= 1000
+        require(self, in_order, "frame_rates", "two rates above 0 and at most 1000, the first not above the second")
 
     def __hash__(self) -> int:
         """Hash all settings; Python hashes no dict, which `constraints` is."""
@@ -122,13 +131,17 @@ def from_dict(content: Mapping[str, Any]) -> Config:
     if "model" not in settings and "filter_widths" in settings:  # written before there were several networks
         names = [field.name for field in dataclasses.fields(TemporalConfig) if field.name in settings]
         settings["model"] = {"kind": "temporal"} | {name: settings.pop(name) for name in names}
+    if "augmentation" in settings:
+        ranges = {name: tuple(x) if isinstance(x, list) else x for name, x in settings["augmentation"].items()}
+        settings["augmentation"] = Augmentation(**ranges)
     return Config(**settings | {"model": model_from_dict(settings.get("model"))})
 
 
 def flat_settings(config: Config) -> dict[str, Any]:
-    """All settings by name, those of the network among them, whose name is `model`."""
+    """All settings by name, those of the augmentations and the network among them; the network's name is `model`."""
     settings = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    return settings | {"model": config.model.kind} | dataclasses.asdict(config.model)
+    ranges = dataclasses.asdict(settings.pop("augmentation"))
+    return settings | ranges | {"model": config.model.kind} | dataclasses.asdict(config.model)
 
 
 PRESETS: dict[str, Config] = {

@@ -104,7 +104,7 @@ def build_recipe(config: Config, description: Description, windows: int) -> Reci
         learning_rate=learning_rate,
         streams=streams,
         objectives=chosen,
-        transforms=tuple(TRANSFORMS[name](description) for name in config.augment),
+        transforms=tuple(TRANSFORMS[name](description, config.augmentation) for name in config.augment),
         description=description,
         windows=windows,
         samples=samples,

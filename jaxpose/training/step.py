@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
+from jaxpose.data.augmentation.transform import Transform
 from jaxpose.data.track import Description
-from jaxpose.data.transforms import Transform
 from jaxpose.data.windows import PackedTracks, Windows
 from jaxpose.models.lifter import Collections, Lifter, Prediction, Progress
 from jaxpose.training.state import State

@@ -394,8 +394,8 @@ ROWS: dict[str, Row] = {
     "data.windows.recentre": row(
         use="jit", arguments=WINDOW | {"longer": 3}, no_frames="pack refuses it", **TRACK, **FINITE
     ),
-    "data.transforms.mirror_marked": row(use="jit", arguments={"windows": windows_of}),
-    "data.transforms.turn_cameras": row(
+    "data.augmentation.mirror.mirror_marked": row(use="jit", arguments={"windows": windows_of}),
+    "data.augmentation.yaw.turn_cameras": row(
         arguments={
             "windows": windows_of,
             "angle": lambda c: c.array(c.batch),

@@ -10,12 +10,16 @@ from helpers.samples import DESCRIPTION, make_track
 from scipy import stats
 
 from jaxpose.data import transforms, windows
+from jaxpose.data.augmentation.mirror import mirror
+from jaxpose.data.augmentation.settings import Augmentation
+from jaxpose.data.augmentation.yaw import turn_cameras, yaw
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import CMU_31, COCO_17, H36M_17, H36M_32, H36M_32_TO_17, HUMANEVA_15, Skeleton
 
 LENGTHS = (9, 2, 12, 5)
 VIEWS = ("54138969", "55011271", "58860488", "60457274")
-MIRROR, YAW = transforms.mirror(DESCRIPTION), transforms.yaw(DESCRIPTION)
+RANGES = Augmentation()
+MIRROR, YAW = mirror(DESCRIPTION, RANGES), yaw(DESCRIPTION, RANGES)
 KEY = jax.random.key(3)
 
 
@@ -101,7 +105,7 @@ def test_mirrored_windows_are_what_a_proper_camera_sees_of_the_mirrored_world(fr
 def test_mirroring_negates_x_swaps_sides_and_leaves_the_other_windows():
     """Keypoints and poses each by a skeleton of their own; to the bit."""
     starts = windows.window_starts(LENGTHS, 3)
-    transform = transforms.mirror(DESCRIPTION._replace(layout=COCO_17))
+    transform = mirror(DESCRIPTION._replace(layout=COCO_17), RANGES)
 
     @jax.jit
     def both(data):
@@ -166,7 +170,7 @@ def test_cameras_turn_by_the_angle_that_is_asked_for(angle):
     @jax.jit
     def turn(data, angle):
         batch = gather(data, starts)
-        return batch, transforms.turn_cameras(batch, angle, range(17))
+        return batch, turn_cameras(batch, angle, range(17))
 
     before, after = jax.device_get(turn(packed(noise=2), np.full(len(starts), angle, np.float32)))
     np.testing.assert_allclose(np.exp(1j * angles(before, after)), np.exp(1j * angle), atol=1e-5)
@@ -236,7 +240,7 @@ def test_windows_for_which_the_camera_model_does_not_hold_are_left_as_they_were(
 @jax.jit
 def half_turn(data, starts):
     batch = gather(data, starts)
-    return batch, transforms.turn_cameras(batch, np.full(len(starts), np.pi, np.float32), range(17))
+    return batch, turn_cameras(batch, np.full(len(starts), np.pi, np.float32), range(17))
 
 
 @pytest.mark.parametrize("steps", [(MIRROR, YAW), (YAW, MIRROR)], ids=["mirror then yaw", "yaw then mirror"])
@@ -260,7 +264,7 @@ def test_a_windows_result_depends_on_the_key_and_on_itself_alone():
 @pytest.mark.parametrize("layout", [COCO_17, CMU_31, H36M_32])
 def test_yaw_needs_keypoints_that_are_joints(layout):
     with pytest.raises(InputError, match=rf"layout '{layout.name}' cannot be projected from skeleton 'h36m_17'"):
-        transforms.yaw(DESCRIPTION._replace(layout=layout))
+        yaw(DESCRIPTION._replace(layout=layout), RANGES)
 
 
 def test_yaw_projects_the_joints_that_are_the_keypoints():
@@ -278,7 +282,7 @@ def test_yaw_projects_the_joints_that_are_the_keypoints():
         body = (random.normal(size=(6, skeleton.num_joints, 3)) * 0.4 + [0, 0, 4]).astype(np.float32)
         pixels = projected(body[:, list(joints)], track.intrinsics).astype(np.float32)
         data = windows.pack([track._replace(positions_3d=body, keypoints_2d=pixels)])
-        turn = transforms.yaw(DESCRIPTION._replace(skeleton=skeleton, layout=layout))
+        turn = yaw(DESCRIPTION._replace(skeleton=skeleton, layout=layout), RANGES)
         _, after = jax.device_get(transformed((turn,), KEY, data, np.int32([0, 3]), 3))
         for row in range(2):
             expected = projected(after.positions[row][:, list(joints)], after.camera.intrinsics[row])
@@ -291,7 +295,7 @@ def test_yaw_of_windows_without_poses_is_refused():
         transformed((YAW,), KEY, data, np.int32([0, 3]), 3)
 
 
-def test_equal_descriptions_share_one_transform():
+def test_equal_arguments_share_one_transform():
     """So that runs of equal recipes share a compiled program."""
     for make in transforms.TRANSFORMS.values():
-        assert make(DESCRIPTION) is make(DESCRIPTION._replace())
+        assert make(DESCRIPTION, RANGES) is make(DESCRIPTION._replace(), Augmentation())

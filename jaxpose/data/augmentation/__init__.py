@@ -1,0 +1,1 @@
+"""Augmentations of training windows: mirror images, other cameras, bodies and detectors; settings of their ranges."""

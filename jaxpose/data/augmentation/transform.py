@@ -1,0 +1,40 @@
+"""What an augmentation is, `Transform`, and what several of them need."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jaxpose.data.windows import Windows
+from jaxpose.runtime.errors import InputError
+from jaxpose.skeleton import H36M_17, H36M_32, H36M_32_TO_17, Skeleton
+
+Transform = Callable[[jax.Array, Windows], Windows]
+"""Random key and windows to windows of the same shapes; pure. A window's result depends on the key, on its own values
+and on its place in the batch. All fields belong together before and after: keypoints are of the positions as the camera
+sees them, poses are the positions relative to their root."""
+
+
+def joints_of_keypoints(skeleton: Skeleton, layout: Skeleton) -> tuple[int, ...]:
+    """Of every keypoint, the joint of the same name, or the one that Human3.6M's two skeletons share.
+
+    Raises:
+      InputError: a keypoint is not a joint.
+    """
+    names = H36M_32_TO_17 if (skeleton.name, layout.name) == (H36M_32.name, H36M_17.name) else layout.joints
+    if missing := [name for name in names if name not in skeleton.joints]:
+        raise InputError(
+            f"--augment projects joints to keypoints, and layout {layout.name!r} cannot be projected from "
+            f"skeleton {skeleton.name!r}: it has no joint {missing[0]!r} ({len(missing)} of {layout.num_joints} are "
+            "missing); leave out what moves cameras, or choose data whose keypoints are joints of their skeleton"
+        )
+    return tuple(skeleton.index(name) for name in names)
+
+
+def where_chosen(chosen: jax.Array, new: Windows, old: Windows) -> Windows:
+    """The windows of `new` where `chosen` (B,) is true, else those of `old`."""
+
+    def select(a: jax.Array, b: jax.Array) -> jax.Array:
+        return b if a is b else jnp.where(chosen.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+
+    return jax.tree.map(select, new, old)
