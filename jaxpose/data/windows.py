@@ -1,5 +1,6 @@
 """Pack tracks end to end on the device, and gather windows of them by index."""
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -89,17 +90,49 @@ def screen_camera(track: Track) -> Camera:
     return Camera(*map(np.float32, (unit, track.translation, lens, width, height)))
 
 
-def pack_keypoints(keypoints: Sequence[np.ndarray], sizes: Sequence[tuple[float, float]]) -> PackedTracks:
+USUAL_FOCAL_LENGTH = 1.0
+"""In sides of the image, the longer one: a field of view of 53°, as of a phone's camera that films."""
+
+
+def pack_keypoints(
+    keypoints: Sequence[np.ndarray],
+    sizes: Sequence[tuple[float, float]],
+    focal_lengths: Sequence[float | None] | None = None,
+) -> PackedTracks:
     """Pack keypoints whose poses are not known, as the model sees them: in screen coordinates.
 
     Args:
       keypoints: of each track, (T, K, 2 or 3) pixels, and perhaps a confidence; at least one track of one frame.
       sizes: width and height of each track's images, pixels.
+      focal_lengths: of each track's camera, pixels; None for `USUAL_FOCAL_LENGTH`.
 
     Returns:
-      The frames, without poses, on the default device.
+      The frames, without poses, on the default device. Cameras look along the z axis from the origin.
     """
-    return _on_device(_on_screen(keypoints, sizes))
+    cameras = []
+    for (width, height), focal in zip(sizes, focal_lengths or [None] * len(sizes), strict=True):
+        lens = np.zeros(9, np.float32)
+        lens[:2] = 2 / width * (USUAL_FOCAL_LENGTH * max(width, height) if focal is None else focal)
+        identity, origin = np.asarray([1, 0, 0, 0], np.float32), np.zeros(3, np.float32)
+        cameras.append(Camera(identity, origin, lens, np.float32(2), np.float32(2 * height / width)))
+    camera = jax.tree.map(lambda *fields: np.stack(fields), *cameras)
+    return _on_device(_on_screen(keypoints, sizes)._replace(camera=camera))
+
+
+def to_rays(keypoints: jax.Array, intrinsics: jax.Array) -> jax.Array:
+    """Turn screen coordinates into rays: (x, y) / z of the directions in which a camera sees keypoints.
+
+    Args:
+      keypoints: (..., K, 2 or 3) screen coordinates, and perhaps a confidence, which is kept.
+      intrinsics: (..., 9) of the cameras, in screen units. The distortion of a lens is left in the rays: in images of
+        Human3.6M it is below 3 % of the distance from the middle.
+
+    Returns:
+      (..., K, 2 or 3); NumPy arrays give a NumPy array.
+    """
+    focal, centre = intrinsics[..., None, :2], intrinsics[..., None, 2:4]
+    concatenate = np.concatenate if isinstance(keypoints, np.ndarray) else jnp.concatenate
+    return concatenate([(keypoints[..., :2] - centre) / focal, keypoints[..., 2:]], axis=-1)
 
 
 def _on_screen(keypoints: Sequence[np.ndarray], sizes: Sequence[tuple[float, float]]) -> PackedTracks:
@@ -155,6 +188,7 @@ def gather_windows(
     *,
     sample: jax.Array | None = None,
     mirrored: jax.Array | None = None,
+    spacing: jax.Array | None = None,
 ) -> Windows:
     """Gather windows, their context and their cameras; a track's edge frames are repeated beyond its ends.
 
@@ -165,6 +199,8 @@ def gather_windows(
       context: input frames before and after the output frames.
       sample: (B,) int32, which window each is; by default its place in the batch.
       mirrored: (B,) bool, which windows `augmentation.mirror` is to reflect; none by default.
+      spacing: (B,) frames of the data from one frame of a window to the next, a fraction: keypoints, roots and poses
+        between frames are interpolated by the cubic curve through the four nearest. None for 1.
 
     Returns:
       The windows, not mirrored yet.
@@ -172,24 +208,51 @@ def gather_windows(
     before, after = context
     track = data.track[starts]
     first, last = data.first[track][:, None], data.last[track][:, None]
-    inputs = jnp.clip(starts[:, None] + jnp.arange(-before, frames + after), first, last)
-    wanted = starts[:, None] + jnp.arange(frames)
-    outputs = jnp.minimum(wanted, last)
+    if spacing is None:
+        step, at = 1, _at_frames
+    else:
+        step, at = spacing[:, None], functools.partial(_between_frames, first=first, last=last)
+    # Counted from the start: float32 has no fractions of large numbers.
+    inputs = jnp.clip(step * jnp.arange(-before, frames + after), first - starts[:, None], last - starts[:, None])
+    wanted = step * jnp.arange(frames)
+    outputs = jnp.minimum(wanted, last - starts[:, None])
 
-    def at(values: jax.Array | None, frame: jax.Array) -> jax.Array | None:
-        return None if values is None else values[frame]
-
-    root = at(data.root, inputs)
+    at = functools.partial(at, starts=starts[:, None])
+    root, poses = at(data.root, inputs), at(data.poses, inputs)
     return Windows(
-        keypoints=data.keypoints[inputs],
+        keypoints=at(data.keypoints, inputs),
         poses=at(data.poses, outputs),
-        visible=wanted <= last,
+        visible=wanted <= last - starts[:, None],
         sample=jnp.arange(starts.shape[0], dtype=jnp.int32) if sample is None else sample,
         mirrored=jnp.zeros(starts.shape, bool) if mirrored is None else mirrored,
         root=at(data.root, outputs),
-        positions=None if root is None else root[..., None, :] + data.poses[inputs],
+        positions=None if root is None else root[..., None, :] + poses,
         camera=jax.tree.map(lambda values: values[track], data.camera),
     )
+
+
+def _at_frames(values: jax.Array | None, offset: jax.Array, *, starts: jax.Array) -> jax.Array | None:
+    """Values (F, ...) at whole frames after starts; None of None."""
+    return None if values is None else values[starts + offset]
+
+
+def _between_frames(
+    values: jax.Array | None, offset: jax.Array, *, starts: jax.Array, first: jax.Array, last: jax.Array
+) -> jax.Array | None:
+    """Values (F, ...) at fractions of frames after starts, of tracks from first to last; None of None."""
+    if values is None:
+        return None
+    whole = jnp.floor(offset)
+    frame = starts + whole.astype(jnp.int32)
+    weights = _cubic_weights(offset - whole)
+    weights = weights.reshape(*weights.shape, *[1] * (values.ndim - 1))
+    return sum(weights[i] * values[jnp.clip(frame + i - 1, first, last)] for i in range(4))
+
+
+def _cubic_weights(fraction: jax.Array) -> jax.Array:
+    """Weights (4, ...) of the values at -1, 0, 1 and 2 for the one at a fraction: the Catmull-Rom spline."""
+    t = fraction
+    return 0.5 * jnp.stack([t * (t * (2 - t) - 1), t * t * (3 * t - 5) + 2, t * (t * (4 - 3 * t) + 1), t * t * (t - 1)])
 
 
 def recentre(data: PackedTracks, starts: jax.Array, frames: int, longer: int) -> jax.Array:

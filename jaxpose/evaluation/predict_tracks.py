@@ -12,7 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxpose.data.track import Description
-from jaxpose.data.windows import PackedTracks
+from jaxpose.data.windows import PackedTracks, to_rays
 from jaxpose.kinematics import mirror
 from jaxpose.models.lifter import Lifter
 from jaxpose.runtime.devices import replicate_in_jit, shard_in_jit
@@ -52,6 +52,8 @@ def predict_tracks(
       (F, J, 3) metres, in the order of `data`.
     """
     keypoints, first, last = (np.asarray(array) for array in (data.keypoints, data.first, data.last))
+    if model.rays:
+        keypoints = to_rays(keypoints, np.asarray(data.camera.intrinsics)[np.asarray(data.track)])
     predictions = np.empty((len(keypoints), description.skeleton.num_joints, 3), np.float32)
     sharding = NamedSharding(mesh, PartitionSpec("data"))
     pending: deque[tuple[Tiles, jax.Array]] = deque()

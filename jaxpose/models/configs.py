@@ -66,6 +66,9 @@ class TemporalConfig(ModelConfig):
     """Predict a frame from past frames only."""
     dense: bool = False
     """Use wide filters instead of dilated ones (an ablation)."""
+    aim: int = 0
+    """Aim the camera at the person, with a mean over this many frames, an odd number, so that distance, focal length
+    and shape of the image do not matter. 0 to lift the image as it is."""
 
     def __post_init__(self) -> None:
         """Raise `InputError` for a value that cannot be used."""
@@ -74,13 +77,20 @@ class TemporalConfig(ModelConfig):
         odd = len(widths) > 0 and all(width > 0 and width % 2 for width in widths)
         require(self, odd, "filter_widths", "odd numbers above zero")
         require(self, math.prod(widths) <= _MOST_FRAMES, "filter_widths", f"at most {_MOST_FRAMES} frames together")
+        require(
+            self, self.aim == 0 or (0 < self.aim < _MOST_FRAMES and self.aim % 2), "aim", "0 or an odd number of frames"
+        )
         _require_channels(self)
 
     def build(self, skeleton: Skeleton, layout: Skeleton, channels: int) -> "Lifter":
         """Build the network; see `ModelConfig.build`."""
+        from jaxpose.models.aimed import AimedLifter
         from jaxpose.models.temporal import TemporalModel
 
-        return TemporalModel(num_joints=skeleton.num_joints, **dataclasses.asdict(self))
+        settings = dataclasses.asdict(self)
+        box = settings.pop("aim")
+        model = TemporalModel(num_joints=skeleton.num_joints, **settings)
+        return AimedLifter(model, box) if box else model
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,11 @@ class Lifter(nn.Module):
         return 0, 0
 
     @property
+    def rays(self) -> bool:
+        """True if the keypoints must be rays, (pixel - centre) / focal length, and not screen coordinates."""
+        return False
+
+    @property
     def frames(self) -> int | None:
         """Output frames K of every call; None if any number will do."""
         return None

@@ -93,6 +93,8 @@ def build_recipe(config: Config, description: Description, windows: int) -> Reci
             raise InputError(f"--{size} is {stream.windows}; it must be a multiple of the {mesh.size} devices")
         if model.frames not in (None, stream.frames):
             raise InputError(f"--{length} is {stream.frames}; this network takes windows of {model.frames} frames")
+    if config.frame_rates is not None and description.fps is None:
+        raise InputError("--frame-rates needs data of one frame rate, and these have several; prepare them with --fps")
     samples = 2 * windows if "mirror" in config.augment else windows
     steps_per_epoch = -(-samples // config.batch_size)
     learning_rate = _schedule(
@@ -109,6 +111,7 @@ def build_recipe(config: Config, description: Description, windows: int) -> Reci
         windows=windows,
         samples=samples,
         epochs=config.epochs,
+        frame_rates=config.frame_rates,
         mesh=mesh,
     )
 

@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 
 from jaxpose.data.augmentation.transform import Transform
 from jaxpose.data.track import Description
-from jaxpose.data.windows import PackedTracks, Windows
+from jaxpose.data.windows import PackedTracks, Windows, to_rays
 from jaxpose.models.lifter import Collections, Lifter, Prediction, Progress
 from jaxpose.training.state import State
 
@@ -59,6 +59,7 @@ class Recipe(NamedTuple):
     windows: int  # W, in the data
     samples: int  # of an epoch: W, or 2 W if it shows each window a second time as its mirror image
     epochs: int  # planned
+    frame_rates: tuple[float, float] | None  # of windows, frames per second, drawn between them; None for the data's
     mesh: Mesh  # the devices among which a batch is divided
 
     @property
@@ -108,6 +109,8 @@ def take_batch(samples: Samples, state: State, recipe: Recipe) -> Batch:
         windows = stream.take(recipe, stream, samples, taken, recipe.progress(state.step))
         for transform, its_key in zip(recipe.transforms, transformed, strict=True):
             windows = transform(its_key, windows)
+        if recipe.model.rays:
+            windows = windows.replace(keypoints=to_rays(windows.keypoints, windows.camera.intrinsics[:, None]))
         batch[stream.name] = windows
     return batch
 

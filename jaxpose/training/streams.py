@@ -17,9 +17,8 @@ def next_samples(recipe: Recipe, order: jax.Array, step: jax.Array) -> jax.Array
 
 def take_windows(recipe: Recipe, stream: Stream, samples: Samples, key: jax.Array, progress: Progress) -> Windows:
     """Take the next windows of the epoch, divided among the devices; on these the position loss acts."""
-    del key
     sample = shard_in_jit(next_samples(recipe, samples.order, progress.step), recipe.mesh)
-    return _gather(recipe, stream, samples, sample, samples.starts[sample % recipe.windows])
+    return _gather(recipe, stream, samples, key, sample, samples.starts[sample % recipe.windows])
 
 
 def take_clips(recipe: Recipe, stream: Stream, samples: Samples, key: jax.Array, progress: Progress) -> Windows:
@@ -27,18 +26,24 @@ def take_clips(recipe: Recipe, stream: Stream, samples: Samples, key: jax.Array,
 
     The constraints act on these: velocities need consecutive frames, of which the position loss needs no more than one.
     """
-    del key
     sample = shard_in_jit(next_samples(recipe, samples.order, progress.step), recipe.mesh)
     start = samples.starts[sample % recipe.windows]
     sample, start = (shard_in_jit(array[: stream.windows], recipe.mesh) for array in (sample, start))
     start = recentre(samples.tracks, start, recipe.frames, stream.frames)
-    return _gather(recipe, stream, samples, sample, start)
+    return _gather(recipe, stream, samples, key, sample, start)
 
 
-def _gather(recipe: Recipe, stream: Stream, samples: Samples, sample: jax.Array, start: jax.Array) -> Windows:
-    """Gather windows by their first frames; samples from W on are to be mirrored."""
-    context, mirrored = recipe.model.context, sample >= recipe.windows
-    return gather_windows(samples.tracks, start, stream.frames, context, sample=sample, mirrored=mirrored)
+def _gather(
+    recipe: Recipe, stream: Stream, samples: Samples, key: jax.Array, sample: jax.Array, start: jax.Array
+) -> Windows:
+    """Gather windows by their first frames; samples from W on are to be mirrored. The key draws frame rates."""
+    context, mirrored, spacing = recipe.model.context, sample >= recipe.windows, None
+    if recipe.frame_rates is not None:
+        low, high = recipe.frame_rates
+        spacing = recipe.description.fps / jax.random.uniform(key, start.shape, minval=low, maxval=high)
+    return gather_windows(
+        samples.tracks, start, stream.frames, context, sample=sample, mirrored=mirrored, spacing=spacing
+    )
 
 
 STREAMS = {"windows": take_windows, "clips": take_clips}

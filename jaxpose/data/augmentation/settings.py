@@ -36,6 +36,8 @@ class Augmentation:
     """Augmentation exchange: share of the windows in which a detector takes left for right for some frames."""
     unseen: float = 0.5
     """Augmentation unseen: share of the windows in which some keypoints are not seen for some frames."""
+    unknown_lens: float = 0.5
+    """Augmentation lens: share of the windows whose network is not told the camera's focal length."""
 
     def __post_init__(self) -> None:
         """Raise `InputError` for a range that cannot be used."""
@@ -54,5 +56,5 @@ class Augmentation:
         require(self, self.jitter[0] >= 0 and self.jitter[1] < 1, "jitter", "from 0 to below 1")
         in_range = self.jitter_correlation[0] >= 0 and self.jitter_correlation[1] < 1
         require(self, in_range, "jitter_correlation", "from 0 to below 1")
-        for field in ("outliers", "exchange", "unseen"):
+        for field in ("outliers", "exchange", "unseen", "unknown_lens"):
             require(self, 0 <= getattr(self, field) <= 1, field, "from 0 to 1")
