@@ -240,8 +240,8 @@ BODY_22 = Skeleton(
     right=(*H36M_17.right, 19, 21),
     angles=H36M_17.angles,
 )
-"""The joints of `H36M_17`, and then the nose, eyes and ears of `COCO_17`, which hang on the upper end of the neck: every
-keypoint of `COCO_17` is a joint of it."""
+"""The joints of `H36M_17`, then nose, eyes and ears, which hang on the upper end of the neck; every keypoint of
+`COCO_17` is one of its joints."""
 
 H36M_16 = Skeleton(
     name="h36m_16",
