@@ -130,7 +130,7 @@ def _pushed(ring: Ring, x: jax.Array) -> Ring:
 
 
 def _aim_newest(rays: Ring, margin: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
-    """Aim at the person in the one frame whose whole margin is in a ring: keypoints (B, K + 1, D), orientation (B, 4)."""
+    """Aim in the one frame whose whole margin is in a ring: keypoints (B, K + 1, D) and orientation (B, 4)."""
     order = (rays.newest + 1 + jnp.arange(len(rays.frames))) % len(rays.frames)
     aimed, orientation = aim(rays.frames[order].swapaxes(0, 1), margin)
     return aimed[:, 0], orientation[:, 0]

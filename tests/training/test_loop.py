@@ -243,6 +243,18 @@ def test_records_and_bits_do_not_depend_on_which_states_are_needed(seconds):
     chex.assert_trees_all_equal(whole.replace(key=()), jax.device_get(state).replace(key=()))
 
 
+def test_a_run_of_a_network_that_aims_at_windows_of_any_frame_rate_resumes_bit_for_bit():
+    config = dataclasses.replace(PLAIN, model=dataclasses.replace(PLAIN.model, aim=5), augment=("mirror", "lens"))
+    recipe, data, starts = problem(config)
+    recipe = recipe._replace(frame_rates=(25.0, 60.0), description=recipe.description._replace(fps=50.0))
+    whole, records = jax.device_get(trained(recipe, data, starts, until=10))
+    half, _ = trained(recipe, data, starts, until=4)
+    resumed, rest = trained(recipe, data, starts, until=10, state=half)
+    chex.assert_trees_all_equal(whole.replace(key=()), jax.device_get(resumed).replace(key=()))
+    assert rest[-1] == records[-1]
+    assert records[-1]["loss"] < records[0]["loss"]
+
+
 AUGMENTED = dataclasses.replace(CLIPPED, augment=("yaw", "mirror"), ramp=(0.0, 0.5))
 
 
