@@ -104,7 +104,7 @@ def mean_skeleton(positions: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     bones = np.array(skeleton.bones, np.int32).reshape(-1, 2)
     if all(skeleton.joints[child] in _T_POSE for _, child in bones):
         directions = np.array([_T_POSE[skeleton.joints[child]] for _, child in bones]).reshape(-1, 3)
-        directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        directions = directions / np.sqrt(np.sum(directions**2, axis=1, keepdims=True))
     else:
         vectors = positions[0, bones[:, 1]] - positions[0, bones[:, 0]]
         lengths_first = np.sqrt(np.sum(vectors**2, axis=1, keepdims=True))

@@ -59,14 +59,19 @@ def bridge_gaps(positions: np.ndarray, seen: np.ndarray, longest: int, skeleton:
     for joint, parent in enumerate(skeleton.parents):
         if parent >= 0:
             old, new = (pose[:, joint] - pose[:, parent] for pose in (earlier, later))
-            lengths = [np.linalg.norm(bone, axis=-1, keepdims=True) for bone in (old, new)]
-            units = [bone / np.maximum(length, _SHORT) for bone, length in zip((old, new), lengths, strict=True)]
-            mean = (1 - share) * units[0] + share * units[1]
-            direction = mean / np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), _SHORT)
-            bridged[:, joint] = bridged[:, parent] + ((1 - share) * lengths[0] + share * lengths[1]) * direction
+            (old_unit, old_length), (new_unit, new_length) = _unit(old), _unit(new)
+            direction, _ = _unit((1 - share) * old_unit + share * new_unit)
+            length = (1 - share) * old_length + share * new_length
+            bridged[:, joint] = bridged[:, parent] + length * direction
     result = positions.copy()
     result[gap] = bridged
     return result
+
+
+def _unit(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors (N, 3) scaled to length one, and their lengths (N, 1); the zero vector stays zero."""
+    lengths = np.sqrt(np.sum(vectors**2, axis=-1, keepdims=True))
+    return vectors / np.maximum(lengths, _SHORT), lengths
 
 
 _SHORT = 1e-6  # metres, or of a sum of two opposite directions: there is none

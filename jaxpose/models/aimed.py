@@ -102,7 +102,12 @@ def aim(keypoints: jax.Array, margin: tuple[int, int]) -> tuple[jax.Array, jax.A
       Keypoints (..., N - sum(margin), K + 1, 2 or 3), the last of each frame being the log of the size and the rate of
       turning, of which the part to the right alone if there are two numbers; and the aimed cameras' orientation
       (..., N - sum(margin), 4), unit quaternions from the axes of the aimed to those of the real camera.
+
+    Raises:
+      ValueError: N is not more than the margin.
     """
+    if keypoints.shape[-3] <= sum(margin):
+        raise ValueError(f"{keypoints.shape[-3]} frames are fewer than the {sum(margin) + 1} that aiming needs")
     keypoints = as_floating(keypoints)
     confidence = keypoints[..., 2:]
     weight = confidence if confidence.shape[-1] else jnp.ones_like(keypoints[..., :1])

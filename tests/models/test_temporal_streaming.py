@@ -79,11 +79,7 @@ def test_a_track_shorter_than_the_receptive_field(stack, frames):
 def test_a_stream_that_aims_goes_on_through_frames_in_which_nothing_is_seen():
     """To 1e-5, with a confidence; longer than the box and the receptive field together."""
     model, _ = stack_of("aimed")
-    example = jax.ShapeDtypeStruct((1, sum(model.context) + 1, 4, 3), np.float32)
-    shapes = jax.eval_shape(model.init, jax.random.key(0), example)
-    variables = jax.tree.map(
-        lambda leaf: np.random.default_rng(0).uniform(0.1, 1, leaf.shape).astype(np.float32), shapes
-    )
+    variables = random_variables(model, numbers=3)
     tracks = np.concatenate(
         [0.2 * tracks_of(2, 90) + np.float32([1, 0.3]), np.ones((2, 90, 4, 1), np.float32)], axis=-1
     )
