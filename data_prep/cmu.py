@@ -4,7 +4,9 @@
     jaxpose train --data DIR --train-split S1+S2 --test-split S3
 
 The CMU Graphics Lab Motion Capture Database has no video: subjects are seen by the cameras of Human3.6M, and keypoints
-are projections with the noise of a 2D detector.
+are projections with the noise of a 2D detector. With --keypoints coco_17 they are COCO's with a confidence, which most
+detectors give, and the poses have nose, eyes and ears, too: fixed to the captured head, at the places that are typical
+of adults.
 
 The files do not say how often a second they were captured: 120 times is usual, but some trials were captured 60 times
 and are twice as fast if that is not known. Trials that are too fast to be right are named when all is written; give
@@ -16,7 +18,7 @@ import functools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import numpy as np
 import tyro
@@ -30,9 +32,10 @@ from jaxpose.data.track import Description, Track
 from jaxpose.keypoints.layouts import conversion
 from jaxpose.runtime.errors import InputError
 from jaxpose.runtime.words import listed
-from jaxpose.skeleton import CMU_31, H36M_17
+from jaxpose.skeleton import BODY_22, CMU_31, H36M_17, Skeleton
 
 if TYPE_CHECKING:  # `--help` answers without JAX
+    from data_prep.cameras.virtual import Form
     from jaxpose.cameras import Camera
 
 
@@ -53,6 +56,8 @@ class Options(Output):
     file says (:SAMPLES-PER-SECOND), and 120 where it says none."""
     seed: int | None = 0
     """Seed of the noise on the keypoints; None for exact projections."""
+    keypoints: Literal["h36m_17", "coco_17"] = "h36m_17"
+    """Keypoints to make: Human3.6M's joints, or COCO's with a confidence of 1, of poses of body_22."""
 
 
 CITATION = """@misc{cmu_mocap,
@@ -79,7 +84,7 @@ def make_source(options: Options) -> Source:
     Raises:
       InputError: an option is out of its range, or the subjects cannot be found.
     """
-    from data_prep.cameras.virtual import noise_note
+    from data_prep.cameras.virtual import FORMS, noise_note
 
     check_options(fps=options.fps, seed=options.seed)
     found, incomplete = find_subjects(options.source)
@@ -87,9 +92,10 @@ def make_source(options: Options) -> Source:
     rates, notes = capture_rates(options.source, subjects, options.capture_fps)
     splits = tuple(f"S{number}" for number in subjects)
     text = f"{options.source.name} seen by the cameras of Human3.6M; {noise_note(options.seed)}"
+    form = FORMS[options.keypoints]
     return Source(
-        Description("CMU motion capture", False, H36M_17, H36M_17, 2, splits),
-        functools.partial(tracks, options.source, subjects, rates, options.fps, options.seed),
+        Description("CMU motion capture", False, *form, splits),
+        functools.partial(tracks, options.source, subjects, rates, options.fps, options.seed, form),
         text="; ".join([text, *notes, *incomplete]),
         citation=CITATION,
         inputs=(options.source,),
@@ -225,6 +231,7 @@ def tracks(
     rates: Mapping[str, float],
     fps: float,
     seed: int | None,
+    form: "Form",
     split: str,
 ) -> Iterator[Track]:
     """Yield the trials of a subject, seen by the cameras of a Human3.6M subject.
@@ -235,6 +242,7 @@ def tracks(
       rates: frames per second of the files, by trial.
       fps: frames per second of the tracks.
       seed: of the detector's noise; None for exact projections.
+      form: joints and keypoints of the tracks.
       split: "S1" for subject 1.
 
     Yields:
@@ -243,30 +251,89 @@ def tracks(
     Raises:
       InputError: a file violates its format; the message names the line and the remedy.
     """
-    from data_prep.cameras.virtual import move_to_centre, virtual_tracks
+    from data_prep.cameras.virtual import virtual_tracks
 
     number = int(split.removeprefix("S"))
-    skeleton_path, trials = subjects[number]
+    for action, world in clips(path, subjects[number], rates, fps, form.skeleton):
+        yield from virtual_tracks(split, action, world, fps, cameras_of(number), seed, form=form)
+
+
+def clips(
+    path: Path, subject: Subject, rates: Mapping[str, float], fps: float, skeleton: Skeleton
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the name and the positions (T, J, 3) of every trial of a subject, in the middle of Human3.6M's room.
+
+    Args:
+      path: folder or archive that has the files of the subject.
+      subject: its files.
+      rates: frames per second of the files, by trial.
+      fps: frames per second of the clips.
+      skeleton: of the positions: `H36M_17` or `BODY_22`.
+
+    Raises:
+      InputError: a file violates its format; the message names the line and the remedy.
+    """
+    from data_prep.cameras.virtual import move_to_centre
+
+    skeleton_path, trials = subject
     needed = {skeleton_path, *trials.values()}
     contents = {member.path: member.read() for member in members(path) if member.path in needed}
-    skeleton = asf.read(contents[skeleton_path], f"{path}: {skeleton_path}")
-    if missing := [joint for joint in CMU_31.joints if joint not in skeleton.joints]:
+    captured = asf.read(contents[skeleton_path], f"{path}: {skeleton_path}")
+    if missing := [joint for joint in CMU_31.joints if joint not in captured.joints]:
         raise InputError(f"{path}: {skeleton_path}: there is no bone {', '.join(missing)}; remove the subject")
+    positions = {H36M_17: world_17, BODY_22: world_22}[skeleton]
     for trial, trial_path in trials.items():
         try:
-            motion = amc.read(contents.pop(trial_path), f"{path}: {trial_path}", skeleton)
+            motion = amc.read(contents.pop(trial_path), f"{path}: {trial_path}", captured)
         except InputError as error:
             raise InputError(f"{error} (--skip {trial})") from None
-        world = resample(world_17(skeleton, motion), rates[trial], fps).astype(np.float32)
-        action = f"trial {trial.partition('_')[2]}"
-        yield from virtual_tracks(split, action, move_to_centre(world), fps, _cameras(number), seed)
+        world = resample(positions(captured, motion), rates[trial], fps).astype(np.float32)
+        yield f"trial {trial.partition('_')[2]}", move_to_centre(world)
 
 
 def world_17(skeleton: asf.Skeleton, motion: np.ndarray) -> np.ndarray:
     """Positions (T, 17, 3) of `H36M_17`, metres, z up, of motion (T, D) from `amc.read`."""
+    return _h36m_17(skeleton, asf.forward_kinematics(skeleton, motion))
+
+
+def world_22(skeleton: asf.Skeleton, motion: np.ndarray) -> np.ndarray:
+    """Positions (T, 22, 3) of `BODY_22`, metres, z up, of motion (T, D) from `amc.read`.
+
+    The face turns with the bone of the head, which was captured with markers of its own, and looks along the z of the
+    files in the rest pose. The bone ends in the middle of the head, a little above the eyes, at 0.945 of the stature in
+    the rest poses of 38 subjects. The face has the size of the body, by the length of its legs.
+    """
+    from jaxpose.data.faces import FACE_OFFSETS, STATURE_M
+
+    positions, rotations = asf.placed_bones(skeleton, motion)
+    size = _stature(skeleton) / STATURE_M
+    ahead, left, up = FACE_OFFSETS.astype(np.float64).T
+    offsets = size * np.stack([left, up - _EYES_BELOW_HEAD_M, ahead], axis=-1)
+    head = skeleton.joints.index("head")
+    face = positions[:, head, None] + np.einsum("tac,fc->tfa", rotations[:, head], offsets)
+    return np.concatenate([_h36m_17(skeleton, positions), face[..., _WORLD_AXES]], axis=1)
+
+
+_WORLD_AXES = [2, 0, 1]
+"""The files have y up, and in the rest pose z ahead."""
+
+_EYES_BELOW_HEAD_M = 0.02
+"""Height of the end of the head's bone above the eyes, of an adult of `faces.STATURE_M`."""
+
+_LEG = 0.491
+"""Thigh and shank together, as a share of the stature (Drillis & Contini, 1966)."""
+
+
+def _h36m_17(skeleton: asf.Skeleton, positions: np.ndarray) -> np.ndarray:
+    """Positions (T, 17, 3) of `H36M_17`, z up, of the joints (T, J, 3) of a skeleton."""
     joints = [skeleton.joints.index(joint) for joint in CMU_31.joints]
-    positions = conversion(CMU_31, H36M_17) @ asf.forward_kinematics(skeleton, motion)[:, joints]
-    return positions[..., [2, 0, 1]]  # the files have y up
+    return (conversion(CMU_31, H36M_17) @ positions[:, joints])[..., _WORLD_AXES]
+
+
+def _stature(skeleton: asf.Skeleton) -> float:
+    """Stature in metres of a body with legs of this length."""
+    lengths = {bone.name: float(np.linalg.norm(bone.offset)) for bone in skeleton.bones}
+    return sum(lengths[bone] for bone in ("lfemur", "ltibia", "rfemur", "rtibia")) / 2 / _LEG
 
 
 def _remarks(
@@ -276,13 +343,13 @@ def _remarks(
     from data_prep.cameras.virtual import LEFT_OUT
     from data_prep.checks.pace_report import too_fast
 
-    views = {number: len(_cameras(number)) * len(subject.trials) for number, subject in subjects.items()}
+    views = {number: len(cameras_of(number)) * len(subject.trials) for number, subject in subjects.items()}
     lost = {number: views[number] - sizes[f"S{number}"].tracks for number in views}
     counts = ", ".join(f"{lost[number]} of {views[number]} of S{number}" for number in lost if lost[number])
     return [*notes, *([f"{LEFT_OUT}: {counts}"] if counts else []), *too_fast(out)]
 
 
-def _cameras(number: int) -> Mapping[str, "Camera"]:
+def cameras_of(number: int) -> Mapping[str, "Camera"]:
     """Return the cameras that see a subject: those of the Human3.6M subjects, in turn."""
     from jaxpose.data.human36m import H36M_CAMERAS
 

@@ -20,7 +20,7 @@ import numpy as np
 
 # The public interface: some of it serves callers of the library alone.
 __all__ = [
-    "CMU_31", "COCO_17", "H36M_16", "H36M_17", "H36M_32", "H36M_32_TO_17", "HUMANEVA_15",
+    "BODY_22", "CMU_31", "COCO_17", "H36M_16", "H36M_17", "H36M_32", "H36M_32_TO_17", "HUMANEVA_15",
     "Angle", "Skeleton", "is_printable_line", "layout",
 ]  # fmt: skip
 
@@ -229,6 +229,19 @@ H36M_17 = Skeleton(
     angles=_range_of_motion({}, _H36M_17_JOINTS),
 )
 """The 17 joints that Human3.6M results are reported on; "neck" is the joint also called nose."""
+
+_FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+
+BODY_22 = Skeleton(
+    name="body_22",
+    joints=(*_H36M_17_JOINTS, *_FACE),
+    parents=(*H36M_17.parents, *(H36M_17.index("neck") for _ in _FACE)),
+    left=(*H36M_17.left, 18, 20),
+    right=(*H36M_17.right, 19, 21),
+    angles=H36M_17.angles,
+)
+"""The joints of `H36M_17`, then nose, eyes and ears, which hang on the upper end of the neck; every keypoint of
+`COCO_17` is one of its joints."""
 
 H36M_16 = Skeleton(
     name="h36m_16",

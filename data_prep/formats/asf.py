@@ -90,6 +90,20 @@ def forward_kinematics(skeleton: Skeleton, motion: np.ndarray) -> np.ndarray:
     Returns:
       (T, J, 3) float64 metres, in the axes of the file (CMU: y up), in the order of `skeleton.joints`.
     """
+    return placed_bones(skeleton, motion)[0]
+
+
+def placed_bones(skeleton: Skeleton, motion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the positions of the joints as `forward_kinematics` does, and the rotations of the bones.
+
+    Args:
+      skeleton: from `read`.
+      motion: (T, D), from `amc.read`.
+
+    Returns:
+      Positions (T, J, 3), and matrices (T, J, 3, 3): of each joint, the rotation of the bone that ends in it (of the
+      root, of the body) from the rest pose to the motion, in the axes of the file.
+    """
     ends = np.cumsum([6, *(len(bone.dof) for bone in skeleton.bones)])
     root, *angles = np.split(motion.T, ends[:-1])
     shifts = [skeleton.order.index(channel) for channel in ("tx", "ty", "tz")]
@@ -102,7 +116,7 @@ def forward_kinematics(skeleton: Skeleton, motion: np.ndarray) -> np.ndarray:
         orientation = bone.axes @ _rotated_axes(bone.axes.T @ orientations[bone.parent], bone.dof, angle)
         positions.append(positions[bone.parent] + bone.offset @ orientation)
         orientations.append(orientation)
-    return np.stack(positions).transpose(2, 0, 1)
+    return np.stack(positions).transpose(2, 0, 1), np.stack(orientations).transpose(3, 0, 1, 2)
 
 
 def _rotated_axes(frames: np.ndarray, axes: Sequence[int], angles: np.ndarray) -> np.ndarray:

@@ -284,10 +284,11 @@ _H36M_17_MIXTURES = {
 
 _MOTION_CAPTURE = {
     ("h36m_32", "h36m_17"): H36M_32_TO_17,
+    ("body_22", "h36m_17"): H36M_17.joints,  # its neck is not the nose
     ("cmu_31", "h36m_17"): (
         "root", "rhipjoint", "rfemur", "rtibia", "lhipjoint", "lfemur", "ltibia",
         "lowerback", "thorax", "upperneck", "head",
         "lclavicle", "lhumerus", "lradius", "rclavicle", "rhumerus", "rradius",
     ),
 }  # fmt: skip
-"""The joints of motion capture that are Human3.6M's."""
+"""The joints of other skeletons that are Human3.6M's."""

@@ -10,7 +10,10 @@ from jaxpose import skeleton
 from jaxpose.keypoints import layouts
 from jaxpose.skeleton import Angle, Skeleton
 
-ALL = [skeleton.H36M_17, skeleton.H36M_16, skeleton.H36M_32, skeleton.COCO_17, skeleton.HUMANEVA_15, skeleton.CMU_31]
+ALL = [
+    skeleton.H36M_17, skeleton.BODY_22, skeleton.H36M_16, skeleton.H36M_32, skeleton.COCO_17, skeleton.HUMANEVA_15,
+    skeleton.CMU_31,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("s", ALL, ids=lambda s: s.name)
@@ -66,6 +69,16 @@ def test_h36m_16_is_h36m_17_without_its_neck():
     limits = {angle.name: [whole.joints[joint] for joint in angle.joints] for angle in whole.angles}
     del limits["neck"]
     assert {angle.name: [part.joints[joint] for joint in angle.joints] for angle in part.angles} == limits
+
+
+def test_body_22_is_h36m_17_with_the_face_of_coco():
+    body, trunk = skeleton.BODY_22, skeleton.H36M_17
+    assert (body.joints[:17], body.parents[:17], body.angles) == (trunk.joints, trunk.parents, trunk.angles)
+    assert body.joints[17:] == skeleton.COCO_17.joints[:5]
+    assert {body.joints[parent] for parent in body.parents[17:]} == {"neck"}
+    assert set(skeleton.COCO_17.joints) < set(body.joints)
+    left = {joint for joint in body.joints if joint.startswith("left_")}
+    assert {body.joints[joint] for joint in body.left} == left
 
 
 def test_h36m_17_is_the_published_one():

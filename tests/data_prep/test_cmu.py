@@ -3,6 +3,7 @@
 import re
 import zipfile
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -10,13 +11,14 @@ from helpers import oracles
 from helpers.places import SHARED
 
 from data_prep import cmu
+from data_prep.cameras.virtual import FORMS
 from data_prep.formats import amc, asf
 from data_prep.formats.archives import members
 from jaxpose.data import store
 from jaxpose.data.human36m import H36M_CAMERAS
 from jaxpose.data.synthetic.generate import CENTRE
 from jaxpose.files.safe_npz import load_npz
-from jaxpose.skeleton import CMU_31, H36M_17
+from jaxpose.skeleton import BODY_22, CMU_31, COCO_17, H36M_17
 
 DATA = SHARED / "data"
 REAL = DATA / "cmu" / "allasfamc_subjects_01_02_03.zip"
@@ -43,14 +45,14 @@ AT_REST = [
 LEFT_LEG = [H36M_17.index("left_knee"), H36M_17.index("left_ankle")]
 
 
-def asf_text(without=""):
-    """The body; its left thigh can turn about x."""
+def asf_text(without="", dofs=MappingProxyType({})):
+    """The body; its left thigh can turn about x, and the bones of `dofs` as it says."""
     lines = [":units", "length 0.45", "angle deg", ":root", "order TX TY TZ RX RY RZ", "axis XYZ"]
     lines += ["position 0 0 0", "orientation 0 0 0", ":bonedata"]
     for bone, offset in BODY.items():
         length = np.linalg.norm(offset)
         direction = " ".join(f"{number:.17g}" for number in np.divide(offset, length))
-        dof = "dof rx" if bone == "lfemur" else ""
+        dof = "dof rx" if bone == "lfemur" else f"dof {dofs[bone]}" if bone in dofs else ""
         lines.append(f"begin name {bone} direction {direction} length {length:.17g} axis 0 0 0 XYZ {dof} end")
     pairs = zip(CMU_31.joints[1:], CMU_31.parents[1:], strict=True)
     tree = [f"{CMU_31.joints[parent]} {joint}" for joint, parent in pairs]
@@ -279,6 +281,55 @@ def test_a_faulty_trial_can_be_skipped(pack, run):
     assert [*run(pack(FILES | BROKEN), "--skip", "02_01")] == [("S2", "trial 02"), ("S8", "trial 01")]
 
 
+def face(skeleton, motion):
+    """Positions (T, 5, 3) of nose, eyes and ears, from the end of the head's bone, z up."""
+    positions = cmu.world_22(skeleton, motion)
+    np.testing.assert_array_equal(positions[:, :17], cmu.world_17(skeleton, motion))
+    return positions[:, 17:] - positions[:, [H36M_17.index("head")]]
+
+
+def test_the_face_turns_with_the_head():
+    """Ahead, left and up at rest; with a head turned to the left, with one that looks down, with a body turned left."""
+    skeleton = asf.read(asf_text(dofs={"head": "rx ry"}).encode(), "body")
+    motion = np.zeros((4, 6 + 1 + 2))
+    assert list(skeleton.channels) == ["root", "lfemur", "head"]
+    motion[1, 8] = motion[2, 7] = motion[3, 4] = np.pi / 2
+    found = face(skeleton, motion)
+    size = UNIT * 14 / 0.491 / 1.75  # legs are 0.491 of the stature; the measures are of an adult of 1.75 m
+    ahead, left, up = np.eye(3)
+    expected = [
+        0.115 * ahead - 0.05 * up,
+        0.085 * ahead + 0.0315 * left - 0.02 * up,
+        0.085 * ahead - 0.0315 * left - 0.02 * up,
+        0.075 * left - 0.035 * up,
+        -0.075 * left - 0.035 * up,
+    ]
+    rest = size * np.float64(expected)
+    np.testing.assert_allclose(found[0], rest, atol=1e-6)
+    for frame in (1, 3):  # ahead is to the left, left is backwards
+        np.testing.assert_allclose(found[frame], rest[:, [1, 0, 2]] * [-1, 1, 1], atol=1e-6)
+    # the head's bone has turned as well: its end is where the head was ahead
+    np.testing.assert_allclose(found[2], rest[:, [2, 1, 0]] * [1, 1, -1], atol=1e-6)
+
+
+def test_coco_keypoints_of_a_made_up_archive(pack, run, tmp_path):
+    found = run(pack(), "--seed", "None", "--keypoints", "coco_17")
+    description = store.read_description(tmp_path / "out")
+    assert (description.skeleton, description.layout, description.channels) == (BODY_22, COCO_17, 3)
+    for recording, expected in {
+        ("S2", "trial 01"): expected_walk(26),
+        ("S2", "trial 02"): expected_walk(26, turned=True, thigh=True),
+    }.items():
+        for track in found[recording]:
+            world = in_world(track)
+            np.testing.assert_allclose(world[:, :17], expected, atol=2e-5)
+            nose, ears = world[:, BODY_22.index("nose")], world[:, [BODY_22.index("left_ear"), -1]].mean(axis=1)
+            ahead = (nose - ears)[:, :2] / np.linalg.norm((nose - ears)[:, :2], axis=-1, keepdims=True)
+            way = [0, 1] if recording[1] == "trial 02" else [1, 0]
+            np.testing.assert_allclose(ahead, np.tile(way, (26, 1)), atol=1e-3)
+            np.testing.assert_array_equal(track.keypoints_2d[..., 2], 1)
+
+
 # Real motion: the same trials as another program has turned them into 17 joints at 50 frames per second.
 real = pytest.mark.skipif(not REAL.exists(), reason=f"no CMU data at {DATA}")
 
@@ -331,10 +382,25 @@ def test_real_motion_agrees_with_another_reader(trials):
 
 
 @real
+def test_real_faces_look_where_people_go(trials):
+    """Of people who walk: the nose is before the ears in the direction of the hips' path, the left ear to the left."""
+    for name in ("02_01", "02_02"):
+        skeleton, motion = trials[name]
+        positions = cmu.world_22(skeleton, motion)
+        way = positions[-1, 0, :2] - positions[0, 0, :2]
+        way /= np.linalg.norm(way)
+        left = np.asarray([-way[1], way[0]])
+        nose, *_, left_ear, right_ear = np.moveaxis(positions[:, 17:, :2], 1, 0)
+        assert (np.median((nose - (left_ear + right_ear) / 2) @ way)) > 0.08
+        assert (np.median((left_ear - right_ear) @ left)) > 0.12
+
+
+@real
 def test_real_motion_as_tracks(trials):
     subjects = cmu.select_subjects(cmu.find_subjects(REAL)[0], [3], [])
     found: dict = {}
-    for track in cmu.tracks(REAL, subjects, dict.fromkeys(subjects[3].trials, 120.0), 50.0, None, "S3"):
+    rates = dict.fromkeys(subjects[3].trials, 120.0)
+    for track in cmu.tracks(REAL, subjects, rates, 50.0, None, FORMS["h36m_17"], "S3"):
         found.setdefault((track.subject, track.action), []).append(track)
     assert [action for _, action in found] == ["trial 01", "trial 02", "trial 03", "trial 04"]
     for (_, action), views in found.items():

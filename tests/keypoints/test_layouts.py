@@ -20,7 +20,7 @@ from jaxpose.keypoints.layouts import (
     find_layout,
     layout_of_names,
 )
-from jaxpose.skeleton import COCO_17, H36M_16, H36M_17
+from jaxpose.skeleton import BODY_22, COCO_17, H36M_16, H36M_17
 
 DETECTORS = (COCO_17, POSETRACK_17, COCO_18, HALPE_26, BODY_25, BODY_25B, MEDIAPIPE_33)
 
@@ -58,6 +58,13 @@ def test_maps_keep_translations_and_sides(layout, target):
 def test_sixteen_joints_are_those_of_the_seventeen(layout):
     kept = [H36M_17.index(joint) for joint in H36M_16.joints]
     np.testing.assert_array_equal(conversion(layout, H36M_16), conversion(layout, H36M_17)[kept])
+
+
+@pytest.mark.parametrize("target", [H36M_17, H36M_16, COCO_17], ids=lambda target: target.name)
+def test_joints_of_body_22_are_selected_by_name(target):
+    """Its neck, too, which of detectors' layouts would be the nose."""
+    expected = np.asarray([[joint == other for other in BODY_22.joints] for joint in target.joints], np.float32)
+    np.testing.assert_array_equal(conversion(BODY_22, target), expected)
 
 
 def test_the_orders_are_the_published_ones():

@@ -407,6 +407,7 @@ ROWS: dict[str, Row] = {
     "data.track.track_lengths": row(use="", arguments=TRACKS, **TRACK, **FINITE),
     "data.track.person_extent": row("", **TRACK, inf="finite", no_frames="no median without a frame"),
     "data.track.first_not_finite": row(use="", arguments={"frames": lambda c: c.poses()}, **TRACK, **FINITE),
+    "data.faces.add_face": row(one_joint=ValueError, **TRACK),
     "data.resampling.resample": row(
         "",
         {"samples": lambda c: c.poses(), "source_fps": 30.0, "target_fps": 50.0},

@@ -7,15 +7,16 @@ from helpers import oracles
 from data_prep.cameras import virtual
 from jaxpose.data.human36m import H36M_CAMERAS
 from jaxpose.data.synthetic.generate import CENTRE
+from jaxpose.skeleton import BODY_22, COCO_17, H36M_17
 
 CAMERAS = H36M_CAMERAS["S9"]
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
 
-def clip(frames=40, seed=0):
+def clip(frames=40, seed=0, joints=17):
     """A random body that wanders over the floor in the middle of the room."""
     random = np.random.default_rng(seed)
-    joints = random.uniform([-0.4, -0.4, 0], [0.4, 0.4, 1.7], (17, 3))
+    joints = random.uniform([-0.4, -0.4, 0], [0.4, 0.4, 1.7], (joints, 3))
     path = np.cumsum(random.normal(size=(frames, 1, 3)) * [0.01, 0.01, 0.001], axis=0)
     return virtual.move_to_centre((joints + path).astype(np.float32))
 
@@ -57,6 +58,31 @@ def test_views_against_float64(frames):
         pixels = projected(expected.reshape(-1, 3), camera.intrinsics)
         np.testing.assert_allclose(track.keypoints_2d.reshape(-1, 2), pixels, atol=0.01)
         assert track.positions_3d.dtype == track.keypoints_2d.dtype == np.float32
+
+
+def test_coco_keypoints_are_joints_of_the_same_names():
+    """And those in both forms are the same; the confidence is 1, with noise and without."""
+    world = clip(30, joints=22)
+    coco = virtual.FORMS["coco_17"]
+    assert (coco.skeleton, coco.layout) == (BODY_22, COCO_17)
+    shared = [joint for joint in COCO_17.joints if joint in H36M_17.joints]
+    for seed in (None, 0):
+        views = list(virtual.virtual_tracks("S9", "Walking", world, 50.0, CAMERAS, seed, form=coco))
+        assert len(views) == len(CAMERAS)
+        for track, human36m in zip(views, film(world[:, :17]), strict=True):
+            assert (track.positions_3d.shape, track.keypoints_2d.shape) == ((30, 22, 3), (30, 17, 3))
+            np.testing.assert_array_equal(track.keypoints_2d[..., 2], 1)
+            np.testing.assert_allclose(track.positions_3d[:, :17], human36m.positions_3d, atol=1e-6)
+            joints = [BODY_22.joints.index(joint) for joint in COCO_17.joints]
+            pixels = projected(track.positions_3d[:, joints].reshape(-1, 3).astype(np.float64), track.intrinsics)
+            error = np.linalg.norm(track.keypoints_2d[..., :2].reshape(-1, 2) - pixels, axis=-1)
+            if seed is None:
+                assert error.max() < 0.01
+                found = track.keypoints_2d[:, [COCO_17.index(joint) for joint in shared], :2]
+                exact = human36m.keypoints_2d[:, [H36M_17.index(joint) for joint in shared]]
+                np.testing.assert_allclose(found, exact, atol=1e-3)
+            else:
+                assert 4 < np.median(error) < 9
 
 
 def test_noise_is_that_of_a_detector():
@@ -105,7 +131,8 @@ def test_a_view_with_a_joint_far_outside_the_image_is_left_out():
 
 def test_clips_of_many_lengths_share_a_program():
     def compiled():
-        return [virtual._jit(function)._cache_size() for function in (virtual._project, virtual._add_noise)]
+        programs = virtual._jit(virtual._project), virtual._jit(virtual._add_noise, "layout")
+        return [program._cache_size() for program in programs]
 
     film(clip(3), seed=0)
     before = compiled()

@@ -93,8 +93,8 @@ def euler(order, degrees):
     return Rotation.from_euler(order.lower(), degrees, degrees=True) if order else Rotation.identity()
 
 
-def positions_of(text, motion):
-    """Every frame and bone by itself, straight from the text, in inches: motion is name -> numbers."""
+def placed(text, motion):
+    """Positions in inches, and rotations, by bone and straight from the text, of a frame: motion is name -> numbers."""
     bones = dict(re.findall(r"begin name (\S+) (.*\n.*) end", text))
     root_order = re.search(r"order (.*)", text)[1].split()
     values = dict(zip(root_order, motion["root"], strict=True))
@@ -111,7 +111,7 @@ def positions_of(text, motion):
         order = "".join(word[1] for word in words[11:] if word != "dof")
         rotations[bone] = rotations[parent] * own * euler(order, motion.get(bone, [])) * own.inv()
         joints[bone] = joints[parent] + rotations[bone].apply(direction * length)
-    return joints
+    return joints, rotations
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -123,13 +123,17 @@ def test_forward_kinematics_against_scipy(seed):
     ends = np.cumsum([*skeleton.channels.values()])[:-1]
     scale = [0.0254 if channel[0] == "t" else np.pi / 180 for channel in skeleton.order]
     scale += [np.pi / 180] * (degrees.shape[1] - 6)
-    found = asf.forward_kinematics(skeleton, degrees * scale)
-    assert found.shape == (3, 13, 3)
-    for frame, numbers in zip(found, degrees, strict=True):
+    positions, rotations = asf.placed_bones(skeleton, degrees * scale)
+    assert positions.shape == (3, 13, 3)
+    np.testing.assert_array_equal(asf.forward_kinematics(skeleton, degrees * scale), positions)
+    for frame, numbers in enumerate(degrees):
         motion = dict(zip(skeleton.channels, np.split(numbers, ends), strict=True))
-        expected = positions_of(text, motion)
-        assert {*expected} == {*skeleton.joints}
-        np.testing.assert_allclose(frame, [0.0254 * expected[joint] for joint in skeleton.joints], atol=1e-9)
+        joints, turns = placed(text, motion)
+        assert {*joints} == {*turns} == {*skeleton.joints}
+        expected = [0.0254 * joints[joint] for joint in skeleton.joints]
+        np.testing.assert_allclose(positions[frame], expected, atol=1e-9)
+        expected = [turns[joint].as_matrix() for joint in skeleton.joints]
+        np.testing.assert_allclose(rotations[frame], expected, atol=1e-9)
 
 
 @pytest.mark.parametrize(
