@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from jaxpose.data.augmentation.bodies import body
+from jaxpose.data.augmentation.cameras import camera
 from jaxpose.data.augmentation.lens import lens
 from jaxpose.data.augmentation.mirror import mirror
 from jaxpose.data.augmentation.settings import Augmentation
@@ -9,6 +11,12 @@ from jaxpose.data.augmentation.transform import Transform
 from jaxpose.data.augmentation.yaw import yaw
 from jaxpose.data.track import Description
 
-TRANSFORMS: dict[str, Callable[[Description, Augmentation], Transform]] = {"mirror": mirror, "yaw": yaw, "lens": lens}
+TRANSFORMS: dict[str, Callable[[Description, Augmentation], Transform]] = {
+    "mirror": mirror,
+    "yaw": yaw,
+    "body": body,
+    "camera": camera,
+    "lens": lens,
+}
 """What makes each transform for a data set and the settings of the augmentations, by the name that users give; raises
 `InputError` if the data do not allow it. Equal arguments give the same function: others would compile anew."""
