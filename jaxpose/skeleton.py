@@ -230,12 +230,10 @@ H36M_17 = Skeleton(
 )
 """The 17 joints that Human3.6M results are reported on; "neck" is the joint also called nose."""
 
-_FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
-
 BODY_22 = Skeleton(
     name="body_22",
-    joints=(*_H36M_17_JOINTS, *_FACE),
-    parents=(*H36M_17.parents, *(H36M_17.index("neck") for _ in _FACE)),
+    joints=(*_H36M_17_JOINTS, "nose", "left_eye", "right_eye", "left_ear", "right_ear"),
+    parents=(*H36M_17.parents, 9, 9, 9, 9, 9),
     left=(*H36M_17.left, 18, 20),
     right=(*H36M_17.right, 19, 21),
     angles=H36M_17.angles,
