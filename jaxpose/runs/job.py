@@ -30,8 +30,11 @@ from jaxpose.training import loop, nan_report, setup
 from jaxpose.training.config import Config
 from jaxpose.training.state import State, from_checkpoint, to_checkpoint
 
-SECONDS = 0.5
+SECONDS = 0.25
 """About how long a call of training steps may take. Two are queued, and a signal waits for both."""
+
+STOPPING = "Finishing the step and saving it; a second Ctrl-C ends the training at once, without saving."
+"""What is printed as soon as a signal comes."""
 
 
 def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool = False, profile: int = 0) -> None:
@@ -139,7 +142,7 @@ def _train(job: Job, state: State, *, debug_nans: bool, profile: int) -> tuple[S
     record_open = bool(state.sums) and int(state.sums["steps"]) > 0  # the record of the last steps may not be logged
     predictions, saved = None, time.monotonic()
     with (
-        signals.deferred_signals() as signalled,
+        signals.deferred_signals(STOPPING) as signalled,
         _explain_nans(job, debug_nans=debug_nans),
         checkpoint.open_checkpoints(job.run, keep=config.keep, after=done) as checkpoints,
         _open_log(job, done - 1 if record_open else done) as add_to_log,
@@ -170,6 +173,7 @@ def _train(job: Job, state: State, *, debug_nans: bool, profile: int) -> tuple[S
             if state is not None:
                 checkpoint.save(checkpoints, step, to_checkpoint(state), error)
                 saved = time.monotonic()
+                stop = stop or max_over_processes(signalled())[0]  # a signal may have come during the evaluation
             if stop:
                 job.console.print(f"Stopping after step {step:,} of {job.until:,}; saving.")
                 raise StopError(stop, f"step {step} is done and saved; continue with --resume {job.run}")
