@@ -32,7 +32,7 @@ th:first-child, td:first-child { text-align: left; }
 img { max-width: 100%; }
 .notice { font-weight: bold; background: #fff3cd; border-left: 4px solid #d39e00; padding: 0.5em 1em; }
 .part { overflow-x: auto; }
-.strong { font-weight: bold; }
+.ruled td { border-top: 2px solid #999; }
 caption { text-align: left; color: #555; padding: 0.3em 0; }
 pre { font-size: 13px; }
 .player { outline-offset: 6px; }
