@@ -24,12 +24,19 @@ Move = Callable[[int, np.ndarray | None], None]
 
 
 class ViewOptions(NamedTuple):
-    """Title, viewpoint and size of a film."""
+    """Title, viewpoint and size of a film.
 
-    title: str  # names the data, and that they are synthetic if they are
-    azimuth: float = 30.0  # of the viewer, degrees to the right of the camera
-    elevation: float = 12.0  # of the viewer, degrees above the floor
-    height: int = 480  # of the film, pixels
+    Attributes:
+      title: names the data, and that they are synthetic if they are.
+      azimuth: of the viewer, degrees to the right of the camera.
+      elevation: of the viewer, degrees above the floor.
+      height: of the film, pixels.
+    """
+
+    title: str
+    azimuth: float = 30.0
+    elevation: float = 12.0
+    height: int = 480
 
 
 def film_size(clip: Clip, options: ViewOptions) -> tuple[int, int]:

@@ -20,17 +20,28 @@ class Clip(NamedTuple):
 
     Poses are root-relative, in the axes of the world turned about the vertical until the camera looks along y: x is
     right of the camera, y away from it, z up from the floor.
+
+    Attributes:
+      name: of the track.
+      fps: frames per second.
+      first: frame of the track at which the clip begins.
+      total: number of frames of the track.
+      keypoints: (T, K, 2) pixels, if they are known.
+      width: of the image, pixels; 0 without keypoints.
+      height: of the image, pixels; 0 without keypoints.
+      prediction: (T, J, 3) metres.
+      truth: (T, J, 3) metres, the ground truth if it is known.
     """
 
     name: str
-    fps: float  # frames per second
-    first: int  # frame of the track at which the clip begins
-    total: int  # number of frames of the track
-    keypoints: np.ndarray | None  # (T, K, 2) pixels, if they are known
-    width: int  # of the image, pixels; 0 without keypoints
-    height: int  # of the image, pixels; 0 without keypoints
-    prediction: np.ndarray  # (T, J, 3) metres
-    truth: np.ndarray | None  # (T, J, 3) metres, the ground truth if it is known
+    fps: float
+    first: int
+    total: int
+    keypoints: np.ndarray | None
+    width: int
+    height: int
+    prediction: np.ndarray
+    truth: np.ndarray | None
 
 
 def make_clip(track: Track, prediction: np.ndarray) -> Clip:
