@@ -124,6 +124,30 @@ def test_after_a_signal_in_an_evaluation_no_step_is_queued(config, tmp_path, mon
     assert (run / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
 
 
+def test_an_evaluation_is_abandoned_after_a_signal_and_made_again(config, tmp_path, monkeypatch):
+    run, whole, batches, predict_tracks = tmp_path / "run", tmp_path / "whole", [], job.predict_tracks
+
+    def predict(*arguments, before_batch):
+        def signal_comes():
+            batches.append(1)
+            signal.raise_signal(signal.SIGTERM)
+            before_batch()
+
+        return predict_tracks(*arguments, before_batch=signal_comes)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(job, "predict_tracks", predict)
+        with pytest.raises(StopError, match="step 5 is done and saved"):
+            job.train(config, run)
+    assert len(batches) == 1
+    assert checkpoint.steps(run) == [5]
+    assert [record["step"] for record in read_log(run)] == [2, 4]
+    job.train(config, run, resume=True)
+    job.train(config, whole)
+    for file in ("metrics.jsonl", "results.json"):
+        assert (run / file).read_bytes() == (whole / file).read_bytes()
+
+
 def test_it_is_said_at_once_what_a_signal_waits_for(config, tmp_path, monkeypatch, capfd):
     train_steps = loop.train_steps
     monkeypatch.setattr(
