@@ -68,10 +68,13 @@ def lift(
     constant_bones: bool = False,
     focal_length: float | None = None,
 ) -> np.ndarray:
-    """Lift one person's 2D keypoints; gaps and other doubts are `UserWarning`s.
+    """Lift the 2D keypoints of one person or several; gaps and other doubts are `UserWarning`s.
+
+    Each person is lifted alone. Warnings and errors name one of several by the index, as in `keypoints[1]`.
 
     Args:
-      keypoints: (T, K, 2 or 3) pixels, and perhaps a confidence; T is at least 1. NaN where nothing was seen.
+      keypoints: (T, K, 2 or 3), or (P, T, K, 2 or 3) of P people in the same frames: pixels, and perhaps a confidence.
+        P and T are at least 1. NaN where nothing was seen, as in frames without the person.
       run: a run's folder; or an opened run (`trained.open_run`), which is quicker for many calls.
       layout: which keypoint is which: a name in `layouts.LAYOUTS`, or the run's own layout.
       width: of the image, pixels.
@@ -87,7 +90,7 @@ def lift(
         the person have no use for it.
 
     Returns:
-      (T, J, 3) float32 metres, in camera space, relative to the root.
+      (T, J, 3), or (P, T, J, 3), float32 metres, in camera space, relative to the root.
 
     Raises:
       InputError: the keypoints or the focal length are not as described, too few are ever seen, no frame reaches
@@ -96,41 +99,52 @@ def lift(
     lifter = run if isinstance(run, TrainedModel) else open_run(Path(run))
     keypoints = np.asarray(keypoints)
     if (
-        keypoints.ndim != 3
-        or keypoints.shape[2] not in (2, 3)
+        keypoints.ndim not in (3, 4)
+        or keypoints.shape[-1] not in (2, 3)
         or keypoints.dtype.kind not in "fiu"
-        or not len(keypoints)
+        or 0 in keypoints.shape
     ):
         raise InputError(
-            f"keypoints are {keypoints.dtype} of shape {keypoints.shape}; they must be numbers, (T, K, 2 or 3)"
+            f"keypoints are {keypoints.dtype} of shape {keypoints.shape}; they must be numbers, (T, K, 2 or 3) of one "
+            "person or (P, T, K, 2 or 3) of several, not empty"
         )
-    seen = np.ones_like(keypoints[..., :1]) if keypoints.shape[2] == 2 else keypoints[..., 2:]
     options = Options(min_confidence, keep_sides, crop, constant_bones, focal_length)
-    doubts = check_options(lifter, options)
+    for doubt in check_options(lifter, options):
+        warnings.warn(doubt, stacklevel=2)
     if fps is None:
         fps = lifting_fps(lifter, VIDEO_FPS)
         if lifter.config.frame_rates:
-            doubts += (f"the frame rate is not given: {fps:g} frames/s are assumed (fps=)",)
+            warnings.warn(f"the frame rate is not given: {fps:g} frames/s are assumed (fps=)", stacklevel=2)
     given = Overrides(named_layout(layout, lifter), (width, height), fps)
+    several = {f"keypoints[{index}]": each for index, each in enumerate(keypoints)} if keypoints.ndim == 4 else {}
+    poses = []
+    for name, each in (several or {"keypoints": keypoints}).items():
+        person = _every_frame(each, name, given, min_score)
+        motion, notes = lift_person(person, lifter, options)
+        for note in (*person.notes, *notes):
+            warnings.warn(note, stacklevel=2)
+        poses.append(motion.positions)
+    return np.stack(poses) if several else poses[0]
+
+
+def _every_frame(keypoints: np.ndarray, name: str, given: Overrides, min_score: float | None) -> Detections:
+    """The track of one person (T, K, 2 or 3) in every frame: those without the person are lifted too, as gaps."""
+    seen = np.ones_like(keypoints[..., :1]) if keypoints.shape[-1] == 2 else keypoints[..., 2:]
     points = np.concatenate([keypoints[..., :2], seen], axis=-1)
     if min_score is not None:
-        points = _with_score(points, min_score)
+        points = _with_score(points, name, min_score)
     rows = DetectionRows(range(len(points)), [""] * len(points), points)
-    (person,) = tracks_by_person(Path("keypoints"), rows, given)
+    (person,) = tracks_by_person(Path(name), rows, given)
     every_frame = np.full((len(points), *person.keypoints.shape[1:]), np.nan, np.float32)
-    every_frame[person.frames] = person.keypoints  # frames without the person are lifted as well, as gaps
-    person = person._replace(name="keypoints", frames=np.arange(len(points)), keypoints=every_frame)
-    motion, notes = lift_person(person, lifter, options)
-    for note in (*doubts, *person.notes, *notes):
-        warnings.warn(note, stacklevel=2)
-    return motion.positions
+    every_frame[person.frames] = person.keypoints
+    return person._replace(name=name, frames=np.arange(len(points)), keypoints=every_frame)
 
 
-def _with_score(keypoints: np.ndarray, min_score: float) -> np.ndarray:
+def _with_score(keypoints: np.ndarray, name: str, min_score: float) -> np.ndarray:
     """Keypoints (T, K, 3), NaN in the frames whose score is below a limit; raises `InputError` if all are."""
     scores = person_scores(keypoints)
     if not (scores >= min_score).any():
-        raise InputError(f"no frame has a score of {min_score:g} or more, the highest is {scores.max():.3g}")
+        raise InputError(f"{name}: no frame has a score of {min_score:g} or more, the highest is {scores.max():.3g}")
     return np.where((scores >= min_score)[:, None, None], keypoints, np.nan)
 
 

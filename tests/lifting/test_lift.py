@@ -41,6 +41,28 @@ def test_tracks_of_any_length_are_lifted_as_in_evaluation(lifter, frames):
     assert lifted.dtype == np.float32
 
 
+@pytest.mark.filterwarnings("ignore:.* were not seen")
+def test_several_people_are_lifted_each_as_if_alone(lifter):
+    keypoints = np.stack([make_track(frames=12, seed=seed).keypoints_2d for seed in range(3)])
+    keypoints = np.concatenate([keypoints, np.full((3, 12, 17, 1), 0.9, np.float32)], axis=-1)
+    keypoints[1, 8:] = np.nan  # the second is there for eight frames
+    options = {"layout": "h36m_17", **IMAGE}
+    with pytest.warns(UserWarning, match=r"keypoints\[1\]: 33\.3% of the keypoints were not seen") as told:
+        lifted = jaxpose.lift(keypoints, lifter, **options)
+    with pytest.warns(UserWarning, match=r"keypoints: 33\.3% of the keypoints were not seen"):
+        alone = [jaxpose.lift(person, lifter, **options) for person in keypoints]
+    assert lifted.shape == (3, 12, 17, 3)
+    np.testing.assert_array_equal(lifted, np.stack(alone))
+    assert sum("not seen" in str(each.message) for each in told) == 1
+    np.testing.assert_array_equal(jaxpose.lift(keypoints[:1], lifter, **options), lifted[:1])  # one keeps the axis
+    keypoints[2, ..., 2] = 0.1
+    with pytest.raises(InputError, match=r"keypoints\[2\]: no frame has a score of 0\.5 or more"):
+        jaxpose.lift(keypoints, lifter, min_score=0.5, **options)
+    keypoints[0] = np.nan
+    with pytest.raises(InputError, match=r"keypoints\[0\]"):
+        jaxpose.lift(keypoints, lifter, **options)
+
+
 def test_a_mirrored_video_gives_mirrored_poses(lifter):
     keypoints = make_track().keypoints_2d
     turned = np.asarray(mirror(keypoints - np.float32([500, 0]), H36M_17)) + np.float32([500, 0])
@@ -191,8 +213,10 @@ def test_an_older_run_is_taken_for_fifty_frames_a_second(lifter):
         (
             np.zeros((5, 34)),
             "coco",
-            r"keypoints are float64 of shape \(5, 34\); they must be numbers, \(T, K, 2 or 3\)",
+            r"keypoints are float64 of shape \(5, 34\); they must be numbers, \(T, K, 2 or 3\) of one person or",
         ),
+        (np.zeros((0, 5, 17, 2)), "coco", "of several, not empty"),
+        (np.zeros((1, 1, 5, 17, 2)), "coco", "keypoints are float64 of shape"),
         (np.zeros((0, 17, 2)), "coco", "keypoints are float64 of shape"),
         (np.full((5, 17, 2), "a"), "coco", "keypoints are <U1 of shape"),
         (np.full((5, 16, 2), 300), "coco", "keypoints has 16 keypoints, but coco_17 17"),
