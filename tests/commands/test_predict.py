@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from helpers import detector_files as files
 from helpers.bvh import evaluated
+from helpers.lifters import aiming_lifter
 from helpers.samples import DESCRIPTION, make_track
 from helpers.standing import standing_pixels
 from helpers.walking import detected, walk
@@ -204,6 +205,47 @@ def test_boxes_over_a_person_are_left_out_or_kept_by_their_score(run, tmp_path, 
     printed, err = capsys.readouterr()
     assert "COCO results: 2 tracks" in printed
     assert "r.json: 3 of 13 detections have a score below 0.5 and are left out" in err
+
+
+@pytest.fixture(scope="module")
+def aiming_run(tmp_path_factory):
+    """An untrained network that aims the camera at the person, saved as a run leaves it."""
+    lifter, run = aiming_lifter(), tmp_path_factory.mktemp("runs") / "aiming"
+    write_settings(run, lifter.config, lifter.description)
+    with checkpoint.open_checkpoints(run) as checkpoints:
+        recipe = setup.build_recipe(lifter.config, lifter.description, 65)
+        checkpoint.save(checkpoints, 7, to_checkpoint(setup.init(recipe, jax.random.key(3))))
+    return run
+
+
+def test_a_run_that_aims_is_told_the_focal_length_and_says_what_it_has_no_use_for(aiming_run, run, tmp_path, capsys):
+    path = files.results(tmp_path / "r.json", detected(walk(40, turn=45))[None])
+    facts = ["--size", "1920", "1080", "--fps", "30", "--layout", "coco_17"]
+    out = ["--out", str(tmp_path / "o.npz"), *facts]
+    predict.main([str(aiming_run), str(path), *out, "--crop"])
+    usual, (printed, err) = load(tmp_path / "o.npz")["positions_0"], capsys.readouterr()
+    assert usual.shape == (40, 22, 3)
+    assert (
+        err.splitlines().count("warning: --crop (crop) is not used: the run aims the camera at each person by itself")
+        == 1
+    )
+    assert "Poses: camera space; relative to the root" in printed
+    assert "The focal length was taken for the longer side of the image; --focal-length names it." in printed
+    predict.main([str(aiming_run), str(path), *out, "--focal-length", "1920"])
+    printed, err = capsys.readouterr()
+    assert "focal" not in printed + err
+    np.testing.assert_array_equal(load(tmp_path / "o.npz")["positions_0"], usual)
+    predict.main([str(aiming_run), str(path), *out, "--focal-length", "4000"])
+    assert np.abs(load(tmp_path / "o.npz")["positions_0"] - usual).max() > 1e-3
+    capsys.readouterr()
+    predict.main([str(run), str(path), *out, "--focal-length", "4000"])
+    assert "--focal-length (focal_length) is not used: the run lifts the image as it is" in capsys.readouterr().err
+
+
+def test_a_focal_length_of_nothing_is_refused(aiming_run, tmp_path, refused):
+    path = files.results(tmp_path / "r.json", detected(walk(4))[None])
+    message = refused([str(aiming_run), str(path), "--out", str(tmp_path / "o.npz"), "--focal-length", "0"])
+    assert "--focal-length 0 (focal_length): it must be above 0, in pixels" in message
 
 
 def test_upright_poses_are_labelled(run, track, expected, tmp_path, capsys):

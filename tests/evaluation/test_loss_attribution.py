@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from helpers.lifters import aiming_lifter
+from helpers.samples import make_track
 
 from jaxpose.data.load import load
 from jaxpose.data.windows import pack
@@ -53,6 +55,19 @@ def test_it_is_of_the_poses_that_evaluation_scores(lifter, data, attributed):
     np.testing.assert_allclose(result.losses[:, 0], [*sums, sums.sum()], rtol=1e-2)
     assert result.paths.shape == (len(terms()) + 1, 6, 17, 3)
     assert result.losses[-1, -1] < result.losses[-1, 0]
+
+
+@pytest.mark.compilations(60)
+def test_of_a_network_that_takes_rays_too():
+    lifter = aiming_lifter()
+    track = make_track(frames=20)
+    cut = track._replace(
+        positions_3d=np.random.default_rng(0).normal(size=(20, 22, 3)).astype(np.float32),
+        keypoints_2d=np.concatenate([track.keypoints_2d, np.ones((20, 17, 1), np.float32)], axis=-1),
+    )
+    data = pack([cut])
+    pose, _, _ = attribute_loss(lifter.model, lifter.variables, data, lifter.description, WINDOW, steps=2)
+    np.testing.assert_allclose(pose, lifter.lift(data)[7], atol=1e-5)
 
 
 def test_every_figure_names_its_data(attributed):

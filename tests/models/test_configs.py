@@ -9,6 +9,7 @@ import pytest
 from helpers.networks import WindowLinear
 
 from jaxpose.models import configs, ops
+from jaxpose.models.aimed import AimedLifter
 from jaxpose.models.configs import MODELS, ModelConfig, TemporalConfig, model_from_dict
 from jaxpose.models.temporal import TemporalModel
 from jaxpose.runtime.errors import InputError
@@ -34,6 +35,8 @@ def test_the_precisions_that_are_written_out_are_those_of_the_operations():
         ({"channels": 2**17}, "--channels is 131072; it must be at most 65536"),
         ({"dropout": 1.0}, "--dropout is 1.0"),
         ({"dropout": float("nan")}, "--dropout is nan"),
+        ({"aim": 4}, "--aim is 4; it must be 0 or an odd number of frames"),
+        ({"aim": -3}, "--aim is -3; it must be 0 or an odd number of frames"),
         ({"causal": "yes"}, "--causal is 'yes'; it must be of type bool"),
         ({"precision": "float16"}, "--precision is 'float16'; it must be one of float32, tf32, bfloat16"),
     ],
@@ -50,6 +53,13 @@ def test_the_settings_build_their_network():
     )
     network = TemporalModel(15, (3, 5), 16, 0.1, causal=True, dense=True, precision="bfloat16")
     assert config.build(HUMANEVA_15, COCO_17, 3) == network
+
+
+@pytest.mark.parametrize(("causal", "margin"), [(False, (4, 3)), (True, (7, 0))])
+def test_with_an_aim_the_network_is_within_one_that_aims(causal, margin):
+    config = TemporalConfig(filter_widths=(3, 5), channels=16, causal=causal)
+    aiming = dataclasses.replace(config, aim=7).build(HUMANEVA_15, COCO_17, 3)
+    assert aiming == AimedLifter(config.build(HUMANEVA_15, COCO_17, 3), margin)
 
 
 @pytest.mark.parametrize("kind", MODELS)

@@ -9,6 +9,7 @@ from helpers.samples import published_weights
 from jaxpose.models.configs import TemporalConfig
 from jaxpose.models.temporal import TemporalModel
 from jaxpose.models.videopose3d_weights import (
+    PUBLISHED,
     filter_widths,
     params_from_torch,
     read,
@@ -102,3 +103,11 @@ def test_the_shapes_tell_the_settings():
     imported = read(published_weights((3, 7), channels=8, features=34, joints=15), causal=True)
     assert imported.model == TemporalConfig(filter_widths=(3, 3), channels=8, causal=True, dense=True)
     assert (imported.inputs, imported.joints) == (34, 15)
+
+
+def test_a_network_that_aims_the_camera_is_not_written():
+    variables = random_variables(TemporalModel(5, (3, 3), 8))
+    weights = PUBLISHED.write(variables, TemporalConfig(filter_widths=(3, 3), channels=8), 7)
+    assert_same(weights, torch_from_params(variables, steps=7))
+    with pytest.raises(InputError, match=r"VideoPose3D has no network that aims the camera at the person \(--aim\)"):
+        PUBLISHED.write({}, TemporalConfig(aim=5), 7)
