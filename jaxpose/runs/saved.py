@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxpose.data.track import Description
 from jaxpose.runs import Which
 from jaxpose.runs.folder import read_settings
-from jaxpose.runs.lifter_file import SavedLifter, read_lifter_file
+from jaxpose.runs.lifter_file import SavedLifter, is_lifter_file, read_lifter_file
 from jaxpose.runtime.errors import InputError
 from jaxpose.training import setup
 from jaxpose.training.config import Config
@@ -29,7 +29,7 @@ def load_saved(run: Path, which: Which = "last") -> SavedLifter:
     if os.path.isfile(run):
         if which != "last":
             raise InputError(f"{run} is a file, which has one state of the network; remove --checkpoint {which}")
-        return read_lifter_file(run)
+        return _read_file(run)
     from jaxpose.runs import checkpoint  # imports Orbax, which a file does not need
 
     config, description = read_settings(run)
@@ -45,9 +45,24 @@ def saved_settings(run: Path) -> tuple[Config, Description]:
       InputError: it is neither, or its content cannot be used.
     """
     if os.path.isfile(run):
-        lifter = read_lifter_file(run)
+        lifter = _read_file(run)
         return lifter.config, lifter.description
     return read_settings(run)
+
+
+def is_run(path: Path) -> bool:
+    """True for what is meant as a run, or as a lifter file, whatever the state of its content."""
+    return os.path.isfile(path / "config.json") or is_lifter_file(path)
+
+
+def _read_file(run: Path) -> SavedLifter:
+    """Read a lifter file; of another file, which may be named by mistake, the message says that it is none."""
+    if not is_lifter_file(run):
+        raise InputError(
+            f"{run} is not a run: it is neither a run's folder nor a lifter file; name one of these, or if it was one, "
+            "copy or download it again"
+        )
+    return read_lifter_file(run)
 
 
 def initial_run(init: str) -> Path:

@@ -10,7 +10,7 @@ from helpers.samples import DESCRIPTION
 from jaxpose import weights
 from jaxpose.runs.folder import read_settings
 from jaxpose.runs.lifter_file import write_lifter_file
-from jaxpose.runs.saved import initial_run, load_saved, saved_settings
+from jaxpose.runs.saved import initial_run, is_run, load_saved, saved_settings
 from jaxpose.runs.trained import load_fitting, open_run
 from jaxpose.runtime.errors import InputError
 
@@ -43,11 +43,18 @@ def test_what_is_neither_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"none is not a run: it has no config\.json"):
         load_saved(tmp_path / "none")
     np.savez(tmp_path / "poses.npz", positions_0=np.zeros(3))
-    with pytest.raises(InputError, match=r"poses\.npz: not a lifter file: it has no array 'settings'"):
-        load_saved(tmp_path / "poses.npz")
     (tmp_path / "text").write_text("text")
-    with pytest.raises(InputError, match="text: not a readable npz archive"):
-        load_saved(tmp_path / "text")
+    for name in ("poses.npz", "text"):
+        for read in (load_saved, saved_settings):
+            with pytest.raises(InputError, match=f"{name} is not a run: it is neither a run's folder nor a lifter"):
+                read(tmp_path / name)
+
+
+def test_runs_are_told_from_keypoints(untrained, file, tmp_path):
+    (tmp_path / "openpose").mkdir()
+    (tmp_path / "k.json").write_text("[]")
+    assert [is_run(path) for path in (untrained, file)] == [True, True]
+    assert not any(is_run(tmp_path / name) for name in ("openpose", "k.json", "none"))
 
 
 def test_the_word_weights_is_the_file_that_comes_with_jaxpose(file, monkeypatch):
