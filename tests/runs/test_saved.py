@@ -1,5 +1,7 @@
 """A run and the lifter file made from it give the same network; what is neither is refused."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -64,3 +66,12 @@ def test_the_word_weights_is_the_file_that_comes_with_jaxpose(file, monkeypatch)
     file.rename(file.with_name("anywhere.npz"))
     assert initial_run("weights") == file.with_name("anywhere.npz")
     assert initial_run("./weights") == Path("weights")
+
+
+def test_a_file_is_opened_without_orbax(file):
+    """Importing it takes a quarter of a second, and reading a checkpoint another."""
+    program = (
+        "import sys; from jaxpose.runs.trained import open_run; open_run(sys.argv[1]); print('orbax' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=False)
+    assert found.stdout == "False\n", found.stderr
