@@ -153,14 +153,8 @@ def evaluate(command: Command) -> None:
     if command.format:
         out = command.out or command.runs[0] / "evaluation"
         written += write_tables(out, command.format, by_name, runs, setting)
-    as_trained = command.data is None and command.split is None and command.checkpoint == "last"
-    if (
-        len(runs) == 1
-        and as_trained
-        and not opened[0].run.is_file()
-        and protocol == VIDEOPOSE3D
-        and command.metrics == PUBLISHED_KEYS
-    ):
+    as_trained = (command.data, command.split, command.checkpoint) == (None, None, "last") and command.runs[0].is_dir()
+    if len(runs) == 1 and as_trained and protocol == VIDEOPOSE3D and command.metrics == PUBLISHED_KEYS:
         write_results(command.runs[0], summarize(runs[0].errors, protocol), description, split, runs[0].trained_on)
         written += [command.runs[0] / "results.json", command.runs[0] / "results.md"]
     for path in written:
