@@ -69,8 +69,9 @@ class Config:
     """Schedule of the learning rate: staircase (the decay after each epoch at once), exponential (the same decay, a
     little after each step), cosine (to zero at the last epoch, without the decay) or constant. A plugin adds others."""
     init: str | None = None
-    """Folder of a run to begin with the weights of, those of its last checkpoint, for fine-tuning. What does not fit is
-    named, and begins anew, as do the optimiser and the schedules."""
+    """Folder of a run to begin with the weights of, those of its last checkpoint, for fine-tuning; or a lifter file, or
+    `weights` for the one that comes with jaxpose. What does not fit is named, and begins anew, as do the optimiser and
+    the schedules."""
     seed: int = 0
     """Seed of the weights, the order of samples, and dropout."""
     log_every: int = 50
