@@ -45,7 +45,8 @@ class Config:
     """Further terms of the loss, by the names that a plugin gives them."""
     augment: tuple[str, ...] = ("mirror",)
     """Changes made to each batch, in this order: mirror (an epoch shows every window twice, once as its mirror image),
-    yaw (the camera moves round the person by a random angle). A plugin adds others."""
+    yaw (the camera moves round the person by a random angle), body (other sizes and lengths of bones), camera (a random
+    camera; keypoints are exact). A plugin adds others."""
     augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
     """The ranges from which augmentations draw."""
     frame_rates: tuple[float, float] | None = None
