@@ -7,12 +7,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxpose.cameras import Camera, camera_to_world, project
+from jaxpose.cameras import Camera, camera_to_world
 from jaxpose.data.augmentation.settings import Augmentation
 from jaxpose.data.augmentation.transform import Transform, joints_of_keypoints
 from jaxpose.data.track import Description
 from jaxpose.data.windows import Windows
-from jaxpose.numerics import safe_norm
+from jaxpose.numerics import safe_divide, safe_norm
 from jaxpose.rotations import (
     quaternion_from_axis_angle,
     quaternion_inverse,
@@ -98,10 +98,9 @@ def draw_cameras(key: jax.Array, windows: Windows, ranges: Augmentation) -> Came
         raise InputError("new cameras need known poses and cameras; leave out the augmentation camera")
     shot = _draw(key, windows.visible.shape[0], ranges)
     centre = windows.root[:, windows.root.shape[1] // 2]
-    radius = jnp.max(safe_norm(windows.positions - centre[:, None, None]), axis=(1, 2))
+    apart = jnp.square(windows.positions - centre[:, None, None])
+    radius = jnp.sqrt(jnp.max(apart[..., 0] + apart[..., 1] + apart[..., 2], axis=(1, 2)))
     height = 2 / shot.aspect
-    person = shot.size[:, None] * jnp.stack([0.5 / shot.aspect, jnp.ones_like(height)], axis=-1)  # shares of the image
-    place = shot.place * jnp.clip(1 - person, *MIDDLE) * jnp.stack([jnp.ones_like(height), height / 2], axis=-1)
     shortest, longest = ranges.focal_length
 
     def focal_length(distance: jax.Array) -> jax.Array:
@@ -109,6 +108,8 @@ def draw_cameras(key: jax.Array, windows: Windows, ranges: Augmentation) -> Came
         return 2 * jnp.clip(shot.size * distance / STANDING / shot.aspect, shortest, longest)
 
     distance, focal = shot.distance, focal_length(shot.distance)
+    person = focal[:, None] / 2 * STANDING / distance[:, None] * jnp.stack([jnp.full_like(focal, 0.5), shot.aspect], -1)
+    place = shot.place * jnp.clip(1 - person, *MIDDLE) * jnp.stack([jnp.ones_like(height), height / 2], axis=-1)
     # At another distance the ray of the root is no farther from the optical axis, since the focal length is no shorter.
     distance = jnp.maximum(distance, (NEAREST + radius) * safe_norm(_ray(place, focal)))
     focal = focal_length(distance)
@@ -130,7 +131,7 @@ def seen_by(windows: Windows, new: Camera, joints: Sequence[int]) -> Windows:
 
     Args:
       windows: a batch with positions and cameras.
-      new: camera of each window, fields (B, ...), in screen units.
+      new: camera of each window, fields (B, ...), in screen units; its lens has no distortion.
       joints: of every keypoint, the joint that it is of.
 
     Returns:
@@ -143,12 +144,18 @@ def seen_by(windows: Windows, new: Camera, joints: Sequence[int]) -> Windows:
     shift = rotate(back, old.translation - new.translation)
 
     def turned(points: jax.Array) -> jax.Array:
-        """Points (B, ..., 3) by the window's rotation; not a matrix product, which a GPU would round."""
-        matrix = turn.reshape(-1, *[1] * (points.ndim - 2), 3, 3)
-        return jnp.sum(matrix * points[..., None, :], axis=-1)
+        """Points (B, ..., 3) by the window's rotation.
+
+        Written out: a GPU would round the factors of a matrix product, and a CPU is slow to sum three numbers.
+        """
+        rows = jnp.moveaxis(turn, 0, -1).reshape(3, 3, -1, *[1] * (points.ndim - 2))
+        x, y, z = jnp.unstack(points, axis=-1)
+        return jnp.stack([a * x + b * y + c * z for a, b, c in rows], axis=-1)
 
     positions = turned(windows.positions) + shift[:, None, None]
-    seen = jax.vmap(project)(positions[..., jnp.asarray(joints), :], new)
+    depth = positions[..., jnp.asarray(joints), 2:]
+    place = positions[..., jnp.asarray(joints), :2] * new.intrinsics[:, None, None, :2]
+    seen = safe_divide(place, depth) + new.intrinsics[:, None, None, 2:4]
     return windows.replace(
         keypoints=jnp.concatenate([seen, jnp.ones_like(windows.keypoints[..., 2:])], axis=-1),
         poses=turned(windows.poses),
