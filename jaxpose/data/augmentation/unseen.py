@@ -78,8 +78,8 @@ def unseen(description: Description, ranges: Augmentation) -> Transform:
             happens_at_all = event[:, index] & (jnp.sum(body & ~more, axis=-1) >= LEAST_SEEN)
             hides.append(happens_at_all)
             lost = jnp.where(happens_at_all[:, None], more, lost)
-        acts = (who & jnp.stack(hides, axis=1)[..., None]).astype(jnp.float32)
-        hidden = jnp.einsum("ben,bek->bnk", when.astype(jnp.float32), acts) > 0
+        acts = who & jnp.stack(hides, axis=1)[..., None]
+        hidden = functools.reduce(jnp.logical_or, (when[:, e, :, None] & acts[:, e, None] for e in range(EVENTS)))
 
         kept, guessed = kept[..., None], guessed[..., None] < GUESSED
         gone = (hidden & ~guessed) | (outside & ~kept)
