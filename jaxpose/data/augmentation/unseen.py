@@ -79,7 +79,7 @@ def unseen(description: Description, ranges: Augmentation) -> Transform:
             hides.append(happens_at_all)
             lost = jnp.where(happens_at_all[:, None], more, lost)
         acts = who & jnp.stack(hides, axis=1)[..., None]
-        hidden = functools.reduce(jnp.logical_or, (when[:, e, :, None] & acts[:, e, None] for e in range(EVENTS)))
+        hidden = jnp.einsum("ben,bek->bnk", when.astype(jnp.float32), acts.astype(jnp.float32)) > 0
 
         kept, guessed = kept[..., None], guessed[..., None] < GUESSED
         gone = (hidden & ~guessed) | (outside & ~kept)
