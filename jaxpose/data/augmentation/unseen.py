@@ -49,7 +49,7 @@ def unseen(description: Description, ranges: Augmentation) -> Transform:
     if ranges.unseen == 0:
         return identity
     groups, shares = groups_hidden(description.layout)
-    body = jnp.asarray([keypoint_kind(name) not in _FACE for name in description.layout.joints])
+    body = np.asarray([keypoint_kind(name) not in _FACE for name in description.layout.joints])
     persons = groups.all(axis=1)
 
     def transform(key: jax.Array, windows: Windows) -> Windows:

@@ -1,6 +1,6 @@
 """Jitter of a detector by its size, its correlation in time, and its bursts."""
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from helpers.detected import RANGES, errors
 from scipy import stats
@@ -16,7 +16,7 @@ def test_autoregressive_noise_is_the_recursion_in_float64():
     for frame in range(1, 30):
         fresh = np.sqrt(1 - correlation[:, None] ** 2) * innovations[:, frame]
         expected[:, frame] = correlation[:, None] * expected[:, frame - 1] + fresh
-    new = jitter.autoregressive(jnp.float32(innovations), jnp.float32(correlation))
+    new = jax.jit(jitter.autoregressive)(np.float32(innovations), np.float32(correlation))
     np.testing.assert_allclose(new, expected, atol=1e-5)
 
 
