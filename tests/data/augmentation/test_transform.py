@@ -3,9 +3,8 @@
 import jax
 import numpy as np
 import pytest
-from helpers.augmented import LENGTHS, gather, packed
+from helpers.augmented import apply
 
-from jaxpose.data import windows
 from jaxpose.data.augmentation.transform import joints_of_keypoints, where_chosen
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import CMU_31, COCO_17, H36M_17, H36M_32, H36M_32_TO_17, Skeleton
@@ -34,7 +33,7 @@ def test_keypoints_that_are_no_joints_are_refused(layout, first, missing):
 
 
 def test_windows_are_chosen_one_by_one():
-    old = jax.device_get(gather(packed(), windows.window_starts(LENGTHS, 3)))
+    old, _ = apply()
     new = jax.tree.map(lambda field: ~field if field.dtype == bool else field + 1, old)
     chosen = np.arange(len(old.poses)) % 3 == 1
     found = jax.device_get(jax.jit(where_chosen)(chosen, new, old))
@@ -43,9 +42,7 @@ def test_windows_are_chosen_one_by_one():
 
 
 def test_windows_without_poses_are_chosen():
-    old = gather(packed(), windows.window_starts(LENGTHS, 3)).replace(
-        poses=None, root=None, positions=None, camera=None
-    )
+    old = apply()[0].replace(poses=None, root=None, positions=None, camera=None)
     found = jax.jit(where_chosen)(np.ones(len(old.sample), bool), old.replace(keypoints=old.keypoints + 1), old)
     assert found.poses is found.camera is None
     np.testing.assert_array_equal(found.keypoints, old.keypoints + 1)
