@@ -57,7 +57,7 @@ class _Shot(NamedTuple):
     """What is drawn for each window, fields (B,): numbers that do not depend on the person."""
 
     yaw: jax.Array  # radians, of the camera about the world's vertical
-    pitch: jax.Array  # radians, by which the line from the camera to the person points down
+    pitch: jax.Array  # by which the line from the camera to the person points down, from 0 (least) to 1 (most)
     roll: jax.Array  # radians, of the camera about its optical axis
     distance: jax.Array  # metres
     size: jax.Array  # of a standing person, in heights of the image
@@ -76,8 +76,8 @@ def draw_cameras(key: jax.Array, windows: Windows, ranges: Augmentation) -> Came
     which a standing person, half as wide as high, is within the image, but within `MIDDLE`. The camera looks past the
     person accordingly: perspective is exact.
 
-    Two limits keep cameras possible. Camera and person stay at the drawn distance and the camera at least `LOWEST`
-    above the floor: where the pitch would put it lower, the pitch is what that height allows. And a sphere round the
+    Two limits keep cameras possible. The camera is at least `LOWEST` above the floor at the drawn distance:
+    the pitch is drawn from what that leaves of `camera_pitch`. And a sphere round the
     root, in which the joints of all input frames are, lies at least `NEAREST` in front of the camera: where it would
     not, the camera steps back, and its focal length grows so that the person's size stays as drawn, within
     `focal_length`. So no window keeps the camera of the data: a share of recorded cameras, which are few and stand
@@ -114,7 +114,9 @@ def draw_cameras(key: jax.Array, windows: Windows, ranges: Augmentation) -> Came
     distance = jnp.maximum(distance, (NEAREST + radius) * safe_norm(_ray(place, focal)))
     focal = focal_length(distance)
     root = jax.vmap(camera_to_world)(centre, windows.camera)
-    down = jnp.maximum(jnp.sin(shot.pitch), jnp.clip((LOWEST - root[:, 2]) / distance, -1, 1))
+    low, high = jnp.deg2rad(jnp.asarray(ranges.camera_pitch))
+    lowest = jnp.maximum(low, jnp.arcsin(jnp.clip((LOWEST - root[:, 2]) / distance, -1, 1)))
+    down = jnp.sin(lowest + shot.pitch * jnp.maximum(high - lowest, 0))
     orientation, line = _aim(shot.yaw, down, shot.roll, place / focal[:, None])
     none = jnp.zeros_like(focal)
     return Camera(
@@ -175,10 +177,9 @@ def _draw(key: jax.Array, count: int, ranges: Augmentation) -> _Shot:
     def log_uniform(low: float, high: float) -> jax.Array:
         return jnp.exp(uniform(*jnp.log(jnp.asarray([low, high]))))
 
-    low, high = ranges.camera_pitch
     return _Shot(
         yaw=uniform(-jnp.pi, jnp.pi),
-        pitch=jnp.deg2rad(uniform(low, high)),
+        pitch=uniform(0, 1),
         roll=jnp.deg2rad(ranges.camera_roll) * jnp.sum(uniform(-0.5, 0.5, 2), axis=-1),
         distance=log_uniform(*ranges.camera_distance),
         size=log_uniform(*ranges.person_size),
