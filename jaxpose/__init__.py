@@ -1,7 +1,7 @@
 """Lift 2D keypoint tracks to 3D human poses: temporal models, differentiable kinematics, losses and metrics in JAX.
 
 `import jaxpose` imports nothing else; `jaxpose.losses`, `jaxpose.metrics` and the others are imported when they are
-first used. `jaxpose.lift` takes keypoints to poses with a trained run. The commands are `jaxpose train`, `jaxpose
+first used. `jaxpose.lift` takes keypoints to poses with a trained lifter. The commands are `jaxpose train`, `jaxpose
 evaluate`, `jaxpose predict`, …; `jaxpose --help` lists them.
 
 Conventions: metres, root-relative poses, coordinates on axis -1, joints on axis -2, time on axis -3; other axes lead.

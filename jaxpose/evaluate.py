@@ -28,7 +28,7 @@ class Command:
     """The arguments of `jaxpose evaluate`."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of runs; all but the first are compared with the first."""
+    """Folders of runs, or lifter files; all but the first are compared with the first."""
     predictions: tuple[Path, ...] = ()
     """Files .npz with the poses of any program, scored like runs and after them: an array (frames, joints, 3) for each
     track, by name such as S9/Walking/55011271 or S9/Walking/0, in metres (or with units="mm" in the file), camera
@@ -68,6 +68,8 @@ class Command:
             raise InputError("--out names a folder, but no file is to be written; choose files with --format")
         if self.format and not self.out and not self.runs:
             raise InputError("there is no run to write the files into; name a folder for them with --out")
+        if self.format and not self.out and self.runs and self.runs[0].is_file():
+            raise InputError(f"{self.runs[0]} is a file; name a folder for the tables with --out")
         if self.format and not self.out and len(self.runs) + len(self.predictions) > 1:
             raise InputError("several runs are compared; name the folder for the files with --out")
         if self.save and (len(self.runs) != 1 or self.protocol.chunk is not None):
@@ -151,7 +153,7 @@ def evaluate(command: Command) -> None:
     if command.format:
         out = command.out or command.runs[0] / "evaluation"
         written += write_tables(out, command.format, by_name, runs, setting)
-    as_trained = command.data is None and command.split is None and command.checkpoint == "last"
+    as_trained = (command.data, command.split, command.checkpoint) == (None, None, "last") and command.runs[0].is_dir()
     if len(runs) == 1 and as_trained and protocol == VIDEOPOSE3D and command.metrics == PUBLISHED_KEYS:
         write_results(command.runs[0], summarize(runs[0].errors, protocol), description, split, runs[0].trained_on)
         written += [command.runs[0] / "results.json", command.runs[0] / "results.md"]

@@ -1,5 +1,8 @@
 """Lift the 2D keypoints of a video to 3D motion.
 
+    jaxpose predict KEYPOINTS --out walk.bvh              # with the lifter that comes with jaxpose
+    jaxpose predict RUN KEYPOINTS --out walk.bvh          # with a run of your own; or --run RUN
+
 Poses are relative to the root joint: how people move, not where they are in the room.
 """
 
@@ -28,11 +31,13 @@ The suffix of --out names the format of the motion:
 class Command:
     """Options of `jaxpose predict`."""
 
-    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """The folder of the run that lifts."""
-    keypoints: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="KEYPOINTS")]
-    """The keypoint file, or OpenPose's folder."""
+    inputs: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="[RUN] KEYPOINTS", help_behavior_hint="")
+    ]
+    """The keypoint file, or OpenPose's folder; before it, the run that lifts, if it is not named with --run."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE", help=f"The file to write: {SUFFIXES}.")]
+    run: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
+    """The folder of the run that lifts, or a lifter file; by default, the lifter that comes with jaxpose."""
     size: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="WIDTH HEIGHT")] = None
     """Width and height of the images in pixels, if KEYPOINTS does not say."""
     fps: Annotated[float | None, tyro.conf.arg(metavar="FPS")] = None
@@ -82,11 +87,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run_command(Command, predict, arguments, prog="jaxpose predict", description=DESCRIPTION)
 
 
+def run_and_keypoints(command: Command) -> tuple[Path, Path]:
+    """Which of the words of a command is the run, and which the keypoints.
+
+    Returns:
+      The run, or the lifter file that comes with jaxpose if none is named; and the keypoints.
+
+    Raises:
+      InputError: no keypoints, several, or two runs are named; or jaxpose comes without a lifter.
+    """
+    from jaxpose.runs.saved import is_run
+    from jaxpose.weights import find_weights
+
+    words, run = command.inputs, command.run
+    if len(words) == 2 and run is None:
+        run, words = words[0], words[1:]
+    if len(words) != 1:
+        named = f"{len(words)} files are named, {', '.join(map(str, words[:3]))}" if words else "no keypoints are named"
+        runs = " and --run" if run else ""
+        raise InputError(
+            f"{named}{runs}; name one keypoint file (or OpenPose's folder), and a run before it or --run RUN"
+        )
+    if is_run(words[0]):
+        raise InputError(
+            f"{words[0]} is a run, and stands where keypoints are expected; name the run first, then those"
+        )
+    return run or find_weights(), words[0]
+
+
 def predict(command: Command) -> None:
     """Lift the people of a file and write their motion; warnings go to stderr.
 
     Raises:
-      InputError: there is no such run, the keypoints cannot be used, or the file cannot be written.
+      InputError: there is no such run, it is not clear which word is the run, the keypoints cannot be used, or the file
+        cannot be written.
     """
     from jaxpose.export.motion import camera_orientation, upright
     from jaxpose.export.writers import check_output_path, describe_losses, write_motions
@@ -105,6 +139,7 @@ def predict(command: Command) -> None:
     from jaxpose.runs.trained import open_run
     from jaxpose.runtime.progress import working
 
+    run, keypoints = run_and_keypoints(command)
     check_output_path(command.out, command.units)
     if command.video and not command.film:
         raise InputError("--video is shown in a film; name the file of the film with --film")
@@ -117,16 +152,14 @@ def predict(command: Command) -> None:
     if command.roll and (command.upright is None or not abs(command.roll) <= 180):
         raise InputError(f"--roll {command.roll:g}: give -180 to 180 degrees, together with --upright")
     with working("opening the run"):
-        lifter = open_run(command.run, command.checkpoint)
+        lifter = open_run(run, command.checkpoint)
     options = Options(
         command.min_confidence, command.keep_sides, command.crop, command.constant_bones, command.focal_length
     )
     doubts = check_options(lifter, options)
     layout = None if command.layout is None else named_layout(command.layout, lifter)
-    with working(f"reading {command.keypoints}"):
-        file_format, people = read_keypoints(
-            command.keypoints, Overrides(layout, command.size, command.fps, command.min_score)
-        )
+    with working(f"reading {keypoints}"):
+        file_format, people = read_keypoints(keypoints, Overrides(layout, command.size, command.fps, command.min_score))
     print(f"{file_format}: {describe_people(people)}")
     chosen = choose_tracks(people, command.track)
     for line in list_tracks(chosen):

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from jaxpose.data.augmentation.bodies import body
 from jaxpose.data.augmentation.cameras import camera
-from jaxpose.data.augmentation.lens import lens
 from jaxpose.data.augmentation.confidence import confidence
 from jaxpose.data.augmentation.exchange import exchange
 from jaxpose.data.augmentation.jitter import jitter
+from jaxpose.data.augmentation.lens import lens
 from jaxpose.data.augmentation.mirror import mirror
 from jaxpose.data.augmentation.offsets import offsets
 from jaxpose.data.augmentation.outliers import outliers

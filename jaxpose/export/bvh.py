@@ -18,7 +18,7 @@ import numpy as np
 from jaxpose.export.constant_bones import constant_lengths, distances_from_constant_bones, padded
 from jaxpose.export.formats import UNITS, Unit
 from jaxpose.export.motion import Motion, safe_names, y_up
-from jaxpose.inverse_kinematics import inverse_kinematics, rest_offsets, split_branches
+from jaxpose.inverse_kinematics import inverse_kinematics, split_branches
 from jaxpose.rotations import quaternion_inverse, quaternion_multiply
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import Skeleton
@@ -109,7 +109,10 @@ def mean_skeleton(positions: np.ndarray, skeleton: Skeleton) -> np.ndarray:
         vectors = positions[0, bones[:, 1]] - positions[0, bones[:, 0]]
         lengths_first = np.sqrt(np.sum(vectors**2, axis=1, keepdims=True))
         directions = np.divide(vectors, lengths_first, out=np.tile(_UP, (len(bones), 1)), where=lengths_first > 0)
-    return np.array(rest_offsets(directions, lengths, skeleton), np.float64)
+    offsets = np.zeros((skeleton.num_joints, 3))
+    for (_, child), direction, length in zip(skeleton.tree_bones, np.float32(directions), lengths, strict=False):
+        offsets[child] = direction * length  # as `rest_offsets` does, without compiling a program for each step
+    return offsets
 
 
 def continuous_euler_zxy(quaternions: np.ndarray) -> np.ndarray:

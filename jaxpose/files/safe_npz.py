@@ -27,11 +27,12 @@ MAX_BYTES = 8 * 2**30
 """Largest unpacked size of an archive that is read: twenty times Human3.6M."""
 
 
-def load_npz(path: Path) -> dict[str, Any]:
+def load_npz(path: Path, *, most: int = MAX_BYTES) -> dict[str, Any]:
     """Read every member of an npz archive, by name; nothing that the file names is called.
 
     Args:
       path: an archive as `numpy.savez` or `numpy.savez_compressed` writes it, in Python 2 or 3.
+      most: bytes that it may unpack to.
 
     Returns:
       Arrays; or the object, for a member that is one pickled object, which is how numpy saves a dict.
@@ -45,8 +46,8 @@ def load_npz(path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = [member.file_size for member in archive.infolist()]  # zipfile reads no more than these
-            if sum(sizes) > MAX_BYTES:
-                raise InputError(f"unpacks to {sum(sizes)} bytes, more than the {MAX_BYTES} allowed")
+            if sum(sizes) > most:
+                raise InputError(f"unpacks to {sum(sizes)} bytes, more than the {most} allowed")
             return {name.removesuffix(".npy"): _member(name, archive.read(name)) for name in archive.namelist()}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

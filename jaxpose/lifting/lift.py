@@ -4,6 +4,7 @@ Poses are in camera space relative to the root, which the network leaves within 
 person through the room is not estimated.
 """
 
+import functools
 import math
 import warnings
 from pathlib import Path
@@ -26,6 +27,7 @@ from jaxpose.runs.trained import TrainedModel, open_run
 from jaxpose.runtime.devices import replicate
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import BODY_22, H36M_17, Skeleton
+from jaxpose.weights import find_weights
 
 USUAL_FPS = 50.0
 """Human3.6M's frame rate, assumed for runs that do not say at which rate they were trained."""
@@ -55,7 +57,7 @@ DEFAULTS = Options()
 
 def lift(
     keypoints: np.ndarray,
-    run: Path | str | TrainedModel,
+    run: Path | str | TrainedModel | None = None,
     *,
     layout: str | Skeleton,
     width: int,
@@ -75,7 +77,8 @@ def lift(
     Args:
       keypoints: (T, K, 2 or 3), or (P, T, K, 2 or 3) of P people in the same frames: pixels, and perhaps a confidence.
         P and T are at least 1. NaN where nothing was seen, as in frames without the person.
-      run: a run's folder; or an opened run (`trained.open_run`), which is quicker for many calls.
+      run: a run's folder or a lifter file; or an opened run (`trained.open_run`), which is quicker for many calls. None
+        for the lifter that comes with jaxpose, which is opened once.
       layout: which keypoint is which: a name in `layouts.LAYOUTS`, or the run's own layout.
       width: of the image, pixels.
       height: of the image, pixels.
@@ -94,9 +97,10 @@ def lift(
 
     Raises:
       InputError: the keypoints or the focal length are not as described, too few are ever seen, no frame reaches
-        `min_score`, their layout cannot be converted to the run's, or there is no such run.
+        `min_score`, their layout cannot be converted to the run's, there is no such run, or jaxpose comes
+        without a lifter.
     """
-    lifter = run if isinstance(run, TrainedModel) else open_run(Path(run))
+    lifter = run if isinstance(run, TrainedModel) else _open_once(find_weights()) if run is None else open_run(run)
     keypoints = np.asarray(keypoints)
     if (
         keypoints.ndim not in (3, 4)
@@ -138,6 +142,9 @@ def _every_frame(keypoints: np.ndarray, name: str, given: Overrides, min_score: 
     every_frame = np.full((len(points), *person.keypoints.shape[1:]), np.nan, np.float32)
     every_frame[person.frames] = person.keypoints
     return person._replace(name=name, frames=np.arange(len(points)), keypoints=every_frame)
+
+
+_open_once = functools.cache(open_run)
 
 
 def _with_score(keypoints: np.ndarray, name: str, min_score: float) -> np.ndarray:

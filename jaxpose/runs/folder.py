@@ -64,16 +64,18 @@ def write_settings(run: Path, config: Config, description: Description) -> None:
     for path in run.glob(".*-*"):
         if _LEFTOVER.fullmatch(path.name):
             shutil.rmtree(path, ignore_errors=True)
-    data = description._asdict() | {
-        "skeleton": description.skeleton.to_dict(),
-        "layout": description.layout.to_dict(),
-    }
-    atomic_write_text(run / "data.json", json.dumps(data, indent=2) + "\n")
+    atomic_write_text(run / "data.json", json.dumps(description_to_dict(description), indent=2) + "\n")
     settings = to_dict(config) | {"data": absolute_data(config.data)}
     if config.data != SYNTHETIC:
         settings[DATA_FROM_RUN] = os.path.relpath(os.path.realpath(config.data), os.path.realpath(run))
     settings[VERSIONS] = versions()
     atomic_write_text(run / "config.json", json.dumps(settings, indent=2) + "\n")  # now it is a run
+
+
+def description_to_dict(description: Description) -> dict[str, Any]:
+    """The JSON object that `description_from_dict` reads."""
+    skeletons = {"skeleton": description.skeleton.to_dict(), "layout": description.layout.to_dict()}
+    return description._asdict() | skeletons
 
 
 def absolute_data(data: str) -> str:
@@ -93,21 +95,33 @@ def read_settings(run: Path) -> tuple[Config, Description]:
     """
     settings, data = _read_object(run / "config.json"), _read_object(run / "data.json")
     beside = {name: settings.pop(name, None) for name in (DATA_FROM_RUN, VERSIONS)}
-    try:
-        config = _with_data_found(from_dict(settings), run, beside[DATA_FROM_RUN])
-    except KeyError as error:
-        raise InputError(
-            f"{run / 'config.json'} is of a network {error!s:.60}, which is not known; --plugin FILE adds those that a "
-            "file defines"
-        ) from error
-    except (InputError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{run / 'config.json'} does not hold the settings of a run: {error}; undo the change to it"
-        ) from error
+    config = parse_config(settings, str(run / "config.json"), "undo the change to it")
+    config = _with_data_found(config, run, beside[DATA_FROM_RUN])
     try:
         return config, description_from_dict(data)
     except ValueError as error:
         raise InputError(f"{run / 'data.json'} does not describe a data set: {error}; undo the change to it") from error
+
+
+def parse_config(settings: Any, where: str, remedy: str) -> Config:
+    """Make settings from the JSON object that holds them.
+
+    Args:
+      settings: as `training.config.to_dict` makes them.
+      where: they come from, for messages.
+      remedy: for settings that cannot be used.
+
+    Raises:
+      InputError: they are not settings, or of an unknown network.
+    """
+    try:
+        return from_dict(settings)
+    except KeyError as error:
+        raise InputError(
+            f"{where} is of a network {error!s:.60}, which is not known; --plugin FILE adds those that a file defines"
+        ) from error
+    except (InputError, TypeError, AttributeError) as error:
+        raise InputError(f"{where} does not hold the settings of a run: {error}; {remedy}") from error
 
 
 def _with_data_found(config: Config, run: Path, from_run: object) -> Config:
@@ -122,7 +136,7 @@ def refuse_missing_data(run: Path, config: Config, description: Description, opt
     """Check that the data that a run was trained on are where its settings say.
 
     Args:
-      run: the run's folder.
+      run: the run's folder, or a lifter file.
       config: its settings, as read.
       description: of its data, as read.
       option: how to name another folder.
@@ -130,6 +144,11 @@ def refuse_missing_data(run: Path, config: Config, description: Description, opt
     Raises:
       InputError: they are not; the message says what they are, where they were, and how to name another folder.
     """
+    if config.data != SYNTHETIC and os.path.isfile(run):
+        raise InputError(
+            f"{run} comes without the data that it was trained on, {description.title}; name a data set of the same "
+            f"joints and keypoints with {option}"
+        )
     if config.data != SYNTHETIC and not os.path.exists(config.data):
         raise InputError(
             f"{run} was trained on {description.title}, in the folder {config.data}, which is not there; name the "

@@ -1,10 +1,9 @@
 """Subjects and recordings that training shares with a test or validation split: what makes an error too small."""
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 from jaxpose.data.track import Description, Track, recording_name
-from jaxpose.runs.folder import read_settings
+from jaxpose.runs.saved import initial_run, saved_settings
 from jaxpose.runtime.errors import InputError
 from jaxpose.runtime.words import listed
 from jaxpose.training.config import Config
@@ -53,7 +52,7 @@ def trained_subjects(
             break
         followed.add(config.init)
         try:
-            config, trained = read_settings(Path(config.init))
+            config, trained = saved_settings(initial_run(config.init))
         except InputError:
             break
     return tuple(subject for subject in dict.fromkeys(subjects) if subject in found)
@@ -62,7 +61,7 @@ def trained_subjects(
 def _initial_subjects(config: Config, description: Description, subjects: Collection[str]) -> tuple[str, ...]:
     """Which subjects the run `config.init` was trained on; none if there is no such run, as when one is resumed."""
     try:
-        return trained_subjects(*read_settings(Path(config.init)), description, subjects) if config.init else ()
+        return trained_subjects(*saved_settings(initial_run(config.init)), description, subjects) if config.init else ()
     except InputError:
         return ()
 

@@ -13,8 +13,9 @@ from jaxpose.data.track import Description, Track
 from jaxpose.data.windows import PackedTracks
 from jaxpose.evaluation.predict_tracks import predict_tracks
 from jaxpose.models.lifter import Lifter
-from jaxpose.runs import Which, checkpoint
-from jaxpose.runs.folder import read_settings, refuse_missing_data
+from jaxpose.runs import Which
+from jaxpose.runs.folder import refuse_missing_data
+from jaxpose.runs.saved import load_saved
 from jaxpose.runtime.devices import data_mesh, replicate
 from jaxpose.runtime.errors import InputError
 from jaxpose.training import setup
@@ -22,9 +23,9 @@ from jaxpose.training.config import Config
 
 
 class TrainedModel(NamedTuple):
-    """The network of a run, on every device."""
+    """The network of a run or of a lifter file, on every device."""
 
-    run: Path
+    run: Path  # the folder or the file
     config: Config
     description: Description  # of the data it was trained on
     model: Lifter
@@ -37,20 +38,19 @@ class TrainedModel(NamedTuple):
 
 
 def open_run(run: str | os.PathLike[str], which: Which = "last") -> TrainedModel:
-    """Open the network of one of a run's checkpoints.
+    """Open the network of one of a run's checkpoints, or of a lifter file.
 
     Args:
-      run: the run's folder.
-      which: the last checkpoint, or the best on the run's validation split.
+      run: the run's folder, or a file that `lifter_file.write_lifter_file` has written.
+      which: the last checkpoint, or the best on the run's validation split; a file has only one.
 
     Raises:
-      InputError: the folder is not a run, or its checkpoint cannot be used.
+      InputError: it is neither, or its content cannot be used.
     """
-    run = Path(run)
-    config, description = read_settings(run)
-    model, mesh = setup.build_model(config, description), data_mesh()
-    variables = replicate(checkpoint.load(run, setup.variable_shapes(model, description), which), mesh)
-    return TrainedModel(run, config, description, model, variables, mesh)
+    lifter, mesh = load_saved(Path(run), which), data_mesh()
+    model = setup.build_model(lifter.config, lifter.description)
+    variables = replicate(lifter.variables, mesh)
+    return TrainedModel(lifter.run, lifter.config, lifter.description, model, variables, mesh)
 
 
 def load_fitting(

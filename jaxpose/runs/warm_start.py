@@ -1,5 +1,7 @@
 """Start a training from the weights of another run (`--init RUN`): all that fit, by name and shape.
 
+RUN may also be a lifter file, or `weights`, the one that comes with jaxpose.
+
 Parameters and collections are taken from the run's last checkpoint; the optimiser, the step, the random key and the
 schedules start anew. Collections that a network computes from training data (`Lifter.fit`), such as means to subtract,
 are taken too: the weights were trained with them, and so the network begins as the function that it was.
@@ -10,36 +12,23 @@ Only a training that starts reads the run: one that is resumed has its own check
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import chex
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxpose.data.track import Description
-from jaxpose.runs import checkpoint
-from jaxpose.runs.folder import read_settings
+from jaxpose.runs.lifter_file import SavedLifter, array_path
+from jaxpose.runs.saved import initial_run, load_saved
 from jaxpose.runtime.devices import replicate
 from jaxpose.runtime.errors import InputError
 from jaxpose.runtime.words import listed
-from jaxpose.training import setup
 from jaxpose.training.config import Config
 from jaxpose.training.state import State
 from jaxpose.training.step import Recipe
 
 _LISTED = 4  # layers or joints that a note names before "and N more"
-
-
-class Weights(NamedTuple):
-    """The network of a run's last checkpoint, in memory."""
-
-    run: Path
-    config: Config
-    description: Description  # of the data it was trained on
-    step: int
-    variables: dict[str, chex.ArrayTree]  # NumPy
 
 
 class Fit(NamedTuple):
@@ -72,26 +61,22 @@ def start_from(config: Config, state: State, recipe: Recipe) -> tuple[State, lis
     leaves, structure = jax.tree_util.tree_flatten_with_path(state.variables)
     new = [
         replicate(np.asarray(given[path], leaf.dtype), recipe.mesh) if path in taken else leaf
-        for path, leaf in ((_path(keys), leaf) for keys, leaf in leaves)
+        for path, leaf in ((array_path(keys), leaf) for keys, leaf in leaves)
     ]
     variables = dict(jax.tree.unflatten(structure, new))
     return state.replace(params=variables.pop("params"), collections=variables), notes
 
 
-def load_weights(config: Config) -> Weights:
-    """Read the last checkpoint of the run `config.init`; if that is damaged, the one before it.
+def load_weights(config: Config) -> SavedLifter:
+    """Read the lifter file or the last checkpoint of the run `config.init`; if that is damaged, the one before it.
 
     Raises:
-      InputError: the folder is not a run, or has no checkpoint that can be read.
+      InputError: it is neither, or has no checkpoint that can be read; or jaxpose comes without weights.
     """
-    run = Path(config.init)
     try:
-        settings, description = read_settings(run)
-        shapes = setup.variable_shapes(setup.build_model(settings, description), description)
-        variables = checkpoint.load(run, {"step": jax.ShapeDtypeStruct((), jnp.int32), **shapes})
+        return load_saved(initial_run(config.init))
     except InputError as error:
         raise InputError(f"--init: {error}") from None
-    return Weights(run, settings, description, int(variables.pop("step")), variables)
 
 
 def compare(given: Mapping[str, chex.ArrayTree], wanted: Mapping[str, chex.ArrayTree]) -> Fit:
@@ -114,7 +99,9 @@ def compare(given: Mapping[str, chex.ArrayTree], wanted: Mapping[str, chex.Array
     )
 
 
-def describe(weights: Weights, variables: Mapping[str, chex.ArrayTree], config: Config, recipe: Recipe) -> list[str]:
+def describe(
+    weights: SavedLifter, variables: Mapping[str, chex.ArrayTree], config: Config, recipe: Recipe
+) -> list[str]:
     """Say in a few lines how a training begins: what is taken, what is not, and what differs.
 
     Args:
@@ -188,10 +175,5 @@ def _layers(paths: Iterable[str]) -> str:
 
 def _by_path(tree: Mapping[str, chex.ArrayTree]) -> dict[str, Any]:
     """Arrays by their path, the parameters first."""
-    arrays = {_path(keys): leaf for keys, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+    arrays = {array_path(keys): leaf for keys, leaf in jax.tree_util.tree_leaves_with_path(tree)}
     return dict(sorted(arrays.items(), key=lambda item: not item[0].startswith("params/")))
-
-
-def _path(keys: tuple) -> str:
-    """A path as text, such as params/expand/kernel."""
-    return jax.tree_util.keystr(keys, simple=True, separator="/")

@@ -13,9 +13,10 @@ from jaxpose.data.track import Description
 from jaxpose.files.state_dicts import read_state_dict, write_state_dict
 from jaxpose.models import linear_weights, videopose3d_weights
 from jaxpose.models.published import Imported, PublishedNetwork, Weights
-from jaxpose.runs import checkpoint
-from jaxpose.runs.folder import read_settings, refuse_occupied, write_settings
+from jaxpose.runs import Which, checkpoint
+from jaxpose.runs.folder import refuse_occupied, write_settings
 from jaxpose.runs.log import read_log
+from jaxpose.runs.saved import load_saved, saved_settings
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import H36M_16, H36M_17
 from jaxpose.training import setup
@@ -69,27 +70,28 @@ def import_run(file: Path, run: Path, *, data: str = SYNTHETIC, **options: Any) 
     return config
 
 
-def export_run(run: Path, file: Path) -> None:
-    """Write the last checkpoint of a run as the published code of its network saves it.
+def export_run(run: Path, file: Path, which: Which = "last") -> None:
+    """Write a checkpoint of a run, or a lifter file, as the published code of its network saves it.
 
     Args:
-      run: the run's folder.
+      run: the run's folder, or the lifter file.
       file: to create; it must not exist.
+      which: the last checkpoint, or the best.
 
     Raises:
       InputError: the folder is not a run, no published code of its network is known, or the file exists or cannot be
         written.
     """
-    config, description = read_settings(run)
+    config, _ = saved_settings(run)
     kind = config.model.kind
     if kind not in PUBLISHED:
         raise InputError(
             f"{run} is of a {kind} network, and published code is known of the networks {', '.join(PUBLISHED)} only; "
             "name a run of one of these"
         )
-    shapes = setup.variable_shapes(setup.build_model(config, description), description)
-    variables = checkpoint.load(run, {"step": jax.ShapeDtypeStruct((), jnp.int32), **shapes})
-    weights, log = PUBLISHED[kind].write(variables, config.model, int(variables["step"])), read_log(run)
+    lifter = load_saved(run, which)
+    weights = PUBLISHED[kind].write(lifter.variables, config.model, lifter.step)
+    log = read_log(run) if run.is_dir() else []
     epoch = int(log[-1].get("epoch", config.epochs)) if log else config.epochs
     learning_rate = float(_schedule_by_epoch(config)(epoch))
     write_state_dict(file, weights, key=PUBLISHED[kind].key, epoch=epoch, learning_rate=learning_rate)

@@ -45,9 +45,9 @@ class Config:
     """Further terms of the loss, by the names that a plugin gives them."""
     augment: tuple[str, ...] = ("mirror",)
     """Changes made to each batch, in this order: mirror (an epoch shows every window twice, once as its mirror image),
-    yaw (the camera moves round the person by a random angle), body, camera, offsets, jitter, outliers, exchange,
-    confidence, unseen, lens (people, cameras and detectors drawn at random: see the README of jaxpose/data). A plugin
-    adds others."""
+    yaw (the camera moves round the person by a random angle), body (other sizes and lengths of bones), camera (a random
+    camera; keypoints are exact), and what a 2D detector does: offsets, jitter, outliers, exchange (of left and right),
+    confidence, unseen; and lens (the focal length is not known). A plugin adds others."""
     augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
     """The ranges from which augmentations draw."""
     frame_rates: tuple[float, float] | None = None
@@ -69,8 +69,9 @@ class Config:
     """Schedule of the learning rate: staircase (the decay after each epoch at once), exponential (the same decay, a
     little after each step), cosine (to zero at the last epoch, without the decay) or constant. A plugin adds others."""
     init: str | None = None
-    """Folder of a run to begin with the weights of, those of its last checkpoint, for fine-tuning. What does not fit is
-    named, and begins anew, as do the optimiser and the schedules."""
+    """Folder of a run to begin with the weights of, those of its last checkpoint, for fine-tuning; or a lifter file, or
+    `weights` for the one that comes with jaxpose. What does not fit is named, and begins anew, as do the optimiser and
+    the schedules."""
     seed: int = 0
     """Seed of the weights, the order of samples, and dropout."""
     log_every: int = 50
@@ -175,7 +176,7 @@ PRESETS: dict[str, Config] = {
             "confidence",
             "unseen",
             "lens",
-        ),  # fmt: skip
+        ),
         frame_rates=(24.0, 60.0),
         batch_size=128,
         epochs=12,

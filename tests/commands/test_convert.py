@@ -1,5 +1,6 @@
 """A file of the published code becomes a run, a run becomes such a file, and what does not fit is refused."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ from jaxpose.files.state_dicts import read_state_dict, write_state_dict
 from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs import weights as weights_of_runs
 from jaxpose.runs.folder import read_settings
+from jaxpose.runs.lifter_file import read_lifter_file
 
 
 @pytest.fixture
@@ -91,8 +93,53 @@ def test_what_cannot_be_exported_is_refused(untrained, tmp_path, refusal):
     file = str(tmp_path / "weights.bin")
     for options in (["--causal"], ["--dense", "False"], ["--data", "h36m"]):
         line = refusal(convert.main, [str(untrained), "--out", file, *options])
-        assert line.startswith(
-            f"error: {untrained} is a run, whose architecture is known; remove all options but --out"
-        )
+        assert line == f"error: {untrained} is a run, whose architecture is known; remove {options[0]}"
     assert "is not a run" in refusal(convert.main, [str(tmp_path), "--out", file])
     assert not (tmp_path / "weights.bin").exists()
+
+
+def test_a_run_becomes_a_lifter_file_and_is_exported_from_it(untrained, tmp_path, capsys, refusal):
+    file, card = tmp_path / "lifter.npz", tmp_path / "card.md"
+    card.write_text("# A lifter\n")
+    convert.main([str(untrained), "--out", str(file), "--lifter", "float32", "--card", str(card)])
+    printed = capsys.readouterr().out
+    assert f"The lifter is in {file}: 0.0 MB, step 0\n" in printed
+    assert f"SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()}\n" in printed
+    assert read_lifter_file(file).card == "# A lifter\n"
+    for source in (untrained, file):
+        convert.main([str(source), "--out", str(tmp_path / f"{source.stem}-published.npz")])
+    one, other = (read_state_dict(tmp_path / f"{source.stem}-published.npz") for source in (untrained, file))
+    assert one.keys() == other.keys()
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    convert.main([str(file), "--out", str(tmp_path / "half.npz"), "--lifter", "float16"])
+    assert read_lifter_file(tmp_path / "half.npz").card == "# A lifter\n"
+    assert "already exists" in refusal(convert.main, [str(untrained), "--out", str(file), "--lifter", "float32"])
+
+
+def test_options_of_lifter_files_that_do_not_fit_are_refused(untrained, tmp_path, refusal):
+    out = ["--out", str(tmp_path / "o.npz")]
+    line = refusal(convert.main, [str(untrained), *out, "--card", "no.md"])
+    assert line.endswith("--card is put into a lifter file; add --lifter float16 or --lifter float32")
+    line = refusal(convert.main, [str(untrained), *out, "--card", "no.md", "--lifter", "float16"])
+    assert "--card no.md cannot be read" in line
+    line = refusal(convert.main, [str(tmp_path / "w.bin"), *out, "--lifter", "float16"])
+    assert line.endswith("w.bin is not a run, and --lifter is for exporting one; remove it")
+    line = refusal(convert.main, [str(untrained), *out, "--lifter", "float16", "--checkpoint", "best"])
+    assert "has no best checkpoint" in line
+    assert not (tmp_path / "o.npz").exists()
+
+
+def test_a_lifter_file_is_evaluated(untrained, prepared, tmp_path, capsys, refusal):
+    """On data that are named, with the errors of the run; nothing is written beside the file."""
+    file = tmp_path / "lifter.npz"
+    convert.main([str(untrained), "--out", str(file), "--lifter", "float32"])
+    tables = []
+    for source in (untrained, file):
+        capsys.readouterr()
+        evaluate.main([str(source), "--data", str(prepared), "--split", "S9"])
+        tables.append([line.split()[1:] for line in capsys.readouterr().out.splitlines() if " Sitting " in line])
+    assert tables[0] == tables[1] != []
+    assert "comes without the data" in refusal(evaluate.main, [str(file)])
+    line = refusal(evaluate.main, [str(file), "--data", str(prepared), "--split", "S9", "--format", "md"])
+    assert line == f"error: {file} is a file; name a folder for the tables with --out"
+    assert list(tmp_path.iterdir()) == [file]

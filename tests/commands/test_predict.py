@@ -17,7 +17,7 @@ from helpers.standing import standing_pixels
 from helpers.walking import detected, walk
 from PIL import Image
 
-from jaxpose import predict
+from jaxpose import predict, weights
 from jaxpose.data.windows import pack
 from jaxpose.export.formats import describe_formats
 from jaxpose.export.reading import read_motions
@@ -27,6 +27,8 @@ from jaxpose.keypoints.layouts import BODY_25B, COCO_18, LAYOUTS
 from jaxpose.models.configs import TemporalConfig
 from jaxpose.runs import checkpoint
 from jaxpose.runs.folder import write_settings
+from jaxpose.runs.lifter_file import write_lifter_file
+from jaxpose.runs.saved import load_saved
 from jaxpose.runs.trained import open_run
 from jaxpose.skeleton import COCO_17, H36M_17
 from jaxpose.training import setup
@@ -350,7 +352,7 @@ finally:
     print("imported:", sorted({"jax", "scipy", "numpy", "flax", "orbax"} & set(sys.modules)))
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert shown.startswith("usage: jaxpose predict [-h] [OPTIONS] RUN KEYPOINTS")
+    assert shown.startswith("usage: jaxpose predict [-h] [OPTIONS] [RUN] KEYPOINTS")
     assert shown.endswith("imported: []\n")
     words = " ".join(shown.replace("│", " ").split())  # without the breaks of lines and the frame
     for name in (*LAYOUTS, *WRITERS_BY_SUFFIX, *describe_formats().splitlines(), IN_WORDS):
@@ -369,3 +371,53 @@ def test_what_is_missing_is_asked_for(run, tmp_path, refusal):
     line = refusal(predict.main, [str(run), str(path), "--out", str(tmp_path / "o.trc"), *FACTS, "--units", "cm"])
     assert ".trc files are in mm, not cm; choose another format" in line
     assert "not written as .xyz" in refusal(predict.main, [str(run), str(path), "--out", str(tmp_path / "o.xyz")])
+
+
+@pytest.fixture
+def named(track, tmp_path):
+    """A keypoint file, and the facts that it does not say."""
+    path = files.results(tmp_path / "r.json", with_confidence(track.keypoints_2d))
+    return path, ["--out", str(tmp_path / "o.npz"), "--size", "1000", "1000", "--fps", "50", "--layout", "h36m_17"]
+
+
+@pytest.fixture
+def shipped(run, tmp_path, monkeypatch):
+    """The run as the lifter that comes with jaxpose."""
+    (tmp_path / "weights").mkdir()
+    write_lifter_file(tmp_path / "weights" / "anywhere.npz", load_saved(run), "float32")
+    monkeypatch.setattr(weights, "FOLDER", tmp_path / "weights")
+    return tmp_path / "weights" / "anywhere.npz"
+
+
+def test_the_run_is_the_first_word_or_an_option_or_the_one_that_comes_with_jaxpose(
+    run, named, shipped, expected, tmp_path
+):
+    path, facts = named
+    for words in ([path], [run, path], [path, "--run", run], ["--run", shipped, path], [shipped, path]):
+        predict.main([*map(str, words), *facts])
+        np.testing.assert_array_equal(load(tmp_path / "o.npz")["positions_0"], expected)
+        (tmp_path / "o.npz").unlink()
+
+
+def test_which_word_is_the_run_is_never_guessed(run, named, shipped, tmp_path, refusal):
+    path, facts = named
+    for words, fault in (
+        ([], "no keypoints are named; name one keypoint file"),
+        ([run], f"{run} is a run, and stands where keypoints are expected; name the run first"),
+        ([shipped], f"{shipped} is a run, and stands where keypoints are expected"),
+        ([path, run], f"{run} is a run, and stands where keypoints are expected"),
+        ([run, path, "--run", run], f"2 files are named, {run}, {path} and --run; name one keypoint file"),
+        ([path, path], f"{path} is not a run: it is neither a run's folder nor a lifter file"),
+        ([run, path, path], f"3 files are named, {run}, {path}, {path}; name one keypoint file"),
+        ([tmp_path / "no.json"], "no.json"),
+        ([path, "--checkpoint", "best"], f"{shipped} is a file, which has one state of the network; remove"),
+    ):
+        assert fault in refusal(predict.main, [*map(str, words), *facts]), words
+    assert not (tmp_path / "o.npz").exists()
+
+
+def test_without_a_run_and_without_weights_the_message_names_the_remedy(named, tmp_path, monkeypatch, refusal):
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    path, facts = named
+    line = refusal(predict.main, [str(path), *facts])
+    assert line.startswith("error: jaxpose comes without trained weights in this version; train a lifter")

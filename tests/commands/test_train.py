@@ -123,7 +123,15 @@ def test_help_names_presets_settings_and_terms_and_needs_no_jax(command, tmp_pat
     help = [sys.executable, *command, "--help"]
     out = subprocess.run(help, check=True, capture_output=True, text=True, cwd=tmp_path, env=environment).stdout
     words = " ".join(out.replace("│", " ").split())
-    for word in (*PRESETS, *PRESET_TEXTS.values(), *QUANTITIES, "--filter-widths", "--train-split", "--resume"):
+    for word in (
+        *PRESETS,
+        *PRESET_TEXTS.values(),
+        *QUANTITIES,
+        "--filter-widths",
+        "--train-split",
+        "--camera-pitch",
+        "--resume",
+    ):
         assert word in words
     assert "Raises" not in words
     assert "Seed of the weights, the order of samples, and dropout." in words

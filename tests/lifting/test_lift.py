@@ -1,9 +1,12 @@
 """Keypoints alone are lifted as evaluation lifts them; what is missing, mapped or resampled does what it says."""
 
+import functools
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from helpers.lifters import IMAGE, aiming_lifter, person, untrained_lifter
@@ -11,12 +14,14 @@ from helpers.samples import DESCRIPTION, make_track
 from helpers.walking import detected, walk
 
 import jaxpose
+from jaxpose import weights
 from jaxpose.data.windows import pack, pack_keypoints
 from jaxpose.keypoints.layouts import HALPE_26, conversion
 from jaxpose.kinematics import mirror
 from jaxpose.lifting import lift
 from jaxpose.lifting.in_time import bridge_gaps
-from jaxpose.runs.trained import TrainedModel
+from jaxpose.runs.lifter_file import SavedLifter, write_lifter_file
+from jaxpose.runs.trained import TrainedModel, open_run
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import BODY_22, COCO_17, H36M_17, layout
 
@@ -254,6 +259,22 @@ def test_importing_jaxpose_stays_light():
     assert jaxpose.lift is lift.lift
     with pytest.raises(AttributeError, match="module 'jaxpose' has no attribute 'lower'"):
         _ = jaxpose.lower
+
+
+def test_without_a_run_the_lifter_that_comes_with_jaxpose_is_opened_once(lifter, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    keypoints = make_track(frames=5).keypoints_2d
+    with pytest.raises(InputError, match="jaxpose comes without trained weights in this version"):
+        jaxpose.lift(keypoints, layout="h36m_17", **IMAGE)
+    saved = SavedLifter(Path("run"), lifter.config, lifter.description, 7, jax.device_get(lifter.variables))
+    write_lifter_file(tmp_path / "anywhere.npz", saved, "float32")
+    opened = []
+    monkeypatch.setattr(lift, "_open_once", functools.cache(lambda run: opened.append(run) or open_run(run)))
+    expected = jaxpose.lift(keypoints, lifter, layout="h36m_17", **IMAGE)
+    for _ in range(2):
+        np.testing.assert_array_equal(jaxpose.lift(keypoints, layout="h36m_17", **IMAGE), expected)
+    assert opened == [tmp_path / "anywhere.npz"]
+    np.testing.assert_array_equal(jaxpose.lift(keypoints, str(opened[0]), layout="h36m_17", **IMAGE), expected)
 
 
 # A network that aims the camera, and takes rays.

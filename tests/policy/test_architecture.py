@@ -15,7 +15,7 @@ import jaxpose
 CORE = {*jaxpose.MODULES} - {"synthetic"}
 FLOORS = (
     CORE | {"runtime", "files"},
-    {"models", "data", "keypoints", "export"},
+    {"models", "data", "keypoints", "export", "weights"},
     {"training", "visualization"},
     {"evaluation"},
     {"runs"},

@@ -35,6 +35,7 @@ from matplotlib.figure import Figure
 import jaxpose
 from jaxpose.cameras import Camera
 from jaxpose.data import windows
+from jaxpose.data.augmentation.settings import Augmentation
 from jaxpose.data.synthetic import body
 from jaxpose.data.track import Description, Track
 from jaxpose.export.motion import Motion
@@ -408,6 +409,30 @@ ROWS: dict[str, Row] = {
         arguments={
             "windows": windows_of,
             "angle": lambda c: c.array(c.batch),
+            "joints": lambda c: range(c.skeleton.num_joints),
+        },
+        use="jit",
+        no_frames="pack refuses it",
+    ),
+    "data.augmentation.cameras.draw_cameras": row(
+        arguments={"windows": windows_of, "ranges": Augmentation()}, use="jit", no_frames="pack refuses it"
+    ),
+    "data.augmentation.cameras.seen_by": row(
+        arguments={
+            "windows": windows_of,
+            "new": lambda c: windows_of(c).camera,
+            "joints": lambda c: range(c.skeleton.num_joints),
+        },
+        use="jit",
+        no_frames="pack refuses it",
+    ),
+    "data.augmentation.bodies.draw_stretches": row(
+        arguments={"count": lambda c: c.batch, "ranges": Augmentation()}, use="jit", **FINITE
+    ),
+    "data.augmentation.bodies.stretch_bodies": row(
+        arguments={
+            "windows": windows_of,
+            "factors": lambda c: c.array(c.batch, c.skeleton.num_joints),
             "joints": lambda c: range(c.skeleton.num_joints),
         },
         use="jit",

@@ -37,7 +37,7 @@ def run(untrained, tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["config.json", "data.json"])
 def test_damaged_settings(run, name):
-    assert assert_refuses(lambda: trained.read_settings(run), run / name, named=str(run), most=200)["refused"] > 50
+    assert assert_refuses(lambda: folder.read_settings(run), run / name, named=str(run), most=200)["refused"] > 50
 
 
 @pytest.mark.parametrize("read", [read_log, lambda run: cut_log(run, 10**9)])

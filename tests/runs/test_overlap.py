@@ -6,8 +6,11 @@ import json
 import pytest
 from helpers.samples import DESCRIPTION, make_track
 
+from jaxpose import weights
 from jaxpose.runs import overlap
 from jaxpose.runs.folder import write_settings
+from jaxpose.runs.lifter_file import write_lifter_file
+from jaxpose.runs.saved import load_saved
 from jaxpose.runtime.errors import InputError
 from jaxpose.training.config import PRESETS, Config
 
@@ -84,6 +87,19 @@ def test_weights_of_a_run_bring_its_subjects(tmp_path):
     gone = dataclasses.replace(CONFIG, init=str(tmp_path / "gone"))  # as when a run is resumed
     assert not refused(gone, WALKING, {"test": OTHER})
     assert overlap.trained_subjects(gone, DESCRIPTION, DESCRIPTION, ["S9"]) == ()
+
+
+def test_the_subjects_of_a_lifter_file_are_known(untrained, tmp_path, monkeypatch):
+    """Also of the one that comes with jaxpose: fine-tuning from it is not tested on whom it was trained on."""
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    tuned = dataclasses.replace(CONFIG, train_split="S9", test_split="S1", init="weights")
+    assert not refused(tuned, OTHER, {"test": WALKING})  # there is none
+    saved = load_saved(untrained)
+    saved = saved._replace(config=dataclasses.replace(saved.config, train_split="S1"))
+    write_lifter_file(tmp_path / "anywhere.npz", saved, "float16")
+    for init in ("weights", str(tmp_path / "anywhere.npz")):
+        tuned = dataclasses.replace(tuned, init=init)
+        assert f"--init {init} was trained on S1, of --test-split S1" in refused(tuned, OTHER, {"test": WALKING})
 
 
 @pytest.mark.parametrize("preset", PRESETS)

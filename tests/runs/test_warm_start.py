@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import shutil
@@ -17,13 +18,15 @@ import pytest
 from helpers.places import ROOT
 from helpers.samples import DESCRIPTION, make_track
 
-from jaxpose import train
+from jaxpose import train, weights
 from jaxpose.data.windows import pack
 from jaxpose.models import configs
 from jaxpose.models.configs import ModelConfig, TemporalConfig
 from jaxpose.models.lifter import Lifter, Prediction
 from jaxpose.runs import checkpoint, job, warm_start
 from jaxpose.runs.folder import read_settings, write_settings
+from jaxpose.runs.lifter_file import write_lifter_file
+from jaxpose.runs.saved import load_saved
 from jaxpose.runtime.errors import InputError, StopError
 from jaxpose.skeleton import COCO_17
 from jaxpose.training import setup
@@ -271,6 +274,31 @@ def test_a_dry_run_says_what_fits(config, tmp_path, monkeypatch, capsys, refusal
     assert f"Starting from {config.init}, step 7" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
     assert "has no weights that fit" in refusal(train.main, arguments(config, "--channels", "16", "--dry-run"))
+
+
+@pytest.mark.parametrize("matrices", ["float32", "float16"])
+def test_a_training_starts_from_a_lifter_file_and_from_the_one_that_comes_with_jaxpose(
+    run, matrices, tmp_path, monkeypatch
+):
+    file = tmp_path / "anywhere.npz"
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    with pytest.raises(InputError, match="--init: jaxpose comes without trained weights in this version"):
+        start("weights")
+    write_lifter_file(file, load_saved(run), matrices)
+    _, expected, _ = start(run)
+    for init in (file, "weights"):
+        before, after, notes = start(init)
+        assert notes.startswith(f"Starting from {file}, step 7, trained on sample motion: ")
+        relative, absolute = {"float32": (0, 0), "float16": (2**-11, 2**-25)}[matrices]  # half of a last place
+        jax.tree.map(
+            functools.partial(np.testing.assert_allclose, rtol=relative, atol=absolute),
+            after.variables, expected.variables,
+        )  # fmt: skip
+        assert_same(after.opt_state, before.opt_state)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").symlink_to(run)
+    assert start("./weights")[2].startswith("Starting from weights, step 7")  # the folder of that name
+    assert start("weights")[2].startswith(f"Starting from {file}")
 
 
 @pytest.mark.system

@@ -54,8 +54,9 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel):
         str(path.relative_to(ROOT))
         for package in ("jaxpose", "data_prep")
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and path.suffix in (".py", ".js", ".csv", ".typed")
+        if path.is_file() and path.suffix in (".py", ".js", ".csv", ".typed", ".npz")
     }
+    sources.add("jaxpose/weights/README.md")  # the card of the weights goes with them
     assert sources - set(zipfile.ZipFile(wheel).namelist()) == set()
 
 

@@ -123,9 +123,9 @@ def stretch_bodies(windows: Windows, factors: jax.Array, skeleton: Skeleton, joi
     def stretched(poses: jax.Array, root: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Poses (B, T, J, 3) relative to the root (B, T, 3), and the root."""
         new = jnp.einsum("bij,btjc->btic", matrix, poses, precision=jax.lax.Precision.HIGHEST)
-        lowest, lowest_new = (jnp.min(jnp.sum(p * up[:, None], axis=-1), axis=-1) for p in (poses, new))
+        lowest, lowest_new = (jnp.min(_heights(p, up[:, None]), axis=-1) for p in (poses, new))
         moved = root - centre
-        level = moved - jnp.sum(moved * up, axis=-1, keepdims=True) * up
+        level = moved - _heights(moved, up)[..., None] * up
         return new, root + (path - 1) * level + (lowest - lowest_new)[..., None] * up
 
     old = windows.positions
@@ -160,6 +160,11 @@ def _stretch_matrix(factors: jax.Array, skeleton: Skeleton) -> jax.Array:
         bones[joint, max(parent, 0)] -= 1
     # Constants of zeros and ones: products with them are exact also where a GPU rounds the factors of products.
     return jnp.einsum("ij,bj,jk->bik", chains, factors, bones, precision=jax.lax.Precision.HIGHEST)
+
+
+def _heights(points: jax.Array, up: jax.Array) -> jax.Array:
+    """Scalar products of points (..., 3) and directions (..., 3), written out: a CPU is slow to sum three numbers."""
+    return points[..., 0] * up[..., 0] + points[..., 1] * up[..., 1] + points[..., 2] * up[..., 2]
 
 
 def _leg_bones(skeleton: Skeleton) -> tuple[int, ...]:

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxpose.cameras import Camera, camera_to_world, project
+from jaxpose.cameras import Camera, camera_to_world
 from jaxpose.data.augmentation.settings import Augmentation
 from jaxpose.data.augmentation.transform import Transform, joints_of_keypoints
 from jaxpose.data.track import Description
 from jaxpose.data.windows import Windows
-from jaxpose.numerics import safe_norm
+from jaxpose.numerics import safe_divide, safe_norm
 from jaxpose.rotations import (
     quaternion_from_axis_angle,
     quaternion_inverse,
@@ -34,8 +34,8 @@ STANDING = 1.7
 ASPECTS = (9 / 16, 3 / 4, 1.0, 4 / 3, 16 / 9)
 """Width of new images in heights: portrait, square and landscape, as phones and cameras take them."""
 
-MIDDLE = 0.8
-"""Share of the image, in its middle, in which the root lies."""
+MIDDLE = (0.3, 0.8)
+"""Share of the image, in its middle, in which the root lies: of large people and of small ones."""
 
 
 @functools.cache
@@ -57,12 +57,12 @@ class _Shot(NamedTuple):
     """What is drawn for each window, fields (B,): numbers that do not depend on the person."""
 
     yaw: jax.Array  # radians, of the camera about the world's vertical
-    pitch: jax.Array  # radians, by which the line from the camera to the person points down
+    pitch: jax.Array  # by which the line from the camera to the person points down, from 0 (least) to 1 (most)
     roll: jax.Array  # radians, of the camera about its optical axis
     distance: jax.Array  # metres
     size: jax.Array  # of a standing person, in heights of the image
     aspect: jax.Array  # width of the image in heights
-    place: jax.Array  # (B, 2) of the root in the image, from -1 to 1 across the middle in which it may lie
+    place: jax.Array  # (B, 2) of the root in the image: 0 is its middle, -1 and 1 are the ends of where it may lie
 
 
 def draw_cameras(key: jax.Array, windows: Windows, ranges: Augmentation) -> Camera:
@@ -72,11 +72,12 @@ def draw_cameras(key: jax.Array, windows: Windows, ranges: Augmentation) -> Came
     in `camera_pitch`; the roll, up to ± `camera_roll` with a triangular density, so that small tilts are likelier; the
     distance, log-uniform in `camera_distance`; the image's shape, one of `ASPECTS`; the size of a standing person in
     the image, log-uniform in `person_size`, which gives the focal length, clipped to `focal_length`; and the root's
-    place in the image at the window's middle output frame, uniform in the middle `MIDDLE` of width and height. The
-    camera looks past the person accordingly: perspective is exact.
+    place in the image at the window's middle output frame, uniform in the middle of width and height: in the share in
+    which a standing person, half as wide as high, is within the image, but within `MIDDLE`. The camera looks past the
+    person accordingly: perspective is exact.
 
-    Two limits keep cameras possible. Camera and person stay at the drawn distance and the camera at least `LOWEST`
-    above the floor: where the pitch would put it lower, the pitch is what that height allows. And a sphere round the
+    Two limits keep cameras possible. The camera is at least `LOWEST` above the floor at the drawn distance:
+    the pitch is drawn from what that leaves of `camera_pitch`. And a sphere round the
     root, in which the joints of all input frames are, lies at least `NEAREST` in front of the camera: where it would
     not, the camera steps back, and its focal length grows so that the person's size stays as drawn, within
     `focal_length`. So no window keeps the camera of the data: a share of recorded cameras, which are few and stand
@@ -97,9 +98,9 @@ def draw_cameras(key: jax.Array, windows: Windows, ranges: Augmentation) -> Came
         raise InputError("new cameras need known poses and cameras; leave out the augmentation camera")
     shot = _draw(key, windows.visible.shape[0], ranges)
     centre = windows.root[:, windows.root.shape[1] // 2]
-    radius = jnp.max(safe_norm(windows.positions - centre[:, None, None]), axis=(1, 2))
+    apart = jnp.square(windows.positions - centre[:, None, None])
+    radius = jnp.sqrt(jnp.max(apart[..., 0] + apart[..., 1] + apart[..., 2], axis=(1, 2)))
     height = 2 / shot.aspect
-    place = shot.place * MIDDLE * jnp.stack([jnp.ones_like(height), height / 2], axis=-1)
     shortest, longest = ranges.focal_length
 
     def focal_length(distance: jax.Array) -> jax.Array:
@@ -107,16 +108,20 @@ def draw_cameras(key: jax.Array, windows: Windows, ranges: Augmentation) -> Came
         return 2 * jnp.clip(shot.size * distance / STANDING / shot.aspect, shortest, longest)
 
     distance, focal = shot.distance, focal_length(shot.distance)
+    person = focal[:, None] / 2 * STANDING / distance[:, None] * jnp.stack([jnp.full_like(focal, 0.5), shot.aspect], -1)
+    place = shot.place * jnp.clip(1 - person, *MIDDLE) * jnp.stack([jnp.ones_like(height), height / 2], axis=-1)
     # At another distance the ray of the root is no farther from the optical axis, since the focal length is no shorter.
     distance = jnp.maximum(distance, (NEAREST + radius) * safe_norm(_ray(place, focal)))
     focal = focal_length(distance)
-    person = jax.vmap(camera_to_world)(centre, windows.camera)
-    pitch = jnp.maximum(jnp.sin(shot.pitch), jnp.clip((LOWEST - person[:, 2]) / distance, -1, 1))
-    orientation, line = _aim(shot.yaw, pitch, shot.roll, place / focal[:, None])
+    root = jax.vmap(camera_to_world)(centre, windows.camera)
+    low, high = jnp.deg2rad(jnp.asarray(ranges.camera_pitch))
+    lowest = jnp.maximum(low, jnp.arcsin(jnp.clip((LOWEST - root[:, 2]) / distance, -1, 1)))
+    down = jnp.sin(lowest + shot.pitch * jnp.maximum(high - lowest, 0))
+    orientation, line = _aim(shot.yaw, down, shot.roll, place / focal[:, None])
     none = jnp.zeros_like(focal)
     return Camera(
         orientation=orientation,
-        translation=person - distance[:, None] * line,
+        translation=root - distance[:, None] * line,
         intrinsics=jnp.stack([focal, focal, *[none] * 7], axis=-1),
         width=none + 2,
         height=height,
@@ -128,7 +133,7 @@ def seen_by(windows: Windows, new: Camera, joints: Sequence[int]) -> Windows:
 
     Args:
       windows: a batch with positions and cameras.
-      new: camera of each window, fields (B, ...), in screen units.
+      new: camera of each window, fields (B, ...), in screen units; its lens has no distortion.
       joints: of every keypoint, the joint that it is of.
 
     Returns:
@@ -141,12 +146,18 @@ def seen_by(windows: Windows, new: Camera, joints: Sequence[int]) -> Windows:
     shift = rotate(back, old.translation - new.translation)
 
     def turned(points: jax.Array) -> jax.Array:
-        """Points (B, ..., 3) by the window's rotation; not a matrix product, which a GPU would round."""
-        matrix = turn.reshape(-1, *[1] * (points.ndim - 2), 3, 3)
-        return jnp.sum(matrix * points[..., None, :], axis=-1)
+        """Points (B, ..., 3) by the window's rotation.
+
+        Written out: a GPU would round the factors of a matrix product, and a CPU is slow to sum three numbers.
+        """
+        rows = jnp.moveaxis(turn, 0, -1).reshape(3, 3, -1, *[1] * (points.ndim - 2))
+        x, y, z = jnp.unstack(points, axis=-1)
+        return jnp.stack([a * x + b * y + c * z for a, b, c in rows], axis=-1)
 
     positions = turned(windows.positions) + shift[:, None, None]
-    seen = jax.vmap(project)(positions[..., jnp.asarray(joints), :], new)
+    depth = positions[..., jnp.asarray(joints), 2:]
+    place = positions[..., jnp.asarray(joints), :2] * new.intrinsics[:, None, None, :2]
+    seen = safe_divide(place, depth) + new.intrinsics[:, None, None, 2:4]
     return windows.replace(
         keypoints=jnp.concatenate([seen, jnp.ones_like(windows.keypoints[..., 2:])], axis=-1),
         poses=turned(windows.poses),
@@ -166,10 +177,9 @@ def _draw(key: jax.Array, count: int, ranges: Augmentation) -> _Shot:
     def log_uniform(low: float, high: float) -> jax.Array:
         return jnp.exp(uniform(*jnp.log(jnp.asarray([low, high]))))
 
-    low, high = ranges.camera_pitch
     return _Shot(
         yaw=uniform(-jnp.pi, jnp.pi),
-        pitch=jnp.deg2rad(uniform(low, high)),
+        pitch=uniform(0, 1),
         roll=jnp.deg2rad(ranges.camera_roll) * jnp.sum(uniform(-0.5, 0.5, 2), axis=-1),
         distance=log_uniform(*ranges.camera_distance),
         size=log_uniform(*ranges.person_size),

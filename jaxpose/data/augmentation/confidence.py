@@ -4,6 +4,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxpose.data.augmentation.detection import error_scales, exact_keypoints, log_uniform, noise, person_size
 from jaxpose.data.augmentation.settings import Augmentation
@@ -46,7 +47,7 @@ def confidence(description: Description, _: Augmentation) -> Transform:
       InputError: a keypoint is no joint of the skeleton.
     """
     joints = joints_of_keypoints(description.skeleton, description.layout)
-    scales, mirrored = error_scales(description.layout), jnp.asarray(description.layout.mirrored)
+    scales, mirrored = error_scales(description.layout), np.asarray(description.layout.mirrored)
 
     def transform(key: jax.Array, windows: Windows) -> Windows:
         if windows.keypoints.shape[-1] == 2:
@@ -62,7 +63,8 @@ def confidence(description: Description, _: Augmentation) -> Transform:
         floor = FLOOR * floor
 
         def square(target: jax.Array) -> jax.Array:
-            return jnp.sum(jnp.square(place - target), axis=-1)
+            x, y = place[..., 0] - target[..., 0], place[..., 1] - target[..., 1]
+            return x * x + y * y
 
         distance = square(exact)
         to_either = jnp.minimum(distance, square(exact[:, :, mirrored]))

@@ -75,9 +75,8 @@ def person_size(keypoints: jax.Array) -> jax.Array:
     Returns:
       (B,) screen units.
     """
-    places = keypoints[..., :2]
-    square = jnp.square(places - places.mean(axis=2, keepdims=True))
-    return HEIGHT_IN_SPREADS * jnp.sqrt(square.sum(axis=-1).mean(axis=(1, 2)))
+    x, y = (along - along.mean(axis=2, keepdims=True) for along in (keypoints[..., 0], keypoints[..., 1]))
+    return HEIGHT_IN_SPREADS * jnp.sqrt((x * x + y * y).mean(axis=(1, 2)))
 
 
 def noise(key: jax.Array, shape: Sequence[int]) -> jax.Array:

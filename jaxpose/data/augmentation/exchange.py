@@ -30,7 +30,7 @@ def exchange(description: Description, ranges: Augmentation) -> Transform:
     if ranges.exchange == 0 or not description.layout.left:
         return identity
     groups, shares = pairs_exchanged(description.layout)
-    mirrored = jnp.asarray(description.layout.mirrored)
+    mirrored = np.asarray(description.layout.mirrored)
 
     def transform(key: jax.Array, windows: Windows) -> Windows:
         batch, frames = windows.keypoints.shape[:2]

@@ -73,4 +73,5 @@ def _bursts(key: jax.Array, batch: int, frames: int, count: int) -> jax.Array:
     rank = jnp.argsort(jax.random.uniform(keys[2], (batch, BURSTS, count)), axis=-1)
     who = (rank < jnp.power(count, many)) & (happens < BURST_SHARE)  # one keypoint at least, or several, or all
     factor = log_uniform(keys[3], (batch, BURSTS, 1), *BURST_FACTOR)
-    return 1 + jnp.einsum("ben,bek->bnk", when.astype(jnp.float32), who * (factor - 1))
+    more = jnp.where(who, factor - 1, 0)
+    return 1 + sum(when[:, burst, :, None] * more[:, burst, None] for burst in range(BURSTS))

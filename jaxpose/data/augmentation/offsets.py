@@ -52,7 +52,8 @@ def offsets(description: Description, ranges: Augmentation) -> Transform:
         exact = exact_keypoints(windows, joints, "offsets")
         points = windows.positions[..., jnp.asarray(joints), :]
         drawn = ranges.offset * draw_offsets(key, len(points), layout)
-        shift = jnp.einsum("bkx,bnxc->bnkc", drawn, body_axes(points, layout))
+        axes = body_axes(points, layout)
+        shift = sum(drawn[:, None, :, axis, None] * axes[:, :, None, axis] for axis in range(3))
         # Half way to the camera at most, so that a keypoint next to the camera does not fly through it.
         shift = shift.at[..., 2].set(jnp.maximum(shift[..., 2], -points[..., 2] / 2))
         seen = jax.vmap(project)(points + shift, windows.camera)

@@ -37,7 +37,7 @@ def outliers(_: Description, ranges: Augmentation) -> Transform:
         start_key, word_key, other_key = jax.random.split(key, 3)
         starts = jax.random.uniform(start_key, (batch, before + frames, count)) < rate
         time = jnp.arange(before + frames)[:, None]
-        last = jax.lax.cummax(jnp.where(starts, time, -1), axis=1)[:, before:]
+        last = jax.lax.associative_scan(jnp.maximum, jnp.where(starts, time, -1), axis=1)[:, before:]
         words = jax.random.bits(word_key, (batch, before + frames, count), jnp.uint32)
         word = jnp.take_along_axis(words, jnp.maximum(last, 0), axis=1)  # of the start of the run: all that it draws
         length = jnp.asarray(LENGTHS)[word & 7]

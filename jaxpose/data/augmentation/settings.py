@@ -25,10 +25,10 @@ class Augmentation:
     """Augmentation body: standard deviation of the length of each bone, as a share; left and right alike."""
     offset: float = 0.02
     """Augmentation offsets: standard deviation of the place of a keypoint on the body, in metres along each axis."""
-    jitter: tuple[float, float] = (0.002, 0.03)
+    jitter: tuple[float, float] = (0.0005, 0.03)
     """Augmentation jitter: standard deviation of the noise of the least and the most exact detector, relative to the
     size of the person in the image."""
-    jitter_correlation: tuple[float, float] = (0.0, 0.95)
+    jitter_correlation: tuple[float, float] = (0.0, 0.98)
     """Augmentation jitter: correlation of the noise of consecutive frames, least and most."""
     outliers: float = 0.01
     """Augmentation outliers: share of the keypoints that are somewhere else."""

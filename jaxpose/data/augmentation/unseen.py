@@ -49,7 +49,7 @@ def unseen(description: Description, ranges: Augmentation) -> Transform:
     if ranges.unseen == 0:
         return identity
     groups, shares = groups_hidden(description.layout)
-    body = jnp.asarray([keypoint_kind(name) not in _FACE for name in description.layout.joints])
+    body = np.asarray([keypoint_kind(name) not in _FACE for name in description.layout.joints])
     persons = groups.all(axis=1)
 
     def transform(key: jax.Array, windows: Windows) -> Windows:
@@ -78,8 +78,8 @@ def unseen(description: Description, ranges: Augmentation) -> Transform:
             happens_at_all = event[:, index] & (jnp.sum(body & ~more, axis=-1) >= LEAST_SEEN)
             hides.append(happens_at_all)
             lost = jnp.where(happens_at_all[:, None], more, lost)
-        acts = (who & jnp.stack(hides, axis=1)[..., None]).astype(jnp.float32)
-        hidden = jnp.einsum("ben,bek->bnk", when.astype(jnp.float32), acts) > 0
+        acts = who & jnp.stack(hides, axis=1)[..., None]
+        hidden = jnp.einsum("ben,bek->bnk", when.astype(jnp.float32), acts.astype(jnp.float32)) > 0
 
         kept, guessed = kept[..., None], guessed[..., None] < GUESSED
         gone = (hidden & ~guessed) | (outside & ~kept)

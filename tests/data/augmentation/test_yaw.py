@@ -1,134 +1,29 @@
-"""Augmentations against geometry in NumPy and float64, and their random numbers against their distribution."""
-
-import functools
+"""Turned cameras against geometry in NumPy and float64, and their angles against their distribution."""
 
 import jax
 import numpy as np
 import pytest
-from helpers.oracles import quaternion_matrix
+from helpers.augmented import (
+    KEY,
+    LENGTHS,
+    RANGES,
+    apply,
+    assert_consistent,
+    gather,
+    in_world,
+    packed,
+    projected,
+    transformed,
+)
 from helpers.samples import DESCRIPTION, make_track
 from scipy import stats
 
-from jaxpose.data import transforms, windows
-from jaxpose.data.augmentation.mirror import mirror
-from jaxpose.data.augmentation.settings import Augmentation
+from jaxpose.data import windows
 from jaxpose.data.augmentation.yaw import turn_cameras, yaw
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import CMU_31, COCO_17, H36M_17, H36M_32, H36M_32_TO_17, HUMANEVA_15, Skeleton
 
-LENGTHS = (9, 2, 12, 5)
-VIEWS = ("54138969", "55011271", "58860488", "60457274")
-RANGES = Augmentation()
-MIRROR, YAW = mirror(DESCRIPTION, RANGES), yaw(DESCRIPTION, RANGES)
-KEY = jax.random.key(3)
-
-
-def packed(noise=0.0, confidence=True):
-    """Four short tracks of four cameras; keypoints are projections, and noise of that many pixels."""
-    random, tracks = np.random.default_rng(0), []
-    for frames, view in zip(LENGTHS, VIEWS, strict=True):
-        track = make_track(frames=frames, seed=frames, camera=view, height=1002)
-        keypoints = track.keypoints_2d + random.normal(size=track.keypoints_2d.shape) * noise
-        if confidence:
-            keypoints = np.concatenate([keypoints, random.uniform(size=(*keypoints.shape[:2], 1))], axis=-1)
-        tracks.append(track._replace(keypoints_2d=keypoints.astype(np.float32)))
-    return windows.pack(tracks)
-
-
-def gather(data, starts, frames=3, context=(4, 2)):
-    mirrored = jax.numpy.arange(len(starts)) % 2 == 0
-    return windows.gather_windows(data, starts, frames, context, mirrored=mirrored)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 4))
-def transformed(steps, key, data, starts, frames=3):
-    """The windows before and after some transforms."""
-    before = after = gather(data, starts, frames)
-    for step in steps:
-        after = step(key, after)
-    return before, after
-
-
-def apply(*steps, data=None, frames=3, key=KEY):
-    starts = windows.window_starts(LENGTHS, frames)
-    return jax.device_get(transformed(steps, key, packed() if data is None else data, starts, frames))
-
-
-def projected(points, lens):
-    """Points (..., 3) through a lens, as Brown and Conrady have it."""
-    fx, fy, cx, cy, k1, k2, k3, p1, p2 = np.float64(lens)
-    x, y, z = np.moveaxis(np.float64(points), -1, 0)
-    x, y = x / z, y / z
-    square = x**2 + y**2
-    gain = 1 + k1 * square + k2 * square**2 + k3 * square**3 + p1 * x + p2 * y
-    return np.stack([fx * (x * gain + p1 * square) + cx, fy * (y * gain + p2 * square) + cy], axis=-1)
-
-
-def in_world(points, camera, row):
-    """Points (..., 3) of a window's camera space in the world."""
-    matrix = quaternion_matrix(np.float64(camera.orientation[row]))
-    np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-6)
-    assert np.linalg.det(matrix) > 0
-    return np.float64(points) @ matrix.T + np.float64(camera.translation[row])
-
-
-def assert_consistent(batch, context=4):
-    """Keypoints are the positions' projections; poses and roots are of the same positions."""
-    frames = batch.poses.shape[1]
-    for row, positions in enumerate(batch.positions):
-        lens = batch.camera.intrinsics[row]
-        np.testing.assert_allclose(batch.keypoints[row, ..., :2], projected(positions, lens), atol=5e-6)
-    outputs = batch.positions[:, context : context + frames]
-    rows, columns = np.nonzero(batch.visible)
-    absolute = batch.poses + batch.root[:, :, None]
-    np.testing.assert_allclose(outputs[rows, columns], absolute[rows, columns], atol=3e-6)
-
-
-def assert_mirrored_world(before, after):
-    """The world of the windows that are marked is mirrored, that of the others as it was."""
-    for row, mirrored in enumerate(before.mirrored):
-        world = in_world(before.positions[row], before.camera, row)
-        if mirrored:
-            world = world[:, list(H36M_17.mirrored)] * [-1, 1, 1]
-        np.testing.assert_allclose(in_world(after.positions[row], after.camera, row), world, atol=1e-5)
-
-
-@pytest.mark.parametrize("frames", [1, 3])
-def test_mirrored_windows_are_what_a_proper_camera_sees_of_the_mirrored_world(frames):
-    before, after = apply(MIRROR, frames=frames)
-    assert_consistent(after)
-    assert before.mirrored.any()
-    assert not before.mirrored.all()
-    assert_mirrored_world(before, after)
-
-
-def test_mirroring_negates_x_swaps_sides_and_leaves_the_other_windows():
-    """Keypoints and poses each by a skeleton of their own; to the bit."""
-    starts = windows.window_starts(LENGTHS, 3)
-    transform = mirror(DESCRIPTION._replace(layout=COCO_17), RANGES)
-
-    @jax.jit
-    def both(data):
-        batch = gather(data, starts)
-        return batch, transform(KEY, batch)
-
-    batch, new = jax.device_get(both(packed(noise=2)))
-    chosen = batch.mirrored
-    seen, wanted = batch.keypoints[chosen][:, :, COCO_17.mirrored], batch.poses[chosen][:, :, H36M_17.mirrored]
-    np.testing.assert_array_equal(new.keypoints[chosen, ..., 0], -seen[..., 0])
-    np.testing.assert_array_equal(new.keypoints[chosen, ..., 1:], seen[..., 1:])
-    np.testing.assert_array_equal(new.poses[chosen], wanted * np.float32([-1, 1, 1]))
-    kept = jax.tree.map(lambda field: field[~chosen], (batch, new))
-    jax.tree.map(np.testing.assert_array_equal, *kept)
-
-
-def test_windows_without_poses_are_mirrored():
-    tracks = [make_track(frames=n, seed=n) for n in LENGTHS]
-    data = windows.pack_keypoints([track.keypoints_2d for track in tracks], [(1000, 1000)] * len(LENGTHS))
-    before, after = apply(MIRROR, data=data)
-    np.testing.assert_array_equal(after.keypoints[::2, ..., 0], -before.keypoints[::2][..., H36M_17.mirrored, 0])
-    np.testing.assert_array_equal(after.keypoints[1::2], before.keypoints[1::2])
-    assert after.poses is after.root is after.positions is after.camera is None
+YAW = yaw(DESCRIPTION, RANGES)
 
 
 @pytest.mark.parametrize("frames", [1, 3])
@@ -243,13 +138,6 @@ def half_turn(data, starts):
     return batch, turn_cameras(batch, np.full(len(starts), np.pi, np.float32), range(17))
 
 
-@pytest.mark.parametrize("steps", [(MIRROR, YAW), (YAW, MIRROR)], ids=["mirror then yaw", "yaw then mirror"])
-def test_transforms_follow_each_other_in_either_order(steps):
-    before, after = apply(*steps)
-    assert_consistent(after)
-    assert_mirrored_world(before, after)
-
-
 def test_a_windows_result_depends_on_the_key_and_on_itself_alone():
     data, starts = packed(), windows.window_starts(LENGTHS, 3)
     first, again, other = (apply(YAW, data=data, key=key)[1] for key in (KEY, KEY, jax.random.key(4)))
@@ -293,9 +181,3 @@ def test_yaw_of_windows_without_poses_is_refused():
     data = windows.pack_keypoints([make_track(frames=6).keypoints_2d], [(1000, 1000)])
     with pytest.raises(InputError, match="only where poses and cameras are known; leave out the augmentation yaw"):
         transformed((YAW,), KEY, data, np.int32([0, 3]), 3)
-
-
-def test_equal_arguments_share_one_transform():
-    """So that runs of equal recipes share a compiled program."""
-    for make in transforms.TRANSFORMS.values():
-        assert make(DESCRIPTION, RANGES) is make(DESCRIPTION._replace(), Augmentation())
