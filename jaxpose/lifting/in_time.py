@@ -1,4 +1,4 @@
-"""Keypoints and poses in time: change the frame rate of keypoints, and bridge long gaps in poses."""
+"""Keypoints and poses in time: change the frame rate, and what to do about frames in which nobody is seen."""
 
 import numpy as np
 
@@ -30,8 +30,19 @@ def resample_keypoints(keypoints: np.ndarray, source_fps: float, target_fps: flo
 _ROUNDING = 1e-3  # frames; of a rate that is not a fraction
 
 
-def bridge_gaps(positions: np.ndarray, seen: np.ndarray, longest: int, skeleton: Skeleton) -> np.ndarray:
-    """Replace poses in long gaps by a motion from the pose before to the pose after, in which bones turn.
+def seen_stretches(seen: np.ndarray) -> list[slice]:
+    """Stretches of consecutive frames in which the person is seen, in order; all frames as one if there are none.
+
+    Args:
+      seen: (T,) bool.
+    """
+    changes = np.flatnonzero(np.diff(np.concatenate([[0], seen.astype(np.int8), [0]])))
+    stretches = [slice(int(begin), int(end)) for begin, end in changes.reshape(-1, 2)]
+    return stretches or [slice(0, len(seen))]
+
+
+def bridge_gaps(positions: np.ndarray, seen: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Replace poses of frames without the person by a motion from the pose before to the pose after: bones turn.
 
     Directions of bones are interpolated linearly and normalised, their lengths and the roots linearly. Before the first
     frame that is seen, and after the last, its pose is held.
@@ -39,19 +50,16 @@ def bridge_gaps(positions: np.ndarray, seen: np.ndarray, longest: int, skeleton:
     Args:
       positions: (T, J, 3).
       seen: (T,) bool, frames in which anything of the person was seen; if none is, nothing is changed.
-      longest: frames of the longest gap that is left as it is.
       skeleton: of the positions.
 
     Returns:
       (T, J, 3), a copy if anything is changed.
     """
-    frames = np.flatnonzero(seen)
-    time = np.arange(len(seen))
-    before = np.searchsorted(frames, time, side="right") - 1  # the last frame seen; -1 if there is none
-    bounds = np.concatenate([[-1], frames, [len(seen)]])
-    gap = ~seen & (bounds[before + 2] - bounds[before + 1] - 1 > longest)
+    frames, gap = np.flatnonzero(seen), ~seen
     if not (gap.any() and len(frames)):
         return positions
+    time = np.arange(len(seen))
+    before = np.searchsorted(frames, time, side="right") - 1  # the last frame seen; -1 if there is none
     last, first = (frames[np.clip(before[gap] + step, 0, len(frames) - 1)] for step in (0, 1))
     share = np.where(last < first, (time[gap] - last) / np.maximum(first - last, 1), 0)[:, None]
     earlier, later = positions[last], positions[first]

@@ -20,9 +20,8 @@ from jaxpose.export.motion import Keypoints, Motion
 from jaxpose.keypoints.detections import DetectionRows, Detections, Overrides, tracks_by_person
 from jaxpose.keypoints.duplicates import person_scores
 from jaxpose.keypoints.layouts import conversion, find_layout
-from jaxpose.lifting.in_time import bridge_gaps, resample_keypoints
+from jaxpose.lifting.in_time import bridge_gaps, resample_keypoints, seen_stretches
 from jaxpose.lifting.preprocess import FILLED_IN, LEFT_OUT, crop_to_person, preprocess
-from jaxpose.models.aimed import AimedLifter
 from jaxpose.runs.trained import TrainedModel, open_run
 from jaxpose.runtime.devices import replicate
 from jaxpose.runtime.errors import InputError
@@ -260,11 +259,18 @@ def _lift_frames(
     confidence = np.clip(keypoints[..., 2:], 0, 1)  # some detectors' confidences reach 6
     channels = lifter.description.channels
     shown = np.concatenate([keypoints[..., :2], confidence], axis=-1)[..., :channels]
-    positions = lifter.lift(replicate(pack_keypoints([shown], [size], [focal_length]), lifter.mesh))
     if not (lifter.model.rays and channels == 3):
-        return positions
-    inner = lifter.model.inner if isinstance(lifter.model, AimedLifter) else lifter.model
-    return bridge_gaps(positions, (confidence > 0).any(axis=(1, 2)), sum(inner.context), lifter.description.skeleton)
+        return lifter.lift(replicate(pack_keypoints([shown], [size], [focal_length]), lifter.mesh))
+    seen = (confidence > 0).any(axis=(1, 2))
+    # A network that was trained on frames with people makes little of those without, and of the frames beside them.
+    stretches = seen_stretches(seen)
+    count = len(stretches)
+    packed = pack_keypoints([shown[stretch] for stretch in stretches], [size] * count, [focal_length] * count)
+    positions = np.zeros((len(shown), lifter.description.skeleton.num_joints, 3), np.float32)
+    positions[np.concatenate([np.arange(len(shown))[stretch] for stretch in stretches])] = lifter.lift(
+        replicate(packed, lifter.mesh)
+    )
+    return bridge_gaps(positions, seen, lifter.description.skeleton)
 
 
 def _joints_filled(filled: np.ndarray, layout: Skeleton, skeleton: Skeleton) -> np.ndarray:

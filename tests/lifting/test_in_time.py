@@ -1,5 +1,7 @@
 """Keypoints at another frame rate, of which none is made up, and gaps that are bridged by bones that turn."""
 
+import itertools
+
 import numpy as np
 import pytest
 from helpers.standing import standing
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxpose.data.resampling import resample
-from jaxpose.lifting.in_time import bridge_gaps, resample_keypoints
+from jaxpose.lifting.in_time import bridge_gaps, resample_keypoints, seen_stretches
 from jaxpose.skeleton import BODY_22, H36M_17
 
 
@@ -61,7 +63,7 @@ def test_in_a_long_gap_bones_turn_from_the_pose_before_to_the_pose_after(skeleto
     lost, seen = true.copy(), np.ones(60, bool)
     seen[15:45] = False
     lost[15:45] = 7
-    found = bridge_gaps(lost, seen, 20, skeleton)
+    found = bridge_gaps(lost, seen, skeleton)
     np.testing.assert_allclose(lengths(found, skeleton), lengths(true, skeleton), atol=1e-5)
     np.testing.assert_array_equal(found[seen], true[seen])
     np.testing.assert_allclose(found, true, atol=0.08)  # the turn is 60 degrees; straight lines would shrink the body
@@ -70,19 +72,24 @@ def test_in_a_long_gap_bones_turn_from_the_pose_before_to_the_pose_after(skeleto
     assert (lost[15:45] == 7).all()  # what was given is left as it was
 
 
-def test_gaps_that_are_no_longer_than_the_context_are_left_to_the_network():
-    poses, seen = np.random.default_rng(0).normal(size=(50, 17, 3)).astype(np.float32), np.ones(50, bool)
-    seen[10:20] = seen[30:41] = False
-    found = bridge_gaps(poses, seen, 10, H36M_17)
-    changed = (found != poses).any(axis=(1, 2))
-    np.testing.assert_array_equal(np.flatnonzero(changed), np.arange(30, 41))
-    np.testing.assert_array_equal(bridge_gaps(poses, seen, 11, H36M_17), poses)
+@given(st.lists(st.booleans(), min_size=1, max_size=40))
+def test_stretches_hold_every_frame_that_is_seen_once_and_no_other(seen):
+    seen = np.array(seen)
+    stretches = seen_stretches(seen)
+    if not seen.any():
+        assert stretches == [slice(0, len(seen))]
+        return
+    np.testing.assert_array_equal(
+        np.concatenate([np.arange(len(seen))[stretch] for stretch in stretches]), np.flatnonzero(seen)
+    )
+    for one, other in itertools.pairwise(stretches):
+        assert other.start > one.stop
 
 
 def test_before_the_first_frame_and_after_the_last_the_pose_is_held():
     poses, seen = turning(40), np.zeros(40, bool)
     seen[12:20] = True
-    found = bridge_gaps(poses, seen, 5, H36M_17)
+    found = bridge_gaps(poses, seen, H36M_17)
     np.testing.assert_allclose(found[:12], np.repeat(poses[12:13], 12, axis=0), atol=1e-6)
     np.testing.assert_allclose(found[20:], np.repeat(poses[19:20], 20, axis=0), atol=1e-6)
     np.testing.assert_array_equal(found[12:20], poses[12:20])
@@ -90,14 +97,14 @@ def test_before_the_first_frame_and_after_the_last_the_pose_is_held():
 
 def test_of_a_person_who_is_never_seen_nothing_is_changed():
     poses = turning(9)
-    np.testing.assert_array_equal(bridge_gaps(poses, np.zeros(9, bool), 2, H36M_17), poses)
+    np.testing.assert_array_equal(bridge_gaps(poses, np.zeros(9, bool), H36M_17), poses)
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(0, 6))
-def test_any_gaps_give_finite_poses_that_differ_in_gaps_alone(seen, longest):
+@given(st.lists(st.booleans(), min_size=1, max_size=40))
+def test_any_gaps_give_finite_poses_that_differ_in_gaps_alone(seen):
     """Also of bones without length, and of bones that turn round by 180 degrees."""
     seen = np.array(seen)
     poses = np.float32(np.random.default_rng(0).choice([-1, 0, 1], (len(seen), 17, 3)))
-    found = bridge_gaps(poses, seen, longest, H36M_17)
+    found = bridge_gaps(poses, seen, H36M_17)
     assert np.isfinite(found).all()
     np.testing.assert_array_equal(found[seen], poses[seen])

@@ -525,7 +525,8 @@ ROWS: dict[str, Row] = {
         **TRACK,
         no_frames="takes one frame at least",
     ),
-    "lifting.in_time.bridge_gaps": row("", {"seen": lambda c: np.arange(c.frames) % 3 == 0, "longest": 0}, **TRACK),
+    "lifting.in_time.bridge_gaps": row("", {"seen": lambda c: np.arange(c.frames) % 3 == 0}, **TRACK),
+    "lifting.in_time.seen_stretches": row("", {"seen": lambda c: np.arange(c.frames) % 3 == 0}, **TRACK, **FINITE),
     "training.attribution.term_losses": row(use="jit", **TRACK),
     **{
         f"training.attribution.{name}": row(use="jit", **AS_CONTRIBUTIONS)
