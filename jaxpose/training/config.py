@@ -179,7 +179,7 @@ PRESETS: dict[str, Config] = {
         ),
         frame_rates=(24.0, 60.0),
         batch_size=128,
-        epochs=12,
+        epochs=40,
         schedule="cosine",
     ),
 }
@@ -192,7 +192,7 @@ PRESET_TEXTS: dict[str, str] = {
     "joint-aware": "the joint-aware paper's size and length (2048 channels, 85 epochs) with angle and velocity terms, "
     "whose weights were chosen on training subjects",
     "linear": "the single-frame network of Martinez et al. as published: 1024 channels, 200 epochs, no mirroring",
-    "anywhere": "a lifter of any video: 81 frames, 256 channels, trained with cameras, bodies and detectors drawn at "
+    "anywhere": "a lifter of any video: 112 frames, 256 channels, trained with cameras, bodies and detectors drawn at "
     "random, for data of jaxpose prepare anywhere",
 }
 """A line about each preset, for `--help`."""
