@@ -1,0 +1,146 @@
+"""Lift the tracks of the test with any run; and poses that take no lifter."""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.anywhere.clips import Clip
+from jaxpose.data.resampling import resample
+from jaxpose.data.track import Track, track_name
+from jaxpose.data.windows import USUAL_FOCAL_LENGTH, pack_keypoints
+from jaxpose.keypoints.detections import Detections
+from jaxpose.lifting.lift import training_fps
+from jaxpose.lifting.preprocess import preprocess
+from jaxpose.rotations import quaternion_to_matrix, rotation_between
+from jaxpose.runs.trained import TrainedModel
+from jaxpose.runtime.devices import replicate
+from jaxpose.runtime.errors import InputError
+from jaxpose.skeleton import BODY_22, COCO_17, H36M_17, Skeleton
+
+
+def lift_tracks(run: TrainedModel, tracks: Sequence[Track], *, lens_known: bool = True) -> np.ndarray:
+    """Lift tracks of `COCO_17` keypoints with confidences.
+
+    Runs are given what they were trained with. One that was trained with unseen keypoints (augmentation `unseen`) is
+    given them as such; others are given what `preprocess.preprocess` makes of them: gaps filled, what is never seen
+    estimated, joints of their layout. One that was trained with confidences (augmentation `confidence`) is given those;
+    others are given 1 for all that is seen or filled. Left and right are never exchanged back: how often a detector
+    exchanges them, the test says.
+
+    Args:
+      run: the run, of any layout of keypoints.
+      tracks: what it lifts.
+      lens_known: whether it is told the focal lengths, or has to assume the usual one.
+
+    Returns:
+      (F, 17, 3) metres, root-relative as the run has them, the tracks end to end; joints of `H36M_17`.
+    """
+    channels, rates = run.description.channels, [run_rate(run, track.fps) for track in tracks]
+    keypoints = [resample(_input(run, track), track.fps, rate) for track, rate in zip(tracks, rates, strict=True)]
+    for points in keypoints:
+        points[..., 2:] = np.clip(points[..., 2:], 0, 1)  # resampling overshoots
+    packed = pack_keypoints(
+        [points[..., :channels] for points in keypoints],
+        [(track.width, track.height) for track in tracks],
+        [float(track.intrinsics[0]) for track in tracks] if lens_known else None,
+    )
+    poses = joints_by_name(run.lift(replicate(packed, run.mesh)), run.description.skeleton)
+    parts = np.split(poses, np.cumsum([len(points) for points in keypoints])[:-1])
+    return np.concatenate(
+        [at_rate_of(part, rate, track) for part, rate, track in zip(parts, rates, tracks, strict=True)]
+    )
+
+
+def run_rate(run: TrainedModel, fps: float) -> float:
+    """The frame rate at which a run lifts a video of some rate: the nearest that it was trained at."""
+    if run.config.frame_rates is None:
+        return training_fps(run)
+    return float(np.clip(fps, *run.config.frame_rates))
+
+
+def at_rate_of(poses: np.ndarray, rate: float, track: Track) -> np.ndarray:
+    """Poses (T', J, 3) at some rate as poses (T, J, 3) of a track's frames; the last may be repeated."""
+    poses = resample(poses, rate, track.fps)
+    missing = max(len(track.keypoints_2d) - len(poses), 0)
+    return np.pad(poses, [(0, missing), (0, 0), (0, 0)], mode="edge")[: len(track.keypoints_2d)]
+
+
+def joints_by_name(poses: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """The joints of `H36M_17` among those of poses (..., J, 3)."""
+    return poses[..., [skeleton.index(joint) for joint in H36M_17.joints], :]
+
+
+def _input(run: TrainedModel, track: Track) -> np.ndarray:
+    """Keypoints (T, K, 3) in the layout of a run; see `lift_tracks`."""
+    keypoints, knows = track.keypoints_2d, run.config.augment
+    if "unseen" not in knows or run.description.layout != COCO_17:
+        keypoints = _filled(track, run.description.layout)
+    if "confidence" in knows:
+        return keypoints
+    given = keypoints[..., 2:] > 0 if "unseen" in knows else np.ones_like(keypoints[..., 2:])
+    return np.concatenate([keypoints[..., :2], given], axis=-1, dtype=np.float32)
+
+
+def _filled(track: Track, layout: Skeleton) -> np.ndarray:
+    """Keypoints (T, K, 3) in a layout, without gaps."""
+    seen = track.keypoints_2d[..., 2:] > 0
+    keypoints, frames = np.where(seen, track.keypoints_2d, np.nan), np.arange(len(seen))
+    person = Detections(track_name(track), frames, keypoints, COCO_17, track.width, track.height, track.fps)
+    try:
+        return preprocess(person, layout, keep_sides=True).keypoints
+    except InputError:  # most keypoints are never seen
+        if layout != COCO_17:
+            raise
+        middle = np.sum(seen * track.keypoints_2d[..., :2], axis=(0, 1)) / max(seen.sum(), 1)
+        return np.where(seen, track.keypoints_2d, [*middle, 0]).astype(np.float32)
+
+
+def target_poses(tracks: Sequence[Track]) -> np.ndarray:
+    """The true poses (F, 17, 3) of tracks of `BODY_22`, root-relative, the tracks end to end; joints of `H36M_17`."""
+    positions = [joints_by_name(track.positions_3d, BODY_22) for track in tracks]
+    return np.concatenate([pose - pose[:, :1] for pose in positions])
+
+
+def mean_pose(tracks: Sequence[Track]) -> np.ndarray:
+    """The mean (17, 3) of poses in the axes of cameras that are aimed at the person: headings are not known."""
+    poses = np.split(target_poses(tracks), np.cumsum([len(track.positions_3d) for track in tracks])[:-1])
+    aimed = [np.einsum("tba,tjb->tja", aim(track), pose) for track, pose in zip(tracks, poses, strict=True)]
+    return np.concatenate(aimed).mean(axis=0)
+
+
+def facing_pose(clips: Sequence[Clip]) -> np.ndarray:
+    """The mean (17, 3) of poses that are turned about the vertical, hips across, as a camera sees someone face it."""
+    turned = []
+    for clip in clips:
+        poses = joints_by_name(clip.world - clip.world[:, :1], BODY_22)
+        across = poses[:, H36M_17.index("left_hip")] - poses[:, H36M_17.index("right_hip")]
+        angle = np.arctan2(across[:, 1], across[:, 0])
+        x, y, z = np.moveaxis(poses, -1, 0)
+        cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
+        # left is at the camera's right, its y is down, and who faces it looks along -z: the world's -y, after the turn
+        turned.append(np.stack([cosine * x + sine * y, -z, cosine * y - sine * x], axis=-1))
+    return np.concatenate(turned).mean(axis=0)
+
+
+def constant_poses(pose: np.ndarray, tracks: Sequence[Track], *, lens_known: bool = True) -> np.ndarray:
+    """One pose (17, 3), of cameras aimed at the person, in all frames of tracks: (F, 17, 3) in their cameras' axes."""
+    return np.concatenate([np.einsum("tab,jb->tja", aim(track, lens_known=lens_known), pose) for track in tracks])
+
+
+def aim(track: Track, *, lens_known: bool = True) -> np.ndarray:
+    """Rotations (T, 3, 3) from the axes of a camera that is aimed at the person in each frame to those of the camera.
+
+    It is aimed at the mean of the keypoints by confidence; where nothing is seen, at that of the whole track.
+    """
+    focal = track.intrinsics[0] if lens_known else USUAL_FOCAL_LENGTH * max(track.width, track.height)
+    places, weight = track.keypoints_2d[..., :2], np.nan_to_num(track.keypoints_2d[..., 2:])
+    rays = (np.nan_to_num(places) - track.intrinsics[2:4]) / focal
+    total, sums = weight.sum(axis=1), (weight * rays).sum(axis=1)
+    whole = sums.sum(axis=0) / max(total.sum(), 1e-9)
+    centre = np.where(total > 0, sums / np.where(total > 0, total, 1), whole)
+    ahead = np.concatenate([centre, np.ones_like(total)], axis=-1).astype(np.float32)
+    frames = -len(ahead) % 512  # one program for most lengths
+    padded = np.pad(ahead, [(0, frames), (0, 0)], mode="edge")
+    turn = quaternion_to_matrix(rotation_between(jnp.asarray([0.0, 0.0, 1.0]), padded))
+    return np.asarray(turn)[: len(ahead)]
