@@ -83,17 +83,20 @@ def _input(run: TrainedModel, track: Track) -> np.ndarray:
 
 
 def _filled(track: Track, layout: Skeleton) -> np.ndarray:
-    """Keypoints (T, K, 3) in a layout, without gaps."""
+    """Keypoints (T, K, 3) in a layout, without gaps; where too few are ever seen, in the middle of those that are."""
     seen = track.keypoints_2d[..., 2:] > 0
-    keypoints, frames = np.where(seen, track.keypoints_2d, np.nan), np.arange(len(seen))
-    person = Detections(track_name(track), frames, keypoints, COCO_17, track.width, track.height, track.fps)
-    try:
+    middle = np.sum(seen * track.keypoints_2d[..., :2], axis=(0, 1)) / max(seen.sum(), 1)
+
+    def filled(otherwise: Sequence[float]) -> np.ndarray:
+        keypoints = np.where(seen, track.keypoints_2d, np.float32(otherwise))
+        frames = np.arange(len(keypoints))
+        person = Detections(track_name(track), frames, keypoints, COCO_17, track.width, track.height, track.fps)
         return preprocess(person, layout, keep_sides=True).keypoints
-    except InputError:  # most keypoints are never seen
-        if layout != COCO_17:
-            raise
-        middle = np.sum(seen * track.keypoints_2d[..., :2], axis=(0, 1)) / max(seen.sum(), 1)
-        return np.where(seen, track.keypoints_2d, [*middle, 0]).astype(np.float32)
+
+    try:
+        return filled([np.nan] * 3)
+    except InputError:
+        return filled([*middle, 1])
 
 
 def target_poses(tracks: Sequence[Track]) -> np.ndarray:

@@ -36,11 +36,11 @@ LEAST_JOINTS = 8
 FPS = 30.0
 
 PROTOCOL = (
-    f"{len(JOINTS)} joints of arms and legs, by name, relative to the middle of the hips; frames with the truth of both "
-    f"hips and of at least {LEAST_JOINTS} joints. The truth of a joint is what at least two of the three other cameras "
-    f"agree on (within {MOST_ERROR:g} pixels); where they do not, or do not see it, what two of all four do, the view's "
-    "own among them: so it is with hips and legs before views 1 and 2, which alone see them. Views 0 and 3 do not: there "
-    "they are guessed. Lens distortion is left in the keypoints."
+    f"{len(JOINTS)} joints of arms and legs, by name, relative to the middle of the hips; frames with the truth of "
+    f"both hips and of {LEAST_JOINTS} or more joints. The truth of a joint is what at least two of the three other cameras "
+    f"agree on (within {MOST_ERROR:g} pixels); where they do not, or do not see it, what two of all four agree on, the "
+    "view's own among them: so it is with hips and legs before views 1 and 2, which alone see them. Before views 0 and "
+    "3, which do not, they are guessed. Lens distortion is left in the keypoints."
 )
 
 

@@ -14,8 +14,8 @@ from jaxpose.evaluation.track_errors import TrackErrors, measure_tracks
 
 PROTOCOL = (
     "17 joints (h36m_17), by name; the predicted root is kept. Frames are averaged within recordings, recordings "
-    f"within subjects, subjects with equal weights. {NAME}s: {RESAMPLES:,} resamples of the recordings within each subject; a "
-    "subject with one recording does not vary."
+    f"within subjects, subjects with equal weights. {NAME}s: {RESAMPLES:,} resamples of the recordings within each "
+    "subject; a subject with one recording does not vary."
 )
 
 
