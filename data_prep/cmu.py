@@ -23,13 +23,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import numpy as np
 import tyro
 
-from data_prep.formats import amc, asf
+from data_prep.formats import amc, asf, cmu_joints
 from data_prep.formats.archives import members
 from data_prep.writer.command import Output, check_options, prepare
 from data_prep.writer.source import Source, SplitSize
 from jaxpose.data.resampling import resample
 from jaxpose.data.track import Description, Track
-from jaxpose.keypoints.layouts import conversion
 from jaxpose.runtime.errors import InputError
 from jaxpose.runtime.words import listed
 from jaxpose.skeleton import BODY_22, CMU_31, H36M_17, Skeleton
@@ -281,7 +280,7 @@ def clips(
     captured = asf.read(contents[skeleton_path], f"{path}: {skeleton_path}")
     if missing := [joint for joint in CMU_31.joints if joint not in captured.joints]:
         raise InputError(f"{path}: {skeleton_path}: there is no bone {', '.join(missing)}; remove the subject")
-    positions = {H36M_17: world_17, BODY_22: world_22}[skeleton]
+    positions = {H36M_17: cmu_joints.world_17, BODY_22: cmu_joints.world_22}[skeleton]
     for trial, trial_path in trials.items():
         try:
             motion = amc.read(contents.pop(trial_path), f"{path}: {trial_path}", captured)
@@ -289,51 +288,6 @@ def clips(
             raise InputError(f"{error} (--skip {trial})") from None
         world = resample(positions(captured, motion), rates[trial], fps).astype(np.float32)
         yield f"trial {trial.partition('_')[2]}", move_to_centre(world)
-
-
-def world_17(skeleton: asf.Skeleton, motion: np.ndarray) -> np.ndarray:
-    """Positions (T, 17, 3) of `H36M_17`, metres, z up, of motion (T, D) from `amc.read`."""
-    return _h36m_17(skeleton, asf.forward_kinematics(skeleton, motion))
-
-
-def world_22(skeleton: asf.Skeleton, motion: np.ndarray) -> np.ndarray:
-    """Positions (T, 22, 3) of `BODY_22`, metres, z up, of motion (T, D) from `amc.read`.
-
-    The face turns with the bone of the head, which was captured with markers of its own, and looks along the z of the
-    files in the rest pose. The bone ends in the middle of the head, a little above the eyes, at 0.945 of the stature in
-    the rest poses of 38 subjects. The face has the size of the body, by the length of its legs.
-    """
-    from jaxpose.data.faces import FACE_OFFSETS, STATURE_M
-
-    positions, rotations = asf.placed_bones(skeleton, motion)
-    size = _stature(skeleton) / STATURE_M
-    ahead, left, up = FACE_OFFSETS.astype(np.float64).T
-    offsets = size * np.stack([left, up - _EYES_BELOW_HEAD_M, ahead], axis=-1)
-    head = skeleton.joints.index("head")
-    face = positions[:, head, None] + np.einsum("tac,fc->tfa", rotations[:, head], offsets)
-    return np.concatenate([_h36m_17(skeleton, positions), face[..., _WORLD_AXES]], axis=1)
-
-
-_WORLD_AXES = [2, 0, 1]
-"""The files have y up, and in the rest pose z ahead."""
-
-_EYES_BELOW_HEAD_M = 0.02
-"""Height of the end of the head's bone above the eyes, of an adult of `faces.STATURE_M`."""
-
-_LEG = 0.491
-"""Thigh and shank together, as a share of the stature (Drillis & Contini, 1966)."""
-
-
-def _h36m_17(skeleton: asf.Skeleton, positions: np.ndarray) -> np.ndarray:
-    """Positions (T, 17, 3) of `H36M_17`, z up, of the joints (T, J, 3) of a skeleton."""
-    joints = [skeleton.joints.index(joint) for joint in CMU_31.joints]
-    return (conversion(CMU_31, H36M_17) @ positions[:, joints])[..., _WORLD_AXES]
-
-
-def _stature(skeleton: asf.Skeleton) -> float:
-    """Stature in metres of a body with legs of this length."""
-    lengths = {bone.name: float(np.linalg.norm(bone.offset)) for bone in skeleton.bones}
-    return sum(lengths[bone] for bone in ("lfemur", "ltibia", "rfemur", "rtibia")) / 2 / _LEG
 
 
 def _remarks(

@@ -30,11 +30,16 @@ class Similarity(NamedTuple):
     """Similarity transform x ↦ scale · rotation x + translation of each frame; a pytree of arrays.
 
     To apply it to poses: `scale[..., None, None] * poses @ rotation.mT + translation[..., None, :]`.
+
+    Attributes:
+      scale: (...), at least 0.
+      rotation: (..., 3, 3), determinant 1.
+      translation: (..., 3) metres.
     """
 
-    scale: jax.Array  # (...), at least 0
-    rotation: jax.Array  # (..., 3, 3), determinant 1
-    translation: jax.Array  # (..., 3) metres
+    scale: jax.Array
+    rotation: jax.Array
+    translation: jax.Array
 
 
 def align(

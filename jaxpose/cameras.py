@@ -39,13 +39,21 @@ __all__ = [
 
 
 class Camera(NamedTuple):
-    """A calibrated camera; a pytree of arrays and numbers."""
+    """A calibrated camera; a pytree of arrays and numbers.
 
-    orientation: jax.Array  # (4,) unit quaternion (w, x, y, z), from camera to world
-    translation: jax.Array  # (3,) metres, position of the camera in the world
-    intrinsics: jax.Array  # (9,) fx, fy, cx, cy, k1, k2, k3, p1, p2; or (11,), with g1, g2
-    width: int  # pixels
-    height: int  # pixels
+    Attributes:
+      orientation: (4,) unit quaternion (w, x, y, z), from camera to world.
+      translation: (3,) metres, position of the camera in the world.
+      intrinsics: (9,) fx, fy, cx, cy, k1, k2, k3, p1, p2; or (11,), with g1, g2.
+      width: of the image, pixels.
+      height: of the image, pixels.
+    """
+
+    orientation: jax.Array
+    translation: jax.Array
+    intrinsics: jax.Array
+    width: int
+    height: int
 
 
 def camera_from_matrices(

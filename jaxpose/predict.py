@@ -54,7 +54,10 @@ class Command:
     crop: bool = False
     """Lift as if the video had been cropped around each person: for people who fill more of the image than those of the
     run's training; for smaller ones, try and compare. Camera space is then that of a camera that is aimed at the
-    person."""
+    person. Runs that aim the camera by themselves have no use for it."""
+    focal_length: Annotated[float | None, tyro.conf.arg(metavar="PIXELS")] = None
+    """Focal length of the camera, for runs that aim the camera at the person. By default, that of a usual camera: the
+    longer side of the image."""
     constant_bones: bool = False
     """Give every bone one length in all frames: its median, left and right alike. BVH has such bones in any case; with
     this option all formats have the same positions."""
@@ -89,7 +92,7 @@ def predict(command: Command) -> None:
     from jaxpose.export.writers import check_output_path, describe_losses, write_motions
     from jaxpose.keypoints.detections import Overrides
     from jaxpose.keypoints.readers import read_keypoints
-    from jaxpose.lifting.lift import Options, named_layout
+    from jaxpose.lifting.lift import Options, check_options, named_layout
     from jaxpose.lifting.people import (
         choose_tracks,
         describe_axes,
@@ -115,6 +118,10 @@ def predict(command: Command) -> None:
         raise InputError(f"--roll {command.roll:g}: give -180 to 180 degrees, together with --upright")
     with working("opening the run"):
         lifter = open_run(command.run, command.checkpoint)
+    options = Options(
+        command.min_confidence, command.keep_sides, command.crop, command.constant_bones, command.focal_length
+    )
+    doubts = check_options(lifter, options)
     layout = None if command.layout is None else named_layout(command.layout, lifter)
     with working(f"reading {command.keypoints}"):
         file_format, people = read_keypoints(
@@ -124,12 +131,11 @@ def predict(command: Command) -> None:
     chosen = choose_tracks(people, command.track)
     for line in list_tracks(chosen):
         print(f"  {one_line(line)}")
-    options = Options(command.min_confidence, command.keep_sides, command.crop, command.constant_bones)
     for note in reading_notes(chosen):  # before lifting, as they may say why it fails
         warn(note)
     with working("lifting"):
         motions, warnings = lift_people(chosen, lifter, options, skip_failures=not command.track)
-    for warning in [*run_warnings(lifter), *warnings]:
+    for warning in [*run_warnings(lifter), *doubts, *warnings]:
         warn(warning)
     if command.upright is not None:
         motions = [upright(motion, camera_orientation(command.upright, command.roll)) for motion in motions]
@@ -142,7 +148,8 @@ def predict(command: Command) -> None:
     if command.film:
         shown = motion_film.film_longest(command.film, motions, command.out.name, command.video)
         print(f"Written: {command.film}, a film of {shown}")
-    print(describe_axes(lifter, people[0].fps, crop=command.crop, camera_pitch=command.upright))
+    axes = {"crop": command.crop, "camera_pitch": command.upright, "focal_length": command.focal_length}
+    print(describe_axes(lifter, people[0].fps, **axes))
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ class _Shown(NamedTuple):
     title: str
     clip: "Clip"
     skeleton: Skeleton  # of the poses
-    layout: Skeleton  # of the keypoints
+    layout: Skeleton | None  # of the keypoints, if they are known
 
 
 def _track_of_run(command: Command) -> _Shown:
@@ -117,14 +117,13 @@ def _track_of_run(command: Command) -> _Shown:
 def _person_of_file(command: Command) -> _Shown:
     """A person whom `jaxpose predict` lifted."""
     from jaxpose.export.reading import choose_motion, read_motions
-    from jaxpose.visualization.view import clip_of_motion, title_of_motion
+    from jaxpose.visualization.view import clip_of_motion, layout_of_motion, title_of_motion
 
     if command.data or command.split:
         raise InputError(f"--data and --split are for runs; {command.run} has its own tracks, choose one with --track")
     motion = choose_motion(read_motions(command.run), command.track)
-    return _Shown(
-        title_of_motion(command.run.name, motion), clip_of_motion(motion), motion.skeleton, motion.keypoints.layout
-    )
+    title = title_of_motion(command.run.name, motion)
+    return _Shown(title, clip_of_motion(motion), motion.skeleton, layout_of_motion(motion))
 
 
 if __name__ == "__main__":

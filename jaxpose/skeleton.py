@@ -29,12 +29,15 @@ __all__ = [
 class Angle:
     """The interior angle at `joints[1]` between the limbs to `joints[0]` and `joints[2]`; straight is 180°.
 
-    The joints are indices or names; within a `Skeleton` they are indices. The range of 0° to 180° admits every pose.
+    Attributes:
+      name: of the angle.
+      joints: three indices or names; within a `Skeleton` they are indices.
+      range_deg: range of motion, degrees. That of 0° to 180° admits every pose.
     """
 
     name: str
     joints: tuple[int, int, int]
-    range_deg: tuple[float, float] = (0.0, 180.0)  # range of motion, in degrees
+    range_deg: tuple[float, float] = (0.0, 180.0)
 
     def __post_init__(self) -> None:
         """Make tuples of lists and arrays, so that an angle can be hashed."""
@@ -52,17 +55,26 @@ class Skeleton:
     >>> arm.parents
     (-1, 0, 1)
 
+    Attributes:
+      name: of the skeleton.
+      joints: J names.
+      parents: of each joint; -1 for a root (or None), otherwise smaller than the joint's own index.
+      left: joints whose mirror images are those of `right`, in the same order.
+      right: likewise.
+      angles: those that anatomy limits.
+      links: pairs of joints at a constant distance that are not parent and child, such as both hips.
+
     Raises:
       ValueError: the description contradicts itself; the message names the skeleton and the contradiction.
     """
 
     name: str
     joints: tuple[str, ...]
-    parents: tuple[int, ...]  # -1 for a root (or None); otherwise smaller than the joint's own index
-    left: tuple[int, ...] = ()  # left[i] and right[i] are mirror images
+    parents: tuple[int, ...]
+    left: tuple[int, ...] = ()
     right: tuple[int, ...] = ()
     angles: tuple[Angle, ...] = ()
-    links: tuple[tuple[int, int], ...] = ()  # joints at a constant distance, not parent and child, such as both hips
+    links: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         """Keep plain tuples of indices, and raise `ValueError` for a description that contradicts itself."""
@@ -230,12 +242,10 @@ H36M_17 = Skeleton(
 )
 """The 17 joints that Human3.6M results are reported on; "neck" is the joint also called nose."""
 
-_FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
-
 BODY_22 = Skeleton(
     name="body_22",
-    joints=(*_H36M_17_JOINTS, *_FACE),
-    parents=(*H36M_17.parents, *(H36M_17.index("neck") for _ in _FACE)),
+    joints=(*_H36M_17_JOINTS, "nose", "left_eye", "right_eye", "left_ear", "right_ear"),
+    parents=(*H36M_17.parents, 9, 9, 9, 9, 9),
     left=(*H36M_17.left, 18, 20),
     right=(*H36M_17.right, 19, 21),
     angles=H36M_17.angles,

@@ -220,7 +220,10 @@ def _reprojection(
 
 
 def _limbs(skeleton: Skeleton, joints: Sequence[str]) -> list[np.ndarray]:
-    """Pairs of limbs (branches of the tree), each as its left and right joints (2, P), indices into `joints`."""
+    """Pairs of limbs (branches of the tree), each as its left and right joints (2, P), indices into `joints`.
+
+    Branches of one joint are no limbs: seen from the side, both eyes are at one place, and noise exchanges them.
+    """
     limbs: dict[int, list[list[int]]] = {}
     starts: dict[int, int] = {}  # by left joint, the first joint of its limb
     for left, right in sorted(zip(skeleton.left, skeleton.right, strict=True)):
@@ -228,7 +231,7 @@ def _limbs(skeleton: Skeleton, joints: Sequence[str]) -> list[np.ndarray]:
         pair = skeleton.joints[left], skeleton.joints[right]
         if all(joint in joints for joint in pair):
             limbs.setdefault(starts[left], []).append([joints.index(joint) for joint in pair])
-    return [np.asarray(limb).T for limb in limbs.values()]
+    return [np.asarray(limb).T for limb in limbs.values() if len(limb) > 1]
 
 
 def _geometry(track: Track, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:

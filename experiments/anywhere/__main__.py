@@ -217,8 +217,16 @@ def measure_real(
     if not filmed:
         return {}
     errors = {label: real.measure_pose(filmed, pose) for label, pose in poses.items()}
-    errors |= {label: real.measure_run(filmed, run) for label, run in runs.items()}
-    return {label: {"mean": real.mean_of_views(of), "views": of} for label, of in errors.items()}
+    errors |= {label: real.measure_run(filmed, run, lens_known=False) for label, run in runs.items()}
+    told = {label: real.measure_run(filmed, run, lens_known=True) for label, run in runs.items() if run.model.rays}
+    return {
+        label: {
+            "mean": real.mean_of_views(of),
+            "mean, lens known": real.mean_of_views(told[label]) if label in told else None,
+            "views": of,
+        }
+        for label, of in errors.items()
+    }
 
 
 def overall_table(title: str, overall: Mapping[str, dict[str, dict[str, Score]]], clips: Sequence[Clip]) -> Table:
@@ -270,12 +278,22 @@ def real_tables(views: Mapping[str, dict[str, Any]]) -> list[Table]:
         return "–" if errors is None else f"{errors[0]:.0f} / {errors[1]:.0f}"
 
     names = list(next(iter(views.values()))["views"])
-    rows = [[label, cell(of["mean"]), *map(cell, of["views"].values())] for label, of in views.items()]
+    rows = [
+        [label, cell(of["mean"]), cell(of["mean, lens known"]), *map(cell, of["views"].values())]
+        for label, of in views.items()
+    ]
     notes = [
-        f"P1 / P2 in mm. {real.PROTOCOL} The focal length is not told.",
+        f"P1 / P2 in mm. {real.PROTOCOL} The focal length is told in one column, to runs that use it.",
         ELSEWHERE,
     ]
-    return [Table("Real detections: MediaPipe's landmarks, caliscope's recording", ["", "mean", *names], rows, notes)]
+    return [
+        Table(
+            "Real detections: MediaPipe's landmarks, caliscope's recording",
+            ["", "mean", "mean, lens known", *names],
+            rows,
+            notes,
+        )
+    ]
 
 
 def _as_dicts(scores: Mapping[str, Score]) -> dict[str, dict[str, float]]:

@@ -6,11 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.anywhere.clips import Clip
+from jaxpose.data.augmentation.confidence import LEAST
 from jaxpose.data.resampling import resample
 from jaxpose.data.track import Track, track_name
 from jaxpose.data.windows import USUAL_FOCAL_LENGTH, pack_keypoints
 from jaxpose.keypoints.detections import Detections
-from jaxpose.lifting.lift import training_fps
+from jaxpose.lifting.in_time import resample_keypoints
+from jaxpose.lifting.lift import lifting_fps
 from jaxpose.lifting.preprocess import preprocess
 from jaxpose.rotations import quaternion_to_matrix, rotation_between
 from jaxpose.runs.trained import TrainedModel
@@ -36,10 +38,8 @@ def lift_tracks(run: TrainedModel, tracks: Sequence[Track], *, lens_known: bool 
     Returns:
       (F, 17, 3) metres, root-relative as the run has them, the tracks end to end; joints of `H36M_17`.
     """
-    channels, rates = run.description.channels, [run_rate(run, track.fps) for track in tracks]
-    keypoints = [resample(_input(run, track), track.fps, rate) for track, rate in zip(tracks, rates, strict=True)]
-    for points in keypoints:
-        points[..., 2:] = np.clip(points[..., 2:], 0, 1)  # resampling overshoots
+    channels, rates = run.description.channels, [lifting_fps(run, track.fps) for track in tracks]
+    keypoints = [_input(run, track, rate) for track, rate in zip(tracks, rates, strict=True)]
     packed = pack_keypoints(
         [points[..., :channels] for points in keypoints],
         [(track.width, track.height) for track in tracks],
@@ -50,13 +50,6 @@ def lift_tracks(run: TrainedModel, tracks: Sequence[Track], *, lens_known: bool 
     return np.concatenate(
         [at_rate_of(part, rate, track) for part, rate, track in zip(parts, rates, tracks, strict=True)]
     )
-
-
-def run_rate(run: TrainedModel, fps: float) -> float:
-    """The frame rate at which a run lifts a video of some rate: the nearest that it was trained at."""
-    if run.config.frame_rates is None:
-        return training_fps(run)
-    return float(np.clip(fps, *run.config.frame_rates))
 
 
 def at_rate_of(poses: np.ndarray, rate: float, track: Track) -> np.ndarray:
@@ -71,15 +64,19 @@ def joints_by_name(poses: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     return poses[..., [skeleton.index(joint) for joint in H36M_17.joints], :]
 
 
-def _input(run: TrainedModel, track: Track) -> np.ndarray:
-    """Keypoints (T, K, 3) in the layout of a run; see `lift_tracks`."""
-    keypoints, knows = track.keypoints_2d, run.config.augment
-    if "unseen" not in knows or run.description.layout != COCO_17:
-        keypoints = _filled(track, run.description.layout)
-    if "confidence" in knows:
-        return keypoints
-    given = keypoints[..., 2:] > 0 if "unseen" in knows else np.ones_like(keypoints[..., 2:])
-    return np.concatenate([keypoints[..., :2], given], axis=-1, dtype=np.float32)
+def _input(run: TrainedModel, track: Track, rate: float) -> np.ndarray:
+    """Keypoints (T', K, 3) in the layout of a run and at some rate; see `lift_tracks`."""
+    knows, layout = run.config.augment, run.description.layout
+    with_gaps = "unseen" in knows and layout == COCO_17
+    # Between what is seen and what is not, nothing can be interpolated.
+    keypoints = track.keypoints_2d if with_gaps and rate == track.fps else _filled(track, layout)
+    seen = keypoints[..., 2:]
+    if "confidence" not in knows:
+        seen = (seen > 0) if with_gaps else np.ones_like(seen)
+    elif not with_gaps:
+        seen = np.maximum(seen, LEAST)
+    given = np.concatenate([keypoints[..., :2], seen], axis=-1, dtype=np.float32)
+    return given if rate == track.fps else resample_keypoints(given, track.fps, rate)
 
 
 def _filled(track: Track, layout: Skeleton) -> np.ndarray:

@@ -37,10 +37,10 @@ FPS = 30.0
 
 PROTOCOL = (
     f"{len(JOINTS)} joints of arms and legs, by name, relative to the middle of the hips; frames with the truth of "
-    f"both hips and of {LEAST_JOINTS} or more joints. The truth of a joint is what at least two of the three other cameras "
-    f"agree on (within {MOST_ERROR:g} pixels); where they do not, or do not see it, what two of all four agree on, the "
-    "view's own among them: so it is with hips and legs before views 1 and 2, which alone see them. Before views 0 and "
-    "3, which do not, they are guessed. Lens distortion is left in the keypoints."
+    f"both hips and of {LEAST_JOINTS} or more joints. The truth of a joint is what at least two of the three other "
+    f"cameras agree on (within {MOST_ERROR:g} pixels); where they do not, or do not see it, what two of all four "
+    "agree on, the view's own among them: so it is with hips and legs before views 1 and 2, which alone see them. "
+    "Before views 0 and 3, which do not, they are guessed. Lens distortion is left in the keypoints."
 )
 
 
@@ -159,7 +159,7 @@ def true_poses(filmed: Sequence[Filmed], index: int) -> np.ndarray:
     return world @ (own.turn @ own.view.rotation).T  # where the camera stands does not matter to poses about the hips
 
 
-def lift_view(view: Filmed, run: TrainedModel) -> np.ndarray:
+def lift_view(view: Filmed, run: TrainedModel, *, lens_known: bool) -> np.ndarray:
     """Lift a view's keypoints as `jaxpose predict` does: (T, 12, 3) metres, joints as in `JOINTS`.
 
     Runs that do not aim the camera themselves are given the crop around the person, and their poses are turned back.
@@ -171,7 +171,7 @@ def lift_view(view: Filmed, run: TrainedModel) -> np.ndarray:
     keypoints = np.float32(view.keypoints[frames])
     person = Detections(view.name, frames, keypoints, MEDIAPIPE_33, view.width, view.height, FPS)
     crop = not run.model.rays
-    motion, _ = lift_person(person, run, Options(crop=crop))
+    motion, _ = lift_person(person, run, Options(crop=crop, focal_length=focal_length(view) if lens_known else None))
     skeleton = run.description.skeleton
     poses = np.full((len(view.keypoints), len(JOINTS), 3), np.nan)
     lifted = motion.positions[:, [skeleton.index(joint) for joint in JOINTS]]
@@ -182,6 +182,11 @@ def lift_view(view: Filmed, run: TrainedModel) -> np.ndarray:
     return poses
 
 
+def focal_length(view: Filmed) -> float:
+    """Of a view's camera, in pixels."""
+    return float(np.diag(view.view.matrix)[:2].mean())
+
+
 def constant_view(view: Filmed, pose: np.ndarray) -> np.ndarray:
     """One pose (17, 3) of `H36M_17`, of a camera aimed at the person, in all frames of a view: (T, 12, 3)."""
     return constant_poses(pose, [_as_track(view, view.keypoints)])[:, [H36M_17.index(joint) for joint in JOINTS]]
@@ -189,7 +194,7 @@ def constant_view(view: Filmed, pose: np.ndarray) -> np.ndarray:
 
 def _as_track(view: Filmed, keypoints: np.ndarray) -> Track:
     """A view as a track without poses."""
-    lens = np.float32([*[np.diag(view.view.matrix)[:2].mean()] * 2, view.width / 2, view.height / 2, *[0] * 5])
+    lens = np.float32([*[focal_length(view)] * 2, view.width / 2, view.height / 2, *[0] * 5])
     camera = (np.float32([1, 0, 0, 0]), np.zeros(3, np.float32))
     return Track(
         "caliscope", "real", view.name, FPS, np.empty((0, 22, 3)), keypoints, lens, *camera, view.width, view.height
@@ -221,12 +226,14 @@ def _errors(predictions: jax.Array, truth: jax.Array, known: jax.Array) -> tuple
     return mpjpe(predictions, truth, visible=known), p_mpjpe(predictions, truth, visible=known)
 
 
-def measure_run(filmed: Sequence[Filmed], run: TrainedModel) -> dict[str, tuple[float, float] | None]:
+def measure_run(
+    filmed: Sequence[Filmed], run: TrainedModel, *, lens_known: bool
+) -> dict[str, tuple[float, float] | None]:
     """P1 and P2 of each view by its name; None where the run cannot lift it."""
     errors = {}
     for index, view in enumerate(filmed):
         try:
-            errors[view.name] = view_errors(lift_view(view, run), true_poses(filmed, index))
+            errors[view.name] = view_errors(lift_view(view, run, lens_known=lens_known), true_poses(filmed, index))
         except InputError:
             errors[view.name] = None
     return errors

@@ -60,8 +60,8 @@ def see(clips: Sequence[Clip], condition: Condition = USUAL) -> list[Track]:
       condition: how they are seen.
 
     Returns:
-      A track for each clip: joints of `BODY_22` in camera space, and keypoints of `COCO_17` with confidences, zero
-      where they are not seen. Cameras have no distortion.
+      A track for each clip: joints of `BODY_22` in camera space, and keypoints of `COCO_17` with confidences; those that
+      are not seen have none and are in the middle of the image. Cameras have no distortion.
     """
     tracks = []
     for start in range(0, len(clips), AT_ONCE):
@@ -152,8 +152,7 @@ def _track(clip: Clip, fps: float, positions: np.ndarray, keypoints: np.ndarray,
     height = round(WIDTH * float(camera.height) / 2)
     lens = np.float32([*camera.intrinsics[:2] * (WIDTH / 2), WIDTH / 2, height / 2, *[0] * 5])
     places = keypoints[..., :2] * np.float32(WIDTH / 2) + np.float32([WIDTH / 2, height / 2])
-    seen = keypoints[..., 2:]
-    pixels = np.concatenate([np.where(seen > 0, places, 0), seen], axis=-1)
+    pixels = np.concatenate([places, keypoints[..., 2:]], axis=-1)
     view = f"clip {clip.number}"
     return Track(
         clip.subject,

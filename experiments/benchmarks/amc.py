@@ -20,7 +20,7 @@ from rich.table import Table
 
 from data_prep import cmu
 from data_prep.cameras.virtual import move_to_centre, virtual_tracks
-from data_prep.formats import amc, asf
+from data_prep.formats import amc, asf, cmu_joints
 from data_prep.formats.archives import members
 from jaxpose.data.human36m import H36M_CAMERAS
 from jaxpose.data.resampling import resample
@@ -75,7 +75,7 @@ def prepare(clips: list[Clip]) -> tuple[int, dict[str, float]]:
     for number, (skeleton_file, motion_file) in enumerate(clips):
         skeleton = asf.read(skeleton_file, "ASF")
         motion = timed("read", amc.read, motion_file, "AMC", skeleton)
-        captured = timed("forward kinematics", cmu.world_17, skeleton, motion)
+        captured = timed("forward kinematics", cmu_joints.world_17, skeleton, motion)
         world = timed("resample", resample, captured, cmu.CAPTURE_FPS, FPS).astype(np.float32)
         timed("four noisy views", views, f"clip {number}", world)
         frames += len(motion)

@@ -25,7 +25,7 @@ class PackedTracks(NamedTuple):
     first: jax.Array  # (N,) int32, the first frame of each track
     last: jax.Array  # (N,) int32, its last frame
     root: jax.Array | None = None  # (F, 3) metres, camera space: the path of joint 0; None if poses are not known
-    camera: Camera | None = None  # of each track, fields (N, ...), in screen units (`screen_camera`); None likewise
+    camera: Camera | None = None  # of each track, fields (N, ...), in screen units (`screen_camera`); None if not known
 
 
 class Windows(flax.struct.PyTreeNode):
@@ -107,15 +107,18 @@ def pack_keypoints(
       focal_lengths: of each track's camera, pixels; None for `USUAL_FOCAL_LENGTH`.
 
     Returns:
-      The frames, without poses, on the default device. Cameras look along the z axis from the origin.
+      The frames, without poses, on the default device. Cameras look along the z axis of the world from its origin, at
+      the middle of the image.
     """
-    cameras = []
-    for (width, height), focal in zip(sizes, focal_lengths or [None] * len(sizes), strict=True):
-        lens = np.zeros(9, np.float32)
-        lens[:2] = 2 / width * (USUAL_FOCAL_LENGTH * max(width, height) if focal is None else focal)
-        identity, origin = np.asarray([1, 0, 0, 0], np.float32), np.zeros(3, np.float32)
-        cameras.append(Camera(identity, origin, lens, np.float32(2), np.float32(2 * height / width)))
-    camera = jax.tree.map(lambda *fields: np.stack(fields), *cameras)
+    focal_lengths = [None] * len(sizes) if focal_lengths is None else focal_lengths
+    width, height = np.transpose(np.asarray(sizes, np.float64))
+    usual = USUAL_FOCAL_LENGTH * np.maximum(width, height)
+    known = [usual if focal is None else focal for focal, usual in zip(focal_lengths, usual, strict=True)]
+    lens = np.zeros((len(sizes), 9))
+    lens[:, :2] = (2 / width * known)[:, None]
+    orientation, translation = np.tile([1, 0, 0, 0], (len(sizes), 1)), np.zeros((len(sizes), 3))
+    camera = Camera(orientation, translation, lens, np.full(len(sizes), 2), 2 * height / width)
+    camera = jax.tree.map(np.float32, camera)
     return _on_device(_on_screen(keypoints, sizes)._replace(camera=camera))
 
 
@@ -200,7 +203,8 @@ def gather_windows(
       sample: (B,) int32, which window each is; by default its place in the batch.
       mirrored: (B,) bool, which windows `augmentation.mirror` is to reflect; none by default.
       spacing: (B,) frames of the data from one frame of a window to the next, a fraction: keypoints, roots and poses
-        between frames are interpolated by the cubic curve through the four nearest. None for 1.
+        between frames are interpolated by the cubic curve through the four nearest, and a keypoint that is not seen in
+        one of these (confidence 0) is not seen. None for 1.
 
     Returns:
       The windows, not mirrored yet.
@@ -208,19 +212,28 @@ def gather_windows(
     before, after = context
     track = data.track[starts]
     first, last = data.first[track][:, None], data.last[track][:, None]
-    if spacing is None:
-        step, at = 1, _at_frames
-    else:
-        step, at = spacing[:, None], functools.partial(_between_frames, first=first, last=last)
+    step = 1 if spacing is None else spacing[:, None]
     # Counted from the start: float32 has no fractions of large numbers.
     inputs = jnp.clip(step * jnp.arange(-before, frames + after), first - starts[:, None], last - starts[:, None])
     wanted = step * jnp.arange(frames)
     outputs = jnp.minimum(wanted, last - starts[:, None])
 
-    at = functools.partial(at, starts=starts[:, None])
-    root, poses = at(data.root, inputs), at(data.poses, inputs)
+    def at(values: jax.Array | None, offset: jax.Array) -> jax.Array | None:
+        if values is None:
+            return None
+        if spacing is None:
+            return values[starts[:, None] + offset]
+        return sum(weight * value for weight, value in _neighbours(values, starts[:, None], offset, first, last))
+
+    root, poses, keypoints = at(data.root, inputs), at(data.poses, inputs), at(data.keypoints, inputs)
+    if spacing is not None and keypoints.shape[-1] == 3:
+        # The curve would give a confidence, or take one away, beside a frame in which a keypoint is not seen.
+        near = _neighbours(data.keypoints, starts[:, None], inputs, first, last)
+        unseen = functools.reduce(jnp.logical_or, [(weight != 0) & (value[..., 2:] <= 0) for weight, value in near])
+        confidence = jnp.where(unseen, 0, jnp.maximum(keypoints[..., 2:], 0))
+        keypoints = jnp.concatenate([keypoints[..., :2], confidence], axis=-1)
     return Windows(
-        keypoints=at(data.keypoints, inputs),
+        keypoints=keypoints,
         poses=at(data.poses, outputs),
         visible=wanted <= last - starts[:, None],
         sample=jnp.arange(starts.shape[0], dtype=jnp.int32) if sample is None else sample,
@@ -231,22 +244,15 @@ def gather_windows(
     )
 
 
-def _at_frames(values: jax.Array | None, offset: jax.Array, *, starts: jax.Array) -> jax.Array | None:
-    """Values (F, ...) at whole frames after starts; None of None."""
-    return None if values is None else values[starts + offset]
-
-
-def _between_frames(
-    values: jax.Array | None, offset: jax.Array, *, starts: jax.Array, first: jax.Array, last: jax.Array
-) -> jax.Array | None:
-    """Values (F, ...) at fractions of frames after starts, of tracks from first to last; None of None."""
-    if values is None:
-        return None
+def _neighbours(
+    values: jax.Array, starts: jax.Array, offset: jax.Array, first: jax.Array, last: jax.Array
+) -> list[tuple[jax.Array, jax.Array]]:
+    """Weights and values (F, ...) of the four frames about fractions of frames after starts, within first to last."""
     whole = jnp.floor(offset)
     frame = starts + whole.astype(jnp.int32)
     weights = _cubic_weights(offset - whole)
     weights = weights.reshape(*weights.shape, *[1] * (values.ndim - 1))
-    return sum(weights[i] * values[jnp.clip(frame + i - 1, first, last)] for i in range(4))
+    return [(weights[i], values[jnp.clip(frame + i - 1, first, last)]) for i in range(4)]
 
 
 def _cubic_weights(fraction: jax.Array) -> jax.Array:

@@ -106,10 +106,10 @@ def comparison_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -
     """The averages of several runs, and their differences from the first."""
     metrics = runs[0].errors.metrics
     rows: list[Sequence[str]] = []
-    averages = []  # the rows of averages
+    rules = []  # above each run but the first
     by_run = differences(runs, setting.protocol)
     for run in runs:
-        averages.append(len(rows))
+        rules += [len(rows)] if rows else []
         rows.append((run.name, *results_file.format_metrics(average_metrics(run.errors, setting.protocol), metrics)))
         if by_key := by_run.get(run.name):
             rows.append(("  difference", *(_format_difference(by_key[metric.key], metric) for metric in metrics)))
@@ -118,7 +118,7 @@ def comparison_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -
     title = f"Comparison: {results_file.caption(setting.description, title_of_split(setting), metrics)}"
     unknown = bootstrap.why_no_interval(runs[0].errors)
     notes = (COMPARED_NOTE, bootstrap.NOTE, *unknown, protocol_in_words(runs[0].errors, setting.protocol))
-    return Table(title, ("run", *(metric.heading for metric in metrics)), rows, notes, summary_rows=tuple(averages))
+    return Table(title, ("run", *(metric.heading for metric in metrics)), rows, notes, rules=tuple(rules))
 
 
 def seeds_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -> Table | None:

@@ -10,7 +10,7 @@ import optax
 from matplotlib.figure import Figure
 
 from jaxpose.data.track import Description
-from jaxpose.data.windows import PackedTracks, gather_windows
+from jaxpose.data.windows import PackedTracks, gather_windows, to_rays
 from jaxpose.kinematics import mirror
 from jaxpose.models.lifter import Lifter
 from jaxpose.runtime.errors import InputError
@@ -100,7 +100,8 @@ def attribute_loss(
     starts, frames = jnp.asarray([window.first]), window.last - window.first + 1
     windows = gather_windows(data, starts, frames, model.context)
     (targets,) = windows.poses
-    views = jnp.concatenate([windows.keypoints, mirror(windows.keypoints, description.layout)])
+    keypoints = to_rays(windows.keypoints, windows.camera.intrinsics[:, None]) if model.rays else windows.keypoints
+    views = jnp.concatenate([keypoints, mirror(keypoints, description.layout)])
     optimizer = optax.adam(optax.cosine_decay_schedule(STRIDE, steps), b1=0.5)  # as `attribution.ADAM`
 
     @jax.jit  # whatever differs between tracks is an argument, so that a cached program serves all

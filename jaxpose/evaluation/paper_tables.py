@@ -155,7 +155,6 @@ def tables_with_runs(runs: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dic
         if not all(metric in cells["average"] for cells in runs.values() for _, metric in columns):
             continue
         rows = [(name, *(cells[action][metric] for action, metric in columns)) for name, cells in runs.items()]
-        strong = tuple(range(len(printed.rows), len(printed.rows) + len(rows)))
         notes = [*printed.notes, INPUT_NOTE]
-        tables[number] = printed._replace(rows=[*printed.rows, *rows], summary_rows=strong, notes=notes)
+        tables[number] = printed._replace(rows=[*printed.rows, *rows], rules=(len(printed.rows),), notes=notes)
     return tables

@@ -2,7 +2,7 @@
 
 import functools
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import chex
@@ -32,6 +32,7 @@ def predict_tracks(
     mesh: Mesh,
     *,
     mirrored: bool = True,
+    before_batch: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
     """Predict every frame of every track, averaged with the prediction for the mirrored input.
 
@@ -47,6 +48,7 @@ def predict_tracks(
       description: says which joints are left and right.
       mesh: the devices among which windows are divided.
       mirrored: whether to average with the prediction for the mirrored input.
+      before_batch: called before each batch of windows; what it raises ends the prediction.
 
     Returns:
       (F, J, 3) metres, in the order of `data`.
@@ -66,6 +68,7 @@ def predict_tracks(
     lengths = last - first + 1
     batches = window_batches(lengths, mesh.size) if model.frames is None else tile(lengths, model.frames, mesh.size)
     for frames, windows_at_once, tiles in batches:
+        before_batch()
         padded = np.pad(tiles.start, (0, windows_at_once - len(tiles.start)), mode="edge")
         windows = keypoints[_input_frames(padded, frames, first, last, model.context)]
         windows = jax.make_array_from_callback(windows.shape, sharding, windows.__getitem__)

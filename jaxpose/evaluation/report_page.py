@@ -207,7 +207,7 @@ def curves(records: Sequence[Mapping[str, float]], config: Config, description: 
     if not records:
         return "<p>The run has no log of its training.</p>"
     figure = training_figure(records, config, description)
-    return picture(figure, "Training loss, test error, constraint terms and learning rate by epoch")
+    return picture(figure, "Training loss, test error, other terms of the log and learning rate by epoch")
 
 
 def settings(config: Config) -> str:

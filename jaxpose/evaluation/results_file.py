@@ -77,7 +77,7 @@ def results_table(
         ("action", *(metric.heading for metric in metrics)),
         [*rows, (label, *format_metrics(scores["average"], metrics))],
         notes=(per_second(scores, metrics), scores["protocol"]),
-        summary_rows=(len(rows),),
+        rules=(len(rows),),
     )
 
 

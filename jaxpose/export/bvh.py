@@ -30,8 +30,12 @@ _T_POSE = {
     **{f"left_{joint}": _LEFT for joint in ("hip", "shoulder", "elbow", "wrist")},
     **{f"right_{joint}": _RIGHT for joint in ("hip", "shoulder", "elbow", "wrist")},
     **{f"{side}_{joint}": _DOWN for side in ("left", "right") for joint in ("knee", "ankle")},
+    "nose": (0.0, 0.32, 0.947),
+    **{f"{side}_eye": (sign * 0.275, 0.62, 0.735) for side, sign in (("left", 1), ("right", -1))},
+    **{f"{side}_ear": (sign * 0.741, 0.672, -0.021) for side, sign in (("left", 1), ("right", -1))},
 }
-"""Direction of the bone that ends at a joint."""
+"""Direction of the bone that ends at a joint. Those of the face, from the base of the skull, are an adult's
+(`data.faces.FACE_OFFSETS`): the head then turns as one, and the joints of its bones hardly at all."""
 _EQUAL = 0.05  # mm
 _END_SITE = 0.1  # length of an end site, relative to the bone before it
 
@@ -100,6 +104,7 @@ def mean_skeleton(positions: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     bones = np.array(skeleton.bones, np.int32).reshape(-1, 2)
     if all(skeleton.joints[child] in _T_POSE for _, child in bones):
         directions = np.array([_T_POSE[skeleton.joints[child]] for _, child in bones]).reshape(-1, 3)
+        directions = directions / np.sqrt(np.sum(directions**2, axis=1, keepdims=True))
     else:
         vectors = positions[0, bones[:, 1]] - positions[0, bones[:, 0]]
         lengths_first = np.sqrt(np.sum(vectors**2, axis=1, keepdims=True))

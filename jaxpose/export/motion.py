@@ -19,26 +19,45 @@ LEVEL_CAMERA = np.sqrt(np.float32([0.5, 0.5, 0, 0])) * np.float32([1, -1, 1, 1])
 
 
 class Keypoints(NamedTuple):
-    """The 2D keypoints from which a motion was lifted, gaps filled."""
+    """The 2D keypoints from which a motion was lifted, gaps filled.
 
-    pixels: np.ndarray  # (T, K, 2) of every frame of the motion
-    layout: Skeleton  # which keypoint is which
-    width: int  # of the image, pixels
-    height: int  # of the image, pixels
+    Attributes:
+      pixels: (T, K, 2) of every frame of the motion.
+      layout: which keypoint is which.
+      width: of the image, pixels.
+      height: of the image, pixels.
+    """
+
+    pixels: np.ndarray
+    layout: Skeleton
+    width: int
+    height: int
 
 
 class Motion(NamedTuple):
-    """3D positions of one person, from the first frame with a pose to the last."""
+    """3D positions of one person, from the first frame with a pose to the last.
 
-    name: str  # of the person's track
-    positions: np.ndarray  # (T, J, 3) float32 metres
+    Attributes:
+      name: of the person's track.
+      positions: (T, J, 3) float32 metres.
+      skeleton: of the positions.
+      fps: frames per second.
+      filled: (T, J) bool, joints that were not seen but filled in; None if no joint was.
+      space: camera space, or world space.
+      start: frame number of `positions[0]` in the video.
+      keypoints: from which it was lifted, if they are known.
+      trained_on: data of the network that lifted it, see `data.track.title_with_notice`; empty if not known.
+    """
+
+    name: str
+    positions: np.ndarray
     skeleton: Skeleton
     fps: float
-    filled: np.ndarray | None = None  # (T, J) bool, joints that were not seen but filled in; None: no joint was
+    filled: np.ndarray | None = None
     space: Literal["camera", "world"] = "camera"
-    start: int = 0  # frame number of positions[0] in the video
-    keypoints: Keypoints | None = None  # from which it was lifted, if they are known
-    trained_on: str = ""  # data of the network that lifted it, see `data.track.title_with_notice`; empty if not known
+    start: int = 0
+    keypoints: Keypoints | None = None
+    trained_on: str = ""
 
 
 def upright(motion: Motion, orientation: np.ndarray = LEVEL_CAMERA) -> Motion:

@@ -19,22 +19,20 @@ def is_motion_file(path: Path) -> bool:
 
 
 def read_motions(path: Path) -> list[Motion]:
-    """Read the people of an npz file, with the 2D keypoints from which they were lifted.
+    """Read the people of an npz file, with the 2D keypoints from which they were lifted if the file has them.
 
     Args:
       path: a file that `writers.write_motions` wrote.
 
     Returns:
-      At least one motion; all have keypoints.
+      At least one motion; all have keypoints, or none.
 
     Raises:
-      InputError: there is no such file, it is another one or damaged, or it has no keypoints.
+      InputError: there is no such file, or it is another one or damaged.
     """
     members = load_npz(path)
     if "names" not in members or "positions_0" not in members:
         raise InputError(f"{path} is not a file of jaxpose predict; lift the keypoints with --out {path.stem}.npz")
-    if "keypoints_0" not in members:
-        raise InputError(f"{path} has no 2D keypoints to show; lift them again with jaxpose predict … --out FILE.npz")
     try:
         skeleton, layout = _skeleton(members, "", "skeleton", "joints"), _layout(members)
         if not len(members["names"]):
@@ -62,31 +60,43 @@ def choose_motion(motions: Sequence[Motion], name: str | None) -> Motion:
     raise InputError(f"--track {name}: there is no such track; there are {len(motions)}, the longest are {names}")
 
 
-def _layout(members: Mapping[str, Any]) -> Skeleton:
-    return _skeleton(members, "keypoint_", "keypoint_layout", "keypoint_names")
+def _layout(members: Mapping[str, Any]) -> Skeleton | None:
+    """The layout of the keypoints; None if a file has none."""
+    return _skeleton(members, "keypoint_", "keypoint_layout", "keypoint_names") if "keypoints_0" in members else None
 
 
 def _skeleton(members: Mapping[str, Any], prefix: str, name: str, joints: str) -> Skeleton:
     """The joints or keypoints that the members of a file describe; raises `ValueError` as `Skeleton`."""
-    parents, left, right = (tuple(members[f"{prefix}{field}"].tolist()) for field in ("parents", "left", "right"))
+    parents = tuple(members[f"{prefix}parents"].tolist())
+    left, right = (  # files of version 0.1.0 without keypoints do not have them
+        tuple(members.get(f"{prefix}{side}", np.zeros(0, int)).tolist()) for side in ("left", "right")
+    )
     return Skeleton(str(members[name]), tuple(members[joints].tolist()), parents, left, right)
 
 
-def _motion(members: Mapping[str, Any], number: int, skeleton: Skeleton, layout: Skeleton) -> Motion:
+def _motion(members: Mapping[str, Any], number: int, skeleton: Skeleton, layout: Skeleton | None) -> Motion:
     """One person of a file; raises `ValueError` for arrays that do not fit each other."""
     positions = np.float32(members[f"positions_{number}"] / UNITS[str(members["units"])])
-    filled, pixels = members[f"filled_{number}"], np.float32(members[f"keypoints_{number}"])
-    width, height = members[f"image_{number}"].tolist()
+    filled, frames = members[f"filled_{number}"], len(positions)
     fps, space, start = float(members["fps"]), str(members["space"]), int(members["starts"][number])
-    frames = len(positions)
-    wanted = (frames, skeleton.num_joints, 3), (frames, skeleton.num_joints), (frames, layout.num_joints, 2)
-    if not frames or (positions.shape, filled.shape, pixels.shape) != wanted:
-        raise ValueError(f"person {number} has arrays of shapes {positions.shape}, {filled.shape}, {pixels.shape}")
-    if not (np.isfinite(positions).all() and np.isfinite(pixels).all()):
+    wanted = (frames, skeleton.num_joints, 3), (frames, skeleton.num_joints)
+    if not frames or (positions.shape, filled.shape) != wanted:
+        raise ValueError(f"person {number} has arrays of shapes {positions.shape} and {filled.shape}")
+    if not np.isfinite(positions).all():
         raise ValueError(f"person {number} is not finite")
-    if not (np.isfinite(fps) and min(fps, width, height) > 0 <= start) or space not in ("camera", "world"):
-        raise ValueError(f"fps {fps}, image {width} x {height}, start {start} or space {space:.20}")
-    keypoints = Keypoints(pixels, layout, int(width), int(height))
+    if not (np.isfinite(fps) and fps > 0 <= start) or space not in ("camera", "world"):
+        raise ValueError(f"fps {fps}, start {start} or space {space:.20}")
+    keypoints = _keypoints(members, number, layout, frames) if layout else None
     name = str(members["names"][number])
-    trained_on = str(members["trained_on"])
+    trained_on = str(members.get("trained_on", ""))
     return Motion(name, positions, skeleton, fps, np.asarray(filled, bool), space, start, keypoints, trained_on)
+
+
+def _keypoints(members: Mapping[str, Any], number: int, layout: Skeleton, frames: int) -> Keypoints:
+    """The keypoints of one person of a file; raises `ValueError` for arrays that do not fit."""
+    pixels, (width, height) = np.float32(members[f"keypoints_{number}"]), members[f"image_{number}"].tolist()
+    if pixels.shape != (frames, layout.num_joints, 2) or not np.isfinite(pixels).all():
+        raise ValueError(f"person {number} has keypoints of shape {pixels.shape}, or some that are not finite")
+    if min(width, height) <= 0:
+        raise ValueError(f"image {width} x {height}")
+    return Keypoints(pixels, layout, int(width), int(height))

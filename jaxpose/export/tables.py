@@ -3,11 +3,11 @@
 An npz archive of N people has, for person i counted from 0, `positions_i` (T, J, 3) float32, `filled_i` (T, J) bool and
 `angles_i` (T, A) float32, the joint angles `angle_names` (A,) in degrees, straight limbs 180.
 `names` (N,) are the tracks, `starts` (N,) the frame of the video at which each begins. `joints` (J,), `parents` (J,),
-`skeleton`, `fps`, `space`, `axes` and `units` are those of all people. If the 2D keypoints are known, it also has what
-`read_motions` needs for pictures: `keypoints_i` (T, K, 2) pixels and `image_i`, width and height; of all people, the
-layout (`keypoint_layout`, `keypoint_names`, `keypoint_parents`) and the pairs of joints and keypoints that mirror each
-other (`left`, `right`, `keypoint_left`, `keypoint_right`); and `trained_on`, the title of the data that the lifter was
-trained on. Nothing in it is pickled.
+`left`, `right` (pairs of joints that mirror each other), `skeleton`, `fps`, `space`, `axes`, `units` and `trained_on`
+(the title of the data that the lifter was trained on; empty if it is not known) are those of all people. If the 2D
+keypoints are known, it also has `keypoints_i` (T, K, 2) pixels and `image_i`, width and height; and of all people their
+layout (`keypoint_layout`, `keypoint_names`, `keypoint_parents`, `keypoint_left`, `keypoint_right`). Nothing in it is
+pickled.
 """
 
 import csv
@@ -43,11 +43,14 @@ def encode_npz(motions: Sequence[Motion], unit: Unit = "m") -> bytes:
         "starts": np.array([motion.start for motion in motions], np.int64),
         "joints": np.array(first.skeleton.joints, str),
         "parents": np.array(first.skeleton.parents, np.int32),
+        "left": np.array(first.skeleton.left, np.int32),
+        "right": np.array(first.skeleton.right, np.int32),
         "skeleton": np.array(first.skeleton.name, str),
         "fps": np.array(first.fps, np.float64),
         "space": np.array(first.space, str),
         "axes": np.array(AXES[first.space], str),
         "units": np.array(unit, str),
+        "trained_on": np.array(first.trained_on, str),
         "angle_names": np.array([angle.name for angle in first.skeleton.angles], str),
     }
     for number, motion in enumerate(motions):
@@ -57,7 +60,7 @@ def encode_npz(motions: Sequence[Motion], unit: Unit = "m") -> bytes:
             f"angles_{number}": _joint_angles(motion),
         }
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays, **_arrays_for_pictures(motions))
+    np.savez_compressed(buffer, **arrays, **_keypoint_arrays(motions))
     return buffer.getvalue()
 
 
@@ -71,16 +74,13 @@ def _joint_angles(motion: Motion) -> np.ndarray:
 _angles = jax.jit(joint_angles, static_argnums=1)
 
 
-def _arrays_for_pictures(motions: Sequence[Motion]) -> dict[str, np.ndarray]:
-    """What pictures of the motions need beside poses; nothing unless all keypoints are known, in one layout."""
+def _keypoint_arrays(motions: Sequence[Motion]) -> dict[str, np.ndarray]:
+    """The 2D keypoints of the motions; nothing unless all are known, in one layout."""
     known = [motion.keypoints for motion in motions if motion.keypoints]
     if len(known) < len(motions) or len({keypoints.layout for keypoints in known}) != 1:
         return {}
-    skeleton, layout = motions[0].skeleton, known[0].layout
+    layout = known[0].layout
     arrays = {
-        "trained_on": np.array(motions[0].trained_on, str),
-        "left": np.array(skeleton.left, np.int32),
-        "right": np.array(skeleton.right, np.int32),
         "keypoint_layout": np.array(layout.name, str),
         "keypoint_names": np.array(layout.joints, str),
         "keypoint_parents": np.array(layout.parents, np.int32),

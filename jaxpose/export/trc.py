@@ -7,11 +7,13 @@ joints.
 from jaxpose.export.motion import Motion, safe_names, y_up
 
 
-def encode_trc(motion: Motion) -> bytes:
+def encode_trc(motion: Motion, file_name: str) -> bytes:
     """Encode a motion as a TRC file, positions to a micrometre.
 
     Args:
       motion: of at least one frame. Camera space is written as if the camera were level.
+      file_name: of the file to write, for its first line, where blanks and the like become underscores: OpenSim splits
+        the line at blanks and tabs.
 
     Returns:
       The file. Time and frame numbers are those of the video; frames are counted from one.
@@ -31,7 +33,7 @@ def encode_trc(motion: Motion) -> bytes:
     }
     markers = safe_names(motion.skeleton.joints)
     header = [
-        ["PathFileType", "4", "(X/Y/Z)", f"{safe_names([motion.name])[0]}.trc"],
+        ["PathFileType", "4", "(X/Y/Z)", *safe_names([file_name], longest=255)],
         facts,
         map(str, facts.values()),
         ["Frame#", "Time", *(cell for marker in markers for cell in (marker, "", ""))],

@@ -3,7 +3,6 @@
 BVH, TRC and C3D cannot say that positions are in camera space: such a motion is written as if the camera were level.
 """
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +25,7 @@ class Writer(NamedTuple):
 
     encode: Callable[..., bytes]  # of all people's motions, or of one; and of the unit if the format has several
     require: Callable[[], object] | None = None  # raises `InputError` if a package is not installed
+    says_name: bool = False  # whether the file says its own name, so that `encode` takes `file_name` too
 
 
 WRITERS: Mapping[str, Writer] = {
@@ -34,7 +34,7 @@ WRITERS: Mapping[str, Writer] = {
     ".csv": Writer(encode_csv),
     ".zip": Writer(encode_openpose),
     ".bvh": Writer(encode_bvh),
-    ".trc": Writer(encode_trc),
+    ".trc": Writer(encode_trc, says_name=True),
     ".c3d": Writer(encode_c3d, require=require_package),
 }
 """The writers, by suffix."""
@@ -80,15 +80,17 @@ def write_motions(path: Path, motions: Sequence[Motion], unit: Unit | None = Non
     check_output_path(path, unit)
     _check_motions(path, motions)
     suffix = path.suffix.lower()
-    encode, file_format = WRITERS[suffix].encode, FORMATS[suffix]
-    if file_format.units[1:]:
-        encode = functools.partial(encode, unit=unit or file_format.units[0])
-    files = _by_file(path, motions)
-    contents = {path: encode(motions)} if file_format.people == "all" else {file: encode(files[file]) for file in files}
+    writer, file_format = WRITERS[suffix], FORMATS[suffix]
+    files = _by_file(path, motions) if file_format.people == "one" else {path: motions}
+    in_unit = {"unit": unit or file_format.units[0]} if file_format.units[1:] else {}
+    contents = {
+        file: writer.encode(content, **in_unit, **({"file_name": file.name} if writer.says_name else {}))
+        for file, content in files.items()
+    }
     if not file_format.marks_filled and any(filled_mask(motion).any() for motion in motions):
         contents[path.with_name(f"{path.stem}.filled.csv")] = encode_filled_csv(motions)
     if not file_format.has_start and any(motion.start for motion in motions):
-        starts = encode_starts_csv({file.name: motion for file, motion in files.items()})
+        starts = encode_starts_csv({file.name: motion for file, motion in _by_file(path, motions).items()})
         contents[path.with_name(f"{path.stem}.starts.csv")] = starts
     atomic_write_all(contents)
     return list(contents)

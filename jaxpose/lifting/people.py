@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jaxpose.data.track import SYNTHETIC_NOTICE
 from jaxpose.export.motion import Motion
 from jaxpose.keypoints.detections import Detections
-from jaxpose.lifting.lift import DEFAULTS, USUAL_FPS, Options, lift_person, training_fps
+from jaxpose.lifting.lift import DEFAULTS, USUAL_FPS, Options, lift_person, lifting_fps
 from jaxpose.runs.trained import TrainedModel
 from jaxpose.runtime.errors import InputError
 
@@ -108,20 +108,26 @@ def lift_people(
     return motions, warnings
 
 
-def describe_axes(lifter: TrainedModel, fps: float, *, crop: bool, camera_pitch: float | None) -> str:
-    """One sentence or two about the axes, the origin and the frame rate of lifted poses.
+def describe_axes(
+    lifter: TrainedModel, fps: float, *, crop: bool, camera_pitch: float | None, focal_length: float | None = None
+) -> str:
+    """One sentence or more about the axes, the origin and the frame rate of lifted poses.
 
     Args:
       lifter: the run.
       fps: of the video.
       crop: as given to `lift_people`.
       camera_pitch: degrees that the camera looks down, if the motion was turned upright; None for camera space.
+      focal_length: as given to `lift_people`.
     """
     space = "camera space"
     if camera_pitch is not None:
         space = f"upright, of a camera that looks down by {camera_pitch:g}°, the lowest joint of a track on the floor"
-    if crop:
+    guess = ""
+    if lifter.model.rays and focal_length is None:
+        guess = " The focal length was taken for the longer side of the image; --focal-length names it."
+    elif crop and not lifter.model.rays:
         space += " (the camera aimed at the person)"
-    rate = training_fps(lifter)
+    rate = lifting_fps(lifter, fps)
     resampled = f" Lifted at the run's {rate:g} frames/s and resampled." if fps != rate else ""
-    return f"Poses: {space}; relative to the root, the path through the room is not estimated.{resampled}"
+    return f"Poses: {space}; relative to the root, the path through the room is not estimated.{guess}{resampled}"

@@ -1,5 +1,6 @@
 """Prepare keypoints for a lifter: exchange sides back, fill gaps, estimate what is never seen, map joints, crop."""
 
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,25 @@ LONG_GAP_S = 0.5
 _RARE_FRAMES, _RARE_SHARE = 10, 0.05  # seen in fewer frames than these, and in a smaller share of them: a blunder
 
 
+class Unseen(NamedTuple):
+    """What a network makes of keypoints that are not seen."""
+
+    least_share: Fraction  # of its keypoints that must be seen of a person
+    in_gaps: str  # what becomes of them, for notes
+    never_seen: str
+
+
+FILLED_IN = Unseen(
+    Fraction(1, 2), "interpolated", "estimated from the other keypoints by the proportions of a standing body, a guess"
+)
+"""It takes them as they are filled in."""
+
+LEFT_OUT = Unseen(
+    Fraction(1, 3), "left out", "left out; where the network puts them, such as the legs of a half body, is a guess"
+)
+"""It is told that they are not seen. A third is the face and the shoulders."""
+
+
 class Preprocessed(NamedTuple):
     """A person's keypoints in a lifter's layout, at the frame rate of the video."""
 
@@ -28,7 +48,12 @@ class Preprocessed(NamedTuple):
 
 
 def preprocess(
-    person: Detections, layout: Skeleton, *, min_confidence: float = 0.0, keep_sides: bool = False
+    person: Detections,
+    layout: Skeleton,
+    *,
+    min_confidence: float = 0.0,
+    keep_sides: bool = False,
+    unseen: Unseen = FILLED_IN,
 ) -> Preprocessed:
     """Convert a person's keypoints to another layout; fill those that were not seen, with a confidence of 0.
 
@@ -42,12 +67,13 @@ def preprocess(
       layout: the layout to convert to.
       min_confidence: keypoints whose confidence is not above it count as not seen.
       keep_sides: leave left and right as the detector has them.
+      unseen: what the network makes of those that are not seen.
 
     Returns:
       The keypoints in that layout.
 
     Raises:
-      InputError: fewer than half of the keypoints that are needed are seen, or one is never seen whose name does not
+      InputError: too small a share of the keypoints that are needed is seen, or one is never seen whose name does not
         tell where it is; or there is no conversion between the layouts.
     """
     rows = person.frames - person.frames[0]
@@ -66,16 +92,17 @@ def preprocess(
     except ValueError as error:
         raise InputError(f"the run takes {layout.name} keypoints: {error}; train a run for yours") from None
     needed = weights.any(axis=0)
-    _check_seen(person, seen, rare, needed, min_confidence)
+    _check_seen(person, seen, rare, needed, min_confidence, unseen.least_share)
     estimated = rare & can_be_estimated(person.layout)
-    notes += _estimate_notes(person, detected, seen, estimated & needed, min_confidence)
+    notes += _estimate_notes(person, detected, seen, estimated & needed, min_confidence, unseen.never_seen)
     seen = seen & ~estimated
     detected[~seen] = 0
     pixels = gaps.fill_gaps(detected[..., :2], seen)
     pixels = estimation_weights(person.layout, seen.any(axis=0)).astype(np.float32) @ pixels
     mapped = weights @ np.concatenate([pixels, detected[..., 2:]], axis=-1)
     filled = (~seen).astype(np.float32) @ (weights.T != 0) > 0
-    notes += _gap_notes(person, seen, needed & ~estimated) + _image_size_notes(person, detected, seen)
+    mapped[..., 2][filled] = 0  # also if it is the mean of one that is seen and one that is not
+    notes += _gap_notes(person, seen, needed & ~estimated, unseen.in_gaps) + _image_size_notes(person, detected, seen)
     return Preprocessed(mapped.astype(np.float32), filled, notes)
 
 
@@ -106,12 +133,17 @@ def _rarely_seen(seen: np.ndarray) -> np.ndarray:
 
 
 def _check_seen(
-    person: Detections, seen: np.ndarray, rare: np.ndarray, needed: np.ndarray, min_confidence: float
+    person: Detections,
+    seen: np.ndarray,
+    rare: np.ndarray,
+    needed: np.ndarray,
+    min_confidence: float,
+    least_share: Fraction,
 ) -> None:
-    """Raise `InputError` if a pose would be a guess: most keypoints that are needed are not seen."""
+    """Raise `InputError` if a pose would be a guess: too few of the keypoints that are needed are seen."""
     above = f" with a confidence above {min_confidence:g}" if min_confidence else ""
     names = np.array(person.layout.joints)
-    if 2 * (needed & ~rare).sum() < needed.sum():
+    if (needed & ~rare).sum() < least_share * needed.sum():
         lower = "; lower --min-confidence" if min_confidence else ""
         raise InputError(
             f"track {person.name}: {(needed & ~rare).sum()} of the {needed.sum()} keypoints that the run needs are "
@@ -137,9 +169,14 @@ def _exchange_notes(person: Detections, exchanged: np.ndarray) -> tuple[str, ...
 
 
 def _estimate_notes(
-    person: Detections, detected: np.ndarray, seen: np.ndarray, estimated: np.ndarray, min_confidence: float
+    person: Detections,
+    detected: np.ndarray,
+    seen: np.ndarray,
+    estimated: np.ndarray,
+    min_confidence: float,
+    consequence: str,
 ) -> tuple[str, ...]:
-    """A note about keypoints (K,) that are estimated; none if there are none."""
+    """A note about keypoints (K,) that are estimated, and what that means; none if there are none."""
     if not estimated.any():
         return ()
     reasons = []
@@ -150,14 +187,11 @@ def _estimate_notes(
         if confidence > 0 and not count:
             reason = f"its confidence is at most {confidence:.2g}, not above {min_confidence:g}"
         reasons.append(f"{person.layout.joints[joint]} ({reason})")
-    return (
-        f"track {person.name}: {', '.join(reasons)}: estimated from the other keypoints by the proportions of a "
-        "standing body, a guess",
-    )
+    return (f"track {person.name}: {', '.join(reasons)}: {consequence}",)
 
 
-def _gap_notes(person: Detections, seen: np.ndarray, used: np.ndarray) -> tuple[str, ...]:
-    """A warning about gaps in the keypoints (K,) that are used; none if there are no gaps."""
+def _gap_notes(person: Detections, seen: np.ndarray, used: np.ndarray, becomes: str) -> tuple[str, ...]:
+    """A warning about gaps in the keypoints (K,) that are used, and what becomes of them; none if there are no gaps."""
     unseen_share = 1 - seen[:, used].mean()
     if not unseen_share:
         return ()
@@ -167,7 +201,7 @@ def _gap_notes(person: Detections, seen: np.ndarray, used: np.ndarray) -> tuple[
     frames, digits = "frame" if longest[worst] == 1 else "frames", 1 if seconds >= 0.1 else 2
     guess = f": longer than {LONG_GAP_S} s, a guess" if seconds > LONG_GAP_S else ""
     return (
-        f"track {person.name}: {unseen_share:.1%} of the keypoints were not seen and are interpolated; the longest gap "
+        f"track {person.name}: {unseen_share:.1%} of the keypoints were not seen and are {becomes}; the longest gap "
         f"is {longest[worst]} {frames} ({seconds:.{digits}f} s), of {person.layout.joints[worst]}{guess}",
     )
 

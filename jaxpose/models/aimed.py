@@ -16,21 +16,21 @@ import jax
 import jax.numpy as jnp
 
 from jaxpose.models.lifter import Lifter, Prediction, Progress
-from jaxpose.numerics import safe_divide
+from jaxpose.numerics import as_floating, safe_divide, safe_normalize
 from jaxpose.rotations import quaternion_inverse, rotate, rotation_between
 
 FORWARD = (0.0, 0.0, 1.0)
 """The optical axis in camera space."""
 
 _LEAST_SIZE = 1e-4  # radians; a person at a distance of 100 m has 0.004
-_NEAREST = 0.1  # least depth of a ray seen by the aimed camera: beyond that, 84° from its axis, an outlier
+_NEAREST = 0.1  # least cosine of the angle between a ray and the aimed camera's axis: beyond 84°, it is an outlier
 
 
 class AimedLifter(Lifter):
     """A network that takes rays of any camera, around one that takes keypoints of people of one size in the middle."""
 
     inner: Lifter
-    box: int  # frames of the running box, odd
+    margin: tuple[int, int]  # of `aim`, see `box_margin`
 
     @property
     def rays(self) -> bool:
@@ -42,12 +42,6 @@ class AimedLifter(Lifter):
         """Input frames before and after each output frame: those of the inner network, and the box's."""
         (before, after), (earlier, later) = self.inner.context, self.margin
         return before + earlier, after + later
-
-    @property
-    def margin(self) -> tuple[int, int]:
-        """Input frames of `aim` before and after each of its output frames; none after it if the network is causal."""
-        before, after = self.inner.context
-        return (self.box, 0) if before > after else (self.box // 2 + 1, self.box // 2)
 
     @property
     def frames(self) -> int | None:
@@ -69,7 +63,12 @@ class AimedLifter(Lifter):
 
         Returns:
           Poses (B, K, J, 3) metres, relative to the root, in the axes of the real camera.
+
+        Raises:
+          ValueError: N is less than the context and one frame.
         """
+        if keypoints.shape[1] <= sum(self.context):
+            raise ValueError(f"{keypoints.shape[1]} input frames are fewer than the {sum(self.context) + 1} needed")
         aimed, orientation = aim(keypoints, self.margin)
         prediction = self.inner(aimed, train=train, progress=progress)
         before, after = self.inner.context
@@ -77,52 +76,64 @@ class AimedLifter(Lifter):
         return prediction.replace(poses=rotate(orientation, prediction.poses))
 
 
+def box_margin(frames: int, *, causal: bool) -> tuple[int, int]:
+    """Input frames that `aim` needs before and after each of its output frames.
+
+    Args:
+      frames: of the running box, odd; a causal one ends with the output frame, others have it in the middle.
+      causal: whether no later frame may be used.
+    """
+    return (frames, 0) if causal else (frames // 2 + 1, frames // 2)
+
+
 def aim(keypoints: jax.Array, margin: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
     """Turn a camera towards a person, in every frame, and scale its picture to the person's size.
 
-    The camera is aimed at the mean of the rays of all keypoints in the frames of a running box, by the smallest
-    rotation; so what is level stays nearly so. The scale is the root of the mean square of their distance from the mean
-    of their frame. Both weight keypoints by confidence, and both are finite where nothing is seen: the camera is then
-    not turned.
+    The camera is aimed at the mean of the directions (unit vectors) of all keypoints in the frames of a running box, by
+    the smallest rotation; so what is level stays nearly so. The person's size is the root of the mean square of the
+    directions' distances from the mean of their frame, so that a person who moves is not larger. Both weight keypoints
+    by confidence. Where nothing is seen in the box, the camera is not turned and the size is 1.
 
     Args:
-      keypoints: (..., N, K, 2 or 3) rays, and perhaps a confidence, at least 0.
+      keypoints: (..., N, K, 2 or 3) rays, and perhaps a confidence, at least 0; where it is 0, the ray may be anything.
       margin: input frames before and after each output frame: the box, and one more before it for the rate of turning.
 
     Returns:
       Keypoints (..., N - sum(margin), K + 1, 2 or 3), the last of each frame being the log of the size and the rate of
-      turning; and the aimed cameras' orientation (..., N - sum(margin), 4), unit quaternions from the axes of the aimed
-      to those of the real camera.
+      turning, of which the part to the right alone if there are two numbers; and the aimed cameras' orientation
+      (..., N - sum(margin), 4), unit quaternions from the axes of the aimed to those of the real camera.
+
+    Raises:
+      ValueError: N is not more than the margin.
     """
-    rays, confidence = keypoints[..., :2], keypoints[..., 2:]
+    if keypoints.shape[-3] <= sum(margin):
+        raise ValueError(f"{keypoints.shape[-3]} frames are fewer than the {sum(margin) + 1} that aiming needs")
+    keypoints = as_floating(keypoints)
+    confidence = keypoints[..., 2:]
     weight = confidence if confidence.shape[-1] else jnp.ones_like(keypoints[..., :1])
+    rays = jnp.where(weight > 0, keypoints[..., :2], 0)
+    directions = safe_normalize(jnp.concatenate([rays, jnp.ones_like(weight)], axis=-1))
+    total, sums = jnp.sum(weight, axis=-2), jnp.sum(weight * directions, axis=-2)
+    distance = directions - safe_divide(sums, total)[..., None, :]
+    squares = jnp.sum(weight * distance * distance, axis=(-2, -1))[..., None]
+
+    total, sums, squares = (_over_box(values, sum(margin)) for values in (total, sums, squares))
+    known = total > 0
+    centre = jnp.where(known, safe_normalize(sums), jnp.asarray(FORWARD))
+    turning = jnp.where(known[..., 1:, :] & known[..., :-1, :], jnp.diff(centre, axis=-2), 0)
+    size = jnp.sqrt(jnp.maximum(safe_divide(squares, total), _LEAST_SIZE**2))
+    size = jnp.where(known, size, 1)[..., 1:, :]
+    orientation = rotation_between(jnp.asarray(FORWARD), centre[..., 1:, :])
+
     before, after = margin
-    inside = slice(before, keypoints.shape[-3] - after)
-    frame_total, frame_sum = jnp.sum(weight, axis=-2), jnp.sum(weight * rays, axis=-2)
-    # The spread of every frame is about its own mean, so that a person who moves is not larger.
-    distance = rays - safe_divide(frame_sum, frame_total)[..., None, :]
-    frame_square = jnp.sum(weight * distance * distance, axis=(-2, -1))[..., None]
-    total, sums, squares = (_over_box(values, sum(margin)) for values in (frame_total, frame_sum, frame_square))
-    centres = safe_divide(sums, total)
-    turning, total, centre = jnp.diff(centres, axis=-2), total[..., 1:, :], centres[..., 1:, :]
-    orientation = rotation_between(jnp.asarray(FORWARD), _directions(centre))
-
-    turned = rotate(quaternion_inverse(orientation)[..., None, :], _directions(rays[..., inside, :, :]))
-    seen = turned[..., :2] / jnp.maximum(turned[..., 2:], _NEAREST)
-    # A flat person of a size at the angle a from the axis has 1 / cos(a) of it across the ray, 1 / cos²(a) along it.
-    cosine = jax.lax.rsqrt(1 + jnp.sum(centre * centre, axis=-1, keepdims=True))
-    size = jnp.sqrt(safe_divide(squares[..., 1:, :], total)) * cosine**1.5
-    size = jnp.where(total > 0, jnp.maximum(size, _LEAST_SIZE), 1.0)
-
-    picture = jnp.where(weight[..., inside, :, :] > 0, seen / size[..., None], 0.0)
-    told = jnp.concatenate([jnp.log(size), jnp.clip(turning / size, -1, 1)], axis=-1)[..., None, : keypoints.shape[-1]]
+    inside, back = slice(before, keypoints.shape[-3] - after), quaternion_inverse(orientation)
+    turned = rotate(back[..., None, :], directions[..., inside, :, :])
+    picture = turned[..., :2] / jnp.maximum(turned[..., 2:], _NEAREST) / size[..., None]
+    picture = jnp.where(weight[..., inside, :, :] > 0, picture, 0)
     picture = jnp.concatenate([picture, confidence[..., inside, :, :]], axis=-1)
+    turning = jnp.clip(rotate(back, turning)[..., :2] / size, -1, 1)
+    told = jnp.concatenate([jnp.log(size), turning], axis=-1)[..., None, : keypoints.shape[-1]]
     return jnp.concatenate([picture, told], axis=-2), orientation
-
-
-def _directions(rays: jax.Array) -> jax.Array:
-    """Rays (..., 2) as vectors (..., 3) of depth 1."""
-    return jnp.concatenate([rays, jnp.ones_like(rays[..., :1])], axis=-1)
 
 
 def _over_box(values: jax.Array, box: int) -> jax.Array:

@@ -84,13 +84,13 @@ class TemporalConfig(ModelConfig):
 
     def build(self, skeleton: Skeleton, layout: Skeleton, channels: int) -> "Lifter":
         """Build the network; see `ModelConfig.build`."""
-        from jaxpose.models.aimed import AimedLifter
+        from jaxpose.models.aimed import AimedLifter, box_margin
         from jaxpose.models.temporal import TemporalModel
 
         settings = dataclasses.asdict(self)
         box = settings.pop("aim")
         model = TemporalModel(num_joints=skeleton.num_joints, **settings)
-        return AimedLifter(model, box) if box else model
+        return AimedLifter(model, box_margin(box, causal=self.causal)) if box else model
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

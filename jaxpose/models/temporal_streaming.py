@@ -14,6 +14,9 @@ pose of the frame `after` earlier: drop the first `after` poses, and repeat the 
         state, poses = step(model, variables, state, keypoints)
 
 The same by scan: `jax.lax.scan(functools.partial(temporal_streaming.step, model, variables), state, frames)`.
+
+A stack that aims the camera (`aimed.AimedLifter`) streams likewise, from rays: it keeps the frames of the running box,
+and the orientations of the aimed camera until the poses of their frames are out.
 """
 
 import math
@@ -24,48 +27,63 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxpose.models.aimed import AimedLifter, aim
 from jaxpose.models.layers import BatchNorm
 from jaxpose.models.ops import Precision, Reading, matmul
 from jaxpose.models.temporal import TemporalModel, receptive_plan
 from jaxpose.numerics import as_floating
+from jaxpose.rotations import rotate
 from jaxpose.shapes import require_rank
 
 
 class Ring(NamedTuple):
-    """Ring buffer of the latest inputs of one layer, for B people."""
+    """Ring buffer of the latest values of B people, such as the inputs of one layer."""
 
-    frames: jax.Array  # (reach, B, C), where reach = (width - 1) · dilation + 1
-    newest: jax.Array  # () int32, index of the latest input; the next index holds the oldest, which is overwritten next
+    frames: jax.Array  # (R, B, ...); of a layer, R = (width - 1) · dilation + 1, the reach of its taps
+    newest: jax.Array  # () int32, index of the latest value; the next index holds the oldest, which is overwritten next
 
 
-StreamState = tuple[Ring, ...]
+class AimedState(NamedTuple):
+    """State of a stream of an `AimedLifter`."""
+
+    rays: Ring  # of the frames that aim the camera
+    orientations: Ring  # of the aimed camera, from the frame whose pose is next
+    inner: tuple[Ring, ...]  # state of the inner network
+
+
+StreamState = tuple[Ring, ...] | AimedState
 """State of a stream: a ring for each convolution over time. Its size does not depend on the number of frames seen."""
 
 
-def init(model: TemporalModel, variables: optax.Params, keypoints: jax.Array) -> StreamState:
+def init(model: TemporalModel | AimedLifter, variables: optax.Params, keypoints: jax.Array) -> StreamState:
     """Initial state of a stream, with the first frame repeated before its start.
 
     Every layer is then constant over time, so that all rings are filled from one frame.
 
     Args:
-      model: the stack, causal or symmetric, dilated or dense.
+      model: the stack, causal or symmetric, dilated or dense; or such a one that aims the camera.
       variables: its parameters and running statistics.
-      keypoints: (B, K_2d, D) screen coordinates of the first frame; pass it to `step` as well.
+      keypoints: (B, K_2d, D) screen coordinates of the first frame, or rays; pass it to `step` as well.
 
     Returns:
       The state before the first frame.
     """
+    if isinstance(model, AimedLifter):
+        require_rank(keypoints, "keypoints", "(B, K, C)")
+        rays = _full_ring(as_floating(keypoints), sum(model.margin) + 1)
+        aimed, orientation = _aim_newest(rays, model.margin)
+        orientations = _full_ring(orientation, model.inner.context[1] + 1)
+        return AimedState(rays, orientations, init(model.inner, _inner(variables), aimed))
 
     def fill(reading: Reading, _: int, x: jax.Array) -> Ring:
-        reach = (reading.width - 1) * reading.dilation + 1
-        return Ring(jnp.repeat(x[None], reach, axis=0), jnp.zeros((), jnp.int32))
+        return _full_ring(x, (reading.width - 1) * reading.dilation + 1)
 
     state, _ = _lift(model, variables, keypoints, fill)
     return state
 
 
 def step(
-    model: TemporalModel, variables: optax.Params, state: StreamState, keypoints: jax.Array
+    model: TemporalModel | AimedLifter, variables: optax.Params, state: StreamState, keypoints: jax.Array
 ) -> tuple[StreamState, jax.Array]:
     """Process one more frame and return the pose of the frame `model.context[1]` earlier (0 for a causal stack).
 
@@ -73,7 +91,7 @@ def step(
       model: the stack; static under `jax.jit`.
       variables: its parameters and running statistics.
       state: of the same people; donate it under `jax.jit`, or every call copies it.
-      keypoints: (B, K_2d, D) screen coordinates of the new frame.
+      keypoints: (B, K_2d, D) screen coordinates of the new frame, or rays.
 
     Returns:
       The new state, and (B, J, 3) metres, relative to the root.
@@ -81,18 +99,46 @@ def step(
     Raises:
       ValueError: the state has another number of people, or the keypoints another shape.
     """
+    if isinstance(state, AimedState):
+        require_rank(keypoints, "keypoints", "(B, K, C)")
+        rays = _pushed(state.rays, as_floating(keypoints))
+        aimed, orientation = _aim_newest(rays, model.margin)
+        orientations = _pushed(state.orientations, orientation)
+        inner, poses = step(model.inner, _inner(variables), state.inner, aimed)
+        oldest = orientations.frames[(orientations.newest + 1) % len(orientations.frames)]
+        return AimedState(rays, orientations, inner), rotate(oldest[:, None], poses)
 
     def push(_: Reading, layer: int, x: jax.Array) -> Ring:
-        frames, newest = state[layer]
-        if x.shape != frames.shape[1:]:
-            raise ValueError(
-                f"the state is of a batch of {frames.shape[1]}, the keypoints of {len(x)}; init makes a state"
-            )
-        newest = (newest + 1) % len(frames)
-        # Written before it is read, and the old ring is never read: XLA then updates it without a copy.
-        return Ring(jax.lax.dynamic_update_index_in_dim(frames, x, newest, axis=0), newest)
+        return _pushed(state[layer], x)
 
     return _lift(model, variables, keypoints, push)
+
+
+def _full_ring(x: jax.Array, size: int) -> Ring:
+    """A ring of one value (B, ...), repeated."""
+    return Ring(jnp.repeat(x[None], size, axis=0), jnp.zeros((), jnp.int32))
+
+
+def _pushed(ring: Ring, x: jax.Array) -> Ring:
+    """A ring whose oldest value is replaced by a new one (B, ...); raises `ValueError` for one of another shape."""
+    frames, newest = ring
+    if x.shape != frames.shape[1:]:
+        raise ValueError(f"the state is of a batch of {frames.shape[1]}, the keypoints of {len(x)}; init makes a state")
+    newest = (newest + 1) % len(frames)
+    # Written before it is read, and the old ring is never read: XLA then updates it without a copy.
+    return Ring(jax.lax.dynamic_update_index_in_dim(frames, x, newest, axis=0), newest)
+
+
+def _aim_newest(rays: Ring, margin: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
+    """Aim in the one frame whose whole margin is in a ring: keypoints (B, K + 1, D) and orientation (B, 4)."""
+    order = (rays.newest + 1 + jnp.arange(len(rays.frames))) % len(rays.frames)
+    aimed, orientation = aim(rays.frames[order].swapaxes(0, 1), margin)
+    return aimed[:, 0], orientation[:, 0]
+
+
+def _inner(variables: optax.Params) -> optax.Params:
+    """Variables of the inner network of an `AimedLifter`."""
+    return {collection: values["inner"] for collection, values in variables.items()}
 
 
 def multiply_adds(model: TemporalModel, features: int) -> int:

@@ -84,6 +84,16 @@ def torch_from_params(variables: Mapping[str, Any], *, steps: int = 0) -> dict[s
     return weights | batch_counts(weights, steps)
 
 
+def write(variables: Mapping[str, Any], model: Any, steps: int) -> dict[str, np.ndarray]:
+    """Convert variables of a run to weights of the published network; see `torch_from_params`.
+
+    Raises:
+      InputError: the network aims the camera at the person, which the published one does not.
+    """
+    require(not model.aim, "VideoPose3D has no network that aims the camera at the person (--aim)")
+    return torch_from_params(variables, steps=steps)
+
+
 def filter_widths(kernels: Sequence[int], dense: bool | None = None) -> tuple[tuple[int, ...], bool]:
     """Filter widths of an architecture, and dense or not, from the widths of its stored kernels.
 
@@ -159,5 +169,5 @@ PUBLISHED = PublishedNetwork(
     preset="baseline",
     options=("causal", "dense"),
     read=read,
-    write=lambda variables, _, steps: torch_from_params(variables, steps=steps),
+    write=write,
 )

@@ -30,8 +30,11 @@ from jaxpose.training import loop, nan_report, setup
 from jaxpose.training.config import Config
 from jaxpose.training.state import State, from_checkpoint, to_checkpoint
 
-SECONDS = 0.5
+SECONDS = 0.25
 """About how long a call of training steps may take. Two are queued, and a signal waits for both."""
+
+STOPPING = "Finishing the step and saving it; a second Ctrl-C ends the training at once, without saving."
+"""What is printed as soon as a signal comes."""
 
 
 def train(config: Config, run: Path, *, resume: bool = False, debug_nans: bool = False, profile: int = 0) -> None:
@@ -139,13 +142,22 @@ def _train(job: Job, state: State, *, debug_nans: bool, profile: int) -> tuple[S
     record_open = bool(state.sums) and int(state.sums["steps"]) > 0  # the record of the last steps may not be logged
     predictions, saved = None, time.monotonic()
     with (
-        signals.deferred_signals() as signalled,
+        signals.deferred_signals(STOPPING) as signalled,
         _explain_nans(job, debug_nans=debug_nans),
         checkpoint.open_checkpoints(job.run, keep=config.keep, after=done) as checkpoints,
         _open_log(job, done - 1 if record_open else done) as add_to_log,
         show_progress(job, done) as show,
         profiler.trace_steps(job.run, done, profile if jax.process_index() == 0 else 0) as trace,
     ):
+
+        def stop_number() -> int:
+            """The number of the signal that any process has received, or 0."""
+            return max_over_processes(signalled())[0]
+
+        def abandon_if_signalled() -> None:
+            """Raise `_AbandonedError` after a signal."""
+            if stop_number():
+                raise _AbandonedError
 
         def needs_state(step: int) -> bool:
             """True if the state after this step is evaluated or saved."""
@@ -156,20 +168,22 @@ def _train(job: Job, state: State, *, debug_nans: bool, profile: int) -> tuple[S
             nonlocal predictions, saved
             show(step, record)
             trace(step)
-            stop = 0 if state is None else max_over_processes(signalled())[0]
+            stop = 0 if state is None else stop_number()
             error, predictions = None, None
             if step % recipe.steps_per_epoch == 0:
-                if stop:  # a signal does not wait for an evaluation; the record is made again when the run goes on
-                    record = None
-                else:
-                    predictions, error = _evaluate(job, state, record)
+                try:
+                    abandon_if_signalled()
+                    predictions, error = _evaluate(job, state, record, abandon_if_signalled)
                     show(step, None)
+                except _AbandonedError:
+                    stop, record = stop_number(), None  # the record is made again when the run goes on
             if record is not None:
                 add_to_log(record)
             checkpoint.check(checkpoints)
             if state is not None:
                 checkpoint.save(checkpoints, step, to_checkpoint(state), error)
                 saved = time.monotonic()
+                stop = stop or stop_number()  # a signal may have come since
             if stop:
                 job.console.print(f"Stopping after step {step:,} of {job.until:,}; saving.")
                 raise StopError(stop, f"step {step} is done and saved; continue with --resume {job.run}")
@@ -209,18 +223,31 @@ def _open_log(job: Job, done: int) -> Iterator[Callable[[dict[str, float]], None
         yield add
 
 
-def _predict(job: Job, state: State, purpose: str) -> np.ndarray:
+class _AbandonedError(Exception):
+    """A signal came during the evaluation at the end of an epoch, which nobody waits for."""
+
+
+def _predict(job: Job, state: State, purpose: str, before_batch: Callable[[], None] = lambda: None) -> np.ndarray:
     """Predict held-out frames (F, J, 3)."""
-    return predict_tracks(job.recipe.model, state.variables, job.held_out[purpose], job.description, job.recipe.mesh)
+    data, recipe = job.held_out[purpose], job.recipe
+    return predict_tracks(recipe.model, state.variables, data, job.description, recipe.mesh, before_batch=before_batch)
 
 
-def _evaluate(job: Job, state: State, record: dict[str, float]) -> tuple[np.ndarray, float | None]:
+def _evaluate(
+    job: Job, state: State, record: dict[str, float], before_batch: Callable[[], None]
+) -> tuple[np.ndarray, float | None]:
     """Add the results of all `EVALUATIONS` at the end of an epoch to its record, and print the errors.
+
+    Args:
+      job: of the run.
+      state: after the epoch.
+      record: of the log, that ends with the epoch.
+      before_batch: called before each batch of windows; what it raises ends the evaluation.
 
     Returns:
       The predictions for the test frames, and the error by which the best checkpoint is chosen, if one is chosen.
     """
-    predictions = {purpose: _predict(job, state, purpose) for purpose in job.held_out}
+    predictions = {purpose: _predict(job, state, purpose, before_batch) for purpose in job.held_out}
     for evaluate in EVALUATIONS.values():
         record |= {name: float(value) for name, value in evaluate(job, predictions).items()}
     errors = ", ".join(f"{purpose} MPJPE {1000 * record[f'{purpose}_mpjpe']:.1f} mm" for purpose in job.held_out)

@@ -66,43 +66,88 @@ def _watch(pipe: int) -> None:
             _end()
 
 
-def _end() -> NoReturn:
-    """End the process now."""
+def _end(number: int = signal.SIGINT) -> NoReturn:
+    """End the process now, with the exit code that shells give after a signal."""
     _say_interrupted()
-    os._exit(INTERRUPTED)
+    os._exit(128 + number)
 
 
 def _say_interrupted() -> None:
-    """Print a line, below a progress line if there is one, and show the cursor, which that has hidden."""
+    """Print a line, and show the cursor, which a progress line has hidden."""
     with contextlib.suppress(OSError):
-        os.write(2, b"\x1b[?25h\ninterrupted\n" if os.isatty(2) else b"interrupted\n")
+        if os.isatty(2):
+            os.write(2, b"\x1b[?25h")
+        _say("interrupted")
+
+
+def _say(line: str) -> None:
+    """Print a line on stderr at once, from any thread, below a progress line if there is one."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"\n{line}\n".encode() if os.isatty(2) else f"{line}\n".encode())
 
 
 @contextlib.contextmanager
-def deferred_signals() -> Iterator[Callable[[], int]]:
-    """Record SIGTERM and SIGINT instead of ending the process; a second one ends it as usual.
+def deferred_signals(note: str = "") -> Iterator[Callable[[], int]]:
+    """Record SIGTERM and SIGINT instead of ending the process; a second one ends it.
 
-    Python lets only the main thread handle signals: in other threads nothing changes.
+    Python lets only the main thread handle signals: in other threads nothing changes. The main thread does so when it
+    is back from compiled code; with a note, another thread prints it at once, and ends the process at the second
+    signal.
+
+    Args:
+      note: a line to print on stderr when the first signal comes: what is finished before the process ends.
 
     Yields:
       A function that returns the number of the signal received, or 0.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: 0
+        return
     received = 0
 
     def record(number: int, _: FrameType | None) -> None:
         nonlocal received
         if received:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+            _end(number)
         received = number
 
-    numbers = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
-    before = {number: signal.signal(number, record) for number in numbers}
+    before = {number: signal.signal(number, record) for number in _DEFERRED}
     try:
-        yield lambda: received
+        with _announced(note) if note else contextlib.nullcontext():
+            yield lambda: received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+_DEFERRED = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextlib.contextmanager
+def _announced(note: str) -> Iterator[None]:
+    """Let a thread say what the first signal begins, and end the process at the second."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+
+    def watch() -> None:
+        came: list[int] = []
+        while numbers := os.read(read, 64):
+            for number in (number for number in numbers if number in _DEFERRED):
+                if came:
+                    _end(number)
+                came.append(number)
+                _say(note)
+        os.close(read)
+
+    before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before, warn_on_full_buffer=False)
+        os.close(write)  # ends the thread
+        thread.join()
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ class Table(NamedTuple):
     header: Sequence[str]
     rows: Sequence[Sequence[str]]  # each as long as the header
     notes: Sequence[str] = ()  # below the table, a sentence or more each
-    summary_rows: Sequence[int] = ()  # rows of averages and other summaries, counted from 0: bold, below a rule
+    rules: Sequence[int] = ()  # rows above which a rule goes, counted from 0: averages, and each run but the first
     text_columns: Sequence[int] = (0,)  # columns of words, aligned left; the others hold numbers, aligned right
 
 
@@ -43,9 +43,9 @@ def show(console: Console, table: Table) -> None:
             overflow="fold",
         )
     for index, row in enumerate(table.rows):
-        if _begins_summary(table, index):
+        if index in table.rules:
             view.add_section()
-        view.add_row(*map(Text, row), style="bold" if index in table.summary_rows else None)
+        view.add_row(*map(Text, row))
     if table.title:
         console.print(Text(table.title), soft_wrap=True)
     least = Measurement.get(console, console.options.update(max_width=10_000), view).minimum
@@ -66,13 +66,9 @@ def deduplicate_notes(tables: Iterable[Table]) -> list[Table]:
 
 
 def markdown(table: Table) -> str:
-    """Format title, table and notes as GitHub's Markdown."""
-    sides = _sides(table, "---", "---:")
-    rows = [
-        [f"**{cell}**" if cell and index in table.summary_rows else cell for cell in map(escape_markdown, row)]
-        for index, row in enumerate(table.rows)
-    ]
-    lines = [[escape_markdown(heading) for heading in table.header], sides, *rows]
+    """Format title, table and notes as GitHub's Markdown, which has no rules within a table."""
+    rows = [[*map(escape_markdown, row)] for row in (table.header, *table.rows)]
+    lines = [rows[0], _sides(table, "---", "---:"), *rows[1:]]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     title = [f"**{escape_markdown(table.title)}**"] if table.title else []
     return "\n\n".join([*title, text, *map(escape_markdown, table.notes)]) + "\n"
@@ -83,9 +79,9 @@ def latex(table: Table) -> str:
     sides = "".join(_sides(table, "l", "r"))
     lines = [_latex_row(table.header), r"\midrule"]
     for index, row in enumerate(table.rows):
-        if _begins_summary(table, index):
+        if index in table.rules:
             lines.append(r"\midrule")
-        lines.append(_latex_row(row, strong=index in table.summary_rows))
+        lines.append(_latex_row(row))
     # A `tabular` in a paragraph of its own width; no package but booktabs is needed.
     notes = [rf"\par\smallskip {escape_latex(note)}" for note in table.notes]
     return "\n".join(
@@ -125,7 +121,7 @@ def html_table(table: Table) -> str:
             "</thead>",
             "<tbody>",
             *(
-                line(row, "td", ' class="strong"' if index in table.summary_rows else "")
+                line(row, "td", ' class="ruled"' if index in table.rules else "")
                 for index, row in enumerate(table.rows)
             ),
             "</tbody>",
@@ -167,11 +163,5 @@ def _sides(table: Table, left: str, right: str) -> list[str]:
     return [left if column in table.text_columns else right for column in range(len(table.header))]
 
 
-def _begins_summary(table: Table, index: int) -> bool:
-    """Return whether a rule goes above the row: it is the first summary row after others."""
-    return index > 0 and index in table.summary_rows and index - 1 not in table.summary_rows
-
-
-def _latex_row(cells: Iterable[str], *, strong: bool = False) -> str:
-    texts = map(escape_latex, cells)
-    return " & ".join(rf"\textbf{{{cell}}}" if strong and cell else cell for cell in texts) + r" \\"
+def _latex_row(cells: Iterable[str]) -> str:
+    return " & ".join(map(escape_latex, cells)) + r" \\"

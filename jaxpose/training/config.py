@@ -45,7 +45,9 @@ class Config:
     """Further terms of the loss, by the names that a plugin gives them."""
     augment: tuple[str, ...] = ("mirror",)
     """Changes made to each batch, in this order: mirror (an epoch shows every window twice, once as its mirror image),
-    yaw (the camera moves round the person by a random angle). A plugin adds others."""
+    yaw (the camera moves round the person by a random angle), body, camera, offsets, jitter, outliers, exchange,
+    confidence, unseen, lens (people, cameras and detectors drawn at random: see the README of jaxpose/data). A plugin
+    adds others."""
     augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
     """The ranges from which augmentations draw."""
     frame_rates: tuple[float, float] | None = None
@@ -159,6 +161,26 @@ PRESETS: dict[str, Config] = {
         learning_rate_decay=0.9901,  # 0.96 every 100,000 steps, with the 24,372 steps of Human3.6M an epoch
         schedule="exponential",
     ),
+    "anywhere": Config(
+        model=TemporalConfig(filter_widths=(3, 3, 3, 3), channels=256, aim=31),
+        frames=8,
+        augment=(
+            "mirror",
+            "body",
+            "camera",
+            "offsets",
+            "jitter",
+            "outliers",
+            "exchange",
+            "confidence",
+            "unseen",
+            "lens",
+        ),  # fmt: skip
+        frame_rates=(24.0, 60.0),
+        batch_size=128,
+        epochs=12,
+        schedule="cosine",
+    ),
 }
 """Settings by name; a plugin adds its own, with a line in `PRESET_TEXTS`."""
 
@@ -169,5 +191,7 @@ PRESET_TEXTS: dict[str, str] = {
     "joint-aware": "the joint-aware paper's size and length (2048 channels, 85 epochs) with angle and velocity terms, "
     "whose weights were chosen on training subjects",
     "linear": "the single-frame network of Martinez et al. as published: 1024 channels, 200 epochs, no mirroring",
+    "anywhere": "a lifter of any video: 81 frames, 256 channels, trained with cameras, bodies and detectors drawn at "
+    "random, for data of jaxpose prepare anywhere",
 }
 """A line about each preset, for `--help`."""

@@ -245,9 +245,10 @@ def run(
             (steps,) = max_over_processes(max(1, min(steps, int(seconds / seconds_per_step))))
         latest, report = train_steps(latest, samples, steps, recipe)
         step += steps
+        call = _Call(report, step, steps, time.monotonic())  # before the wait below, which is not for this call
         if unread is not None:
             read(unread, None)
-        unread = _Call(report, step, steps, time.monotonic())
+        unread = call
         if step == until or needs_state(step):
             read(unread, latest)
             unread = None

@@ -121,18 +121,24 @@ def clips_contact_sheet(
     return figure
 
 
+DRAWN = ("epoch", "loss", "position", "learning_rate", "test_mpjpe", "validation_mpjpe")
+"""The numbers of a log for which `training_curves` has a place."""
+
+
 def training_curves(
     records: Sequence[Mapping[str, float]], *, title: str, loss_in_metres: bool = True, terms: Sequence[str] = ()
 ) -> Figure:
-    """Training loss, errors, constraint terms and learning rate of a run by epoch.
+    """Training loss, errors, further terms and learning rate of a run by epoch.
 
     Args:
       records: of the run's log, in order; those with `epoch`, `loss` and `learning_rate` are drawn, and their
-        `test_mpjpe` and `validation_mpjpe` (metres, over all frames) if they have them.
+        `test_mpjpe` and `validation_mpjpe` (metres, over all frames) if they have them; `position`, if it is not the
+        whole loss.
       title: names the data, and that they are synthetic if they are.
       loss_in_metres: whether the loss is a length, drawn in millimetres beside the errors; else it has an axis of its
         own, without a unit.
-      terms: further numbers of the log, those of constraints, drawn without their weights and in their own units.
+      terms: further numbers of the log, such as those of constraints, drawn without their weights and in their own
+        units.
 
     Returns:
       The figure; save it with `figure.savefig`.
@@ -146,6 +152,8 @@ def training_curves(
     errors, rates = panels[0], panels[-1]
     losses, scale = (errors, 1000) if loss_in_metres else (errors.twinx(), 1)
     lines = _draw_records(losses, records, {"loss": ("training loss", scale, "C0")})
+    if any(record.get("position", record["loss"]) != record["loss"] for record in records):
+        lines += _draw_records(losses, records, {"position": ("position loss alone", scale, "C0")}, linestyle=":")
     lines += _draw_records(
         errors,
         records,
@@ -161,7 +169,7 @@ def training_curves(
         errors.legend(handles=lines, fontsize="small")
     if terms:
         _draw_records(panels[1], records, {term: (term, 1, f"C{3 + index}") for index, term in enumerate(terms)})
-        _make_logarithmic(panels[1], "constraint terms")
+        _make_logarithmic(panels[1], "terms, unweighted")
         panels[1].grid(which="both", alpha=0.3)
         panels[1].legend(fontsize="small")
     _draw_records(rates, records, {"learning_rate": ("learning rate", 1, "C0")}, drawstyle="steps-pre")
@@ -187,8 +195,11 @@ def _draw_records(
 
 
 def _make_logarithmic(axes: Axes, label: str) -> None:
-    """A logarithmic axis of plain numbers, without powers of ten."""
+    """A logarithmic axis of plain numbers, without powers of ten; linear around zero if some are zero or below."""
     axes.set(ylabel=label, yscale="log")
+    values = np.concatenate([np.ravel(line.get_ydata()) for line in axes.lines] or [np.ones(1)])
+    if values.min() <= 0:
+        axes.set_yscale("symlog", linthresh=np.abs(values[values != 0]).min(initial=1))
     for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         set_formatter("{x:g}")
 

@@ -1,4 +1,4 @@
-"""Films and rows of frames of a clip: the 2D input, the reconstruction and the ground truth.
+"""Films and rows of frames of a clip: the 2D input if it is known, the reconstruction and the ground truth.
 
 What does not change between frames is drawn once; for each frame only the moving artists are drawn over it.
 """
@@ -24,18 +24,25 @@ Move = Callable[[int, np.ndarray | None], None]
 
 
 class ViewOptions(NamedTuple):
-    """Title, viewpoint and size of a film."""
+    """Title, viewpoint and size of a film.
 
-    title: str  # names the data, and that they are synthetic if they are
-    azimuth: float = 30.0  # of the viewer, degrees to the right of the camera
-    elevation: float = 12.0  # of the viewer, degrees above the floor
-    height: int = 480  # of the film, pixels
+    Attributes:
+      title: names the data, and that they are synthetic if they are.
+      azimuth: of the viewer, degrees to the right of the camera.
+      elevation: of the viewer, degrees above the floor.
+      height: of the film, pixels.
+    """
+
+    title: str
+    azimuth: float = 30.0
+    elevation: float = 12.0
+    height: int = 480
 
 
 def film_size(clip: Clip, options: ViewOptions) -> tuple[int, int]:
     """Width and height of a film in pixels, both even, as video files want them."""
-    even = 2 * round(options.height / 2)
-    return 2 * round(even * 0.42 * len(_poses(clip))) + 2 * round(even * 0.42), even
+    even, others = 2 * round(options.height / 2), len(_headings(clip)) - 1
+    return 2 * round(even * 0.42 * others) + 2 * round(even * 0.42), even
 
 
 def input_panel_size(clip: Clip, options: ViewOptions) -> tuple[int, int]:
@@ -47,7 +54,7 @@ def input_panel_size(clip: Clip, options: ViewOptions) -> tuple[int, int]:
 def film_frames(
     clip: Clip,
     skeleton: Skeleton,
-    layout: Skeleton,
+    layout: Skeleton | None,
     options: ViewOptions,
     *,
     frames: Sequence[int],
@@ -58,11 +65,11 @@ def film_frames(
     Args:
       clip: at least one frame.
       skeleton: of the poses.
-      layout: of the keypoints.
+      layout: of the keypoints; None if the clip has none.
       options: title, viewpoint and size.
       frames: numbers of the frames to draw, counted from 0.
       pictures: the camera's picture of every frame, (h, w, 3) uint8, or None; the keypoints are drawn over it. Without
-        pictures the part of the image that holds the keypoints is shown.
+        pictures the part of the image that holds the keypoints is shown. A clip without keypoints has no such panel.
 
     Yields:
       (height, width, 4) uint8 of the size `film_size`, each in memory that the next frame reuses.
@@ -71,9 +78,9 @@ def film_frames(
     dpi = height / 4.8
     figure = Figure(figsize=((width + 0.01) / dpi, (height + 0.01) / dpi), dpi=dpi)  # no pixel lost to rounding
     canvas = FigureCanvasAgg(figure)
-    places = np.linspace(0, 1, len(_poses(clip)) + 2)
+    places = np.linspace(0, 1, len(_headings(clip)) + 1)
     panels = [figure.add_axes((left + 0.01, 0.09, places[1] - 0.02, _PANEL_HEIGHT)) for left in places[:-1]]
-    figure.text(0.01, 0.97, options.title, va="top", fontsize=8, color="0.25", parse_math=False)
+    figure.text(0.01, 0.97, options.title, va="top", fontsize=8, color="0.25", parse_math=False, wrap=True)
     foot = figure.text(0.01, 0.03, "", fontsize=9, family="monospace", animated=True)
     moves = _draw_panels(panels, clip, skeleton, layout, options, whole=pictures is not None, linewidth=3)
     canvas.draw()
@@ -94,14 +101,14 @@ def film_frames(
 def film_strip(
     clip: Clip,
     skeleton: Skeleton,
-    layout: Skeleton,
+    layout: Skeleton | None,
     options: ViewOptions,
     *,
     frames: Sequence[int],
     pictures: Iterable[np.ndarray | None] | None = None,
 ) -> Figure:
     """Draw a row of frames for the input, the reconstruction and the ground truth; arguments as of `film_frames`."""
-    rows = 1 + len(_poses(clip))
+    rows = len(_headings(clip))
     figure = Figure(figsize=(1.6 * len(frames) + 0.4, 1.7 * rows + 0.5), layout="constrained")
     figure.suptitle(options.title, fontsize="small", x=0.01, ha="left", wrap=True, parse_math=False)
     grid = figure.subplots(rows, len(frames), squeeze=False)
@@ -111,7 +118,7 @@ def film_strip(
         for axes in column:
             axes.set_title("")
         column[0].set_title(f"{(clip.first + frame) / clip.fps:.2f} s", fontsize="small")
-    for heading, axes in zip(("2D input", *_poses(clip)), grid[:, 0], strict=True):
+    for heading, axes in zip(_headings(clip), grid[:, 0], strict=True):
         axes.annotate(heading, (-0.08, 0.5), xycoords="axes fraction", rotation=90, va="center", ha="right")
     return figure
 
@@ -125,8 +132,13 @@ def frame_caption(clip: Clip, frame: int) -> str:
     return f"{where}  error {1000 * joint_errors(clip.prediction[frame], clip.truth[frame]).mean():5.1f} mm"
 
 
+def _headings(clip: Clip) -> list[str]:
+    """The headings of the panels."""
+    return [*(["2D input"] if clip.keypoints is not None else []), *_poses(clip)]
+
+
 def _poses(clip: Clip) -> dict[str, np.ndarray]:
-    """The poses of each panel, by heading."""
+    """The poses of each panel that has some, by heading."""
     return {"reconstruction": clip.prediction} | ({} if clip.truth is None else {"ground truth": clip.truth})
 
 
@@ -146,15 +158,16 @@ def _draw_panels(
     panels: Sequence[Axes],
     clip: Clip,
     skeleton: Skeleton,
-    layout: Skeleton,
+    layout: Skeleton | None,
     options: ViewOptions,
     *,
     whole: bool,
     linewidth: float,
 ) -> list[Move]:
     """Draw the still parts of the panels of input and poses; returns the functions that move the rest."""
-    moves = [_input_panel(panels[0], clip, layout, whole, linewidth)]
-    for axes, (heading, poses) in zip(panels[1:], _poses(clip).items(), strict=True):
+    shown = _poses(clip)
+    moves = [_input_panel(axes, clip, layout, whole, linewidth) for axes in panels[: -len(shown)]]
+    for axes, (heading, poses) in zip(panels[-len(shown) :], shown.items(), strict=True):
         _floor(axes, clip, options)
         axes.set_title(heading, fontsize=10)
         moves.append(_limbs(axes, _project(poses, options), skeleton, linewidth))

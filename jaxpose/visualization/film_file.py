@@ -23,7 +23,7 @@ def write_film(
     out: Path,
     clip: Clip,
     skeleton: Skeleton,
-    layout: Skeleton,
+    layout: Skeleton | None,
     options: ViewOptions,
     *,
     fps: float | None = None,
@@ -35,17 +35,19 @@ def write_film(
       out: .mp4, .gif or .png.
       clip: to show.
       skeleton: of its poses.
-      layout: of its keypoints.
+      layout: of its keypoints; None if it has none.
       options: title, viewpoint and size.
       fps: frames per second of the film; by default the clip's, or half of it for a GIF of a clip with 25 or more. The
         film plays in real time: frames of the clip are dropped or repeated.
       source: a video that begins with the track, to show behind the keypoints.
 
     Raises:
-      InputError: the suffix is another, the video cannot be read, the GIF would be too large, or the file cannot be
-        written.
+      InputError: the suffix is another, the video cannot be read or there are no keypoints to show over it, the GIF
+        would be too large, or the file cannot be written.
     """
     check_suffix(out)
+    if source is not None and clip.keypoints is None:
+        raise InputError(f"--video {source}: {clip.name} has no 2D keypoints to show over it; remove --video")
     kind, size = out.suffix.lower(), film_size(clip, options)
     fps = fps or (clip.fps / 2 if kind == ".gif" and clip.fps >= 25 else clip.fps)
     frames = strip_frames(clip) if kind == ".png" else frames_at_rate(clip, fps)

@@ -32,12 +32,13 @@ th:first-child, td:first-child { text-align: left; }
 img { max-width: 100%; }
 .notice { font-weight: bold; background: #fff3cd; border-left: 4px solid #d39e00; padding: 0.5em 1em; }
 .part { overflow-x: auto; }
-.strong { font-weight: bold; }
+.ruled td { border-top: 2px solid #999; }
 caption { text-align: left; color: #555; padding: 0.3em 0; }
 pre { font-size: 13px; }
 .player { outline-offset: 6px; }
 .player .views { display: grid; grid-template: auto min(480px, max(60vh, 320px)) / 2fr 3fr;
   gap: 0 8px; }
+.player .views.alone { grid-template-columns: 1fr; }
 .player h3 { font-size: 14px; font-weight: normal; color: #555; margin: 0.3em 0; }
 .player .plot { min-width: 0; overflow: hidden; }
 .player #curve { height: 130px; position: relative; }

@@ -8,7 +8,7 @@ from jaxpose.export.reading import choose_motion
 from jaxpose.runtime.errors import InputError
 from jaxpose.visualization.film import ViewOptions
 from jaxpose.visualization.film_file import check_suffix, write_film
-from jaxpose.visualization.view import clip_of_motion, title_of_motion
+from jaxpose.visualization.view import clip_of_motion, layout_of_motion, title_of_motion
 
 
 def check_film(film: Path, video: Path | None) -> None:
@@ -29,7 +29,7 @@ def film_longest(film: Path, motions: Sequence[Motion], name: str, video: Path |
 
     Args:
       film: the file to write, .mp4, .gif or .png.
-      motions: of all people, with their keypoints.
+      motions: of all people.
       name: of the motion's file, for the title.
       video: that the keypoints were detected in, to show behind them.
 
@@ -41,5 +41,5 @@ def film_longest(film: Path, motions: Sequence[Motion], name: str, video: Path |
     """
     motion = choose_motion(motions, None)
     clip, options = clip_of_motion(motion), ViewOptions(title_of_motion(name, motion))
-    write_film(film, clip, motion.skeleton, motion.keypoints.layout, options, source=video)
+    write_film(film, clip, motion.skeleton, layout_of_motion(motion), options, source=video)
     return f"{clip.name}, who is seen longest of {len(motions)}" if motions[1:] else clip.name

@@ -13,7 +13,7 @@ from jaxpose.runtime.tables import Table
 from jaxpose.skeleton import Skeleton
 from jaxpose.visualization.html_page import page
 from jaxpose.visualization.player import player
-from jaxpose.visualization.view import clip_of_motion, cut
+from jaxpose.visualization.view import clip_of_motion, cut, layout_of_motion
 
 SHOWN, FRAMES = 12, 3000
 """Tracks that the player shows, and frames of each: a frame takes about 0.3 kB."""
@@ -24,7 +24,7 @@ def motions_page(title: str, motions: Sequence[Motion]) -> str:
 
     Args:
       title: of the page.
-      motions: at least one, with their keypoints, of one skeleton and layout.
+      motions: at least one, of one skeleton; all with keypoints of one layout, or none.
     """
     longest_first = sorted(motions, key=lambda motion: -len(motion.positions))
     clips = {}
@@ -34,7 +34,7 @@ def motions_page(title: str, motions: Sequence[Motion]) -> str:
         clips[label if label not in clips else f"{label} ({len(clips) + 1})"] = cut(
             clip, 0, min(FRAMES, len(clip.prediction)) - 1
         )
-    skeleton, layout = motions[0].skeleton, longest_first[0].keypoints.layout
+    skeleton, layout = motions[0].skeleton, layout_of_motion(longest_first[0])
     cuts = len(motions) > SHOWN or len(longest_first[0].positions) > FRAMES
     note = f"The player has the {SHOWN} longest tracks, and the first {FRAMES:,} frames of each. " if cuts else ""
     space = "" if motions[0].space == "world" else "Poses are shown as if the camera were level. "

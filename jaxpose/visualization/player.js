@@ -6,7 +6,7 @@
   const [picture, scene, curve] = ["picture", "scene", "curve"].map((name) => document.getElementById(name));
   const [choice, speed, overlay, coloured, play, slider, readout] = [
     "choice", "speed", "overlay", "coloured", "play", "slider", "readout",
-  ].map((name) => document.getElementById(name)); // overlay and coloured exist only with ground truth
+  ].map((name) => document.getElementById(name)); // overlay and coloured exist only with ground truth, picture only with keypoints
   const cursor = document.getElementById("cursor");
   const TRUTH = 1; // the second trace of the scene
 
@@ -28,10 +28,11 @@
 
   function open(index) {
     const { keypoints, prediction, truth, ...facts } = data.tracks[index];
-    track = { ...facts, keypoints: unpack(keypoints), prediction: unpack(prediction), truth: truth && unpack(truth) };
+    const [seen, actual] = [keypoints, truth].map((packed) => packed && unpack(packed));
+    track = { ...facts, keypoints: seen, prediction: unpack(prediction), truth: actual };
     errors = (at) => data.joints.map((joint) => 1000 * distance(track.prediction, track.truth, at, joint));
     slider.max = track.frames - 1;
-    Plotly.relayout(picture, { "xaxis.range": track.across, "yaxis.range": track.down });
+    if (picture) Plotly.relayout(picture, { "xaxis.range": track.across, "yaxis.range": track.down });
     if (track.truth) {
       const frames = Array.from({ length: track.frames }, (_, at) => at);
       const course = frames.map((at) => mean(errors(at)));
@@ -63,9 +64,10 @@
   }
 
   function draw() {
-    const lines = data.picture;
-    const seen = (axis) => lines.map((line) => along(line, (point) => track.keypoints(frame, point, axis)));
-    Plotly.restyle(picture, { x: seen(0), y: seen(1) });
+    if (picture) {
+      const seen = (axis) => data.picture.map((line) => along(line, (point) => track.keypoints(frame, point, axis)));
+      Plotly.restyle(picture, { x: seen(0), y: seen(1) });
+    }
 
     const poses = track.truth ? [track.prediction, track.truth] : [track.prediction];
     const [x, y, z] = [0, 1, 2].map((axis) => poses.map((pose, i) =>
@@ -141,7 +143,7 @@
   });
 
   const config = { displaylogo: false, responsive: true };
-  Plotly.newPlot(picture, { ...data.figures.picture, config: { ...config, staticPlot: true } });
+  if (picture) Plotly.newPlot(picture, { ...data.figures.picture, config: { ...config, staticPlot: true } });
   Plotly.newPlot(scene, { ...data.figures.scene, config: { ...config, modeBarButtons: [["resetCameraDefault3d"]] } });
   if (curve) {
     Plotly.newPlot(curve, { ...data.figures.curve, config: { ...config, displayModeBar: false } });

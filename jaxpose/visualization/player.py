@@ -1,4 +1,4 @@
-"""The 3D player of the HTML pages: 2D input, prediction and ground truth, frame by frame.
+"""The 3D player of the HTML pages: 2D input if it is known, prediction and ground truth, frame by frame.
 
 Plotly draws, and `player.js` moves what it drew. The page around the player must hold Plotly, see `html_page.page`.
 Only one player fits on a page, since the script finds its parts by id.
@@ -35,9 +35,8 @@ _PLAYER = """<section id="player" class="player" tabindex="0" aria-label="3D pla
 <label>Track <select id="choice">{choices}</select></label>
 <label>Speed <select id="speed">{speeds}</select></label>
 {truth_controls}</div>
-<div class="views"><h3>2D input</h3><h3>3D prediction{over}</h3>
-<div id="picture" class="plot" role="img" aria-label="2D input keypoints"></div>
-<div id="scene" class="plot" role="img" aria-label="3D poses; drag to rotate, scroll to zoom"></div></div>
+<div class="views{alone}">{input_heading}<h3>3D prediction{over}</h3>
+{picture}<div id="scene" class="plot" role="img" aria-label="3D poses; drag to rotate, scroll to zoom"></div></div>
 <div class="controls">
 <button id="play" type="button">Play</button>
 <input id="slider" type="range" min="0" value="0" aria-label="Frame">
@@ -48,6 +47,8 @@ _PLAYER = """<section id="player" class="player" tabindex="0" aria-label="3D pla
 <script>{script}</script>
 </section>
 """
+_PICTURE = """<div id="picture" class="plot" role="img" aria-label="2D input keypoints"></div>
+"""
 _TRUTH_CONTROLS = """<label><input id="overlay" type="checkbox" checked> overlay the ground truth</label>
 <label><input id="coloured" type="checkbox" checked> colour by error</label>
 """
@@ -56,13 +57,13 @@ _CURVE = """<div id="curve" class="plot" role="img" aria-label="Error of every f
 """
 
 
-def player(clips: Mapping[str, Clip], skeleton: Skeleton, layout: Skeleton) -> str:
+def player(clips: Mapping[str, Clip], skeleton: Skeleton, layout: Skeleton | None) -> str:
     """HTML of the player.
 
     Args:
       clips: by the label under which they can be chosen, at least one. Ground truth is shown if all clips have it.
       skeleton: of the poses.
-      layout: of the keypoints.
+      layout: of the keypoints, which all clips have; None to show none.
 
     Returns:
       A section for a page that holds Plotly. Coordinates are rounded to a 65,000th of the range of their track, about
@@ -70,9 +71,9 @@ def player(clips: Mapping[str, Clip], skeleton: Skeleton, layout: Skeleton) -> s
     """
     known = all(clip.truth is not None for clip in clips.values())
     errors = [joint_errors(clip.prediction, clip.truth).ravel() for clip in clips.values()] if known else [np.ones(1)]
-    strokes, picture = _strokes(skeleton), _strokes(layout)
+    strokes, picture = _strokes(skeleton), _strokes(layout) if layout else []
     data = {
-        "tracks": [_pack_clip(clip, known) for clip in clips.values()],
+        "tracks": [_pack_clip(clip, known, pictured=layout is not None) for clip in clips.values()],
         "missing": _MISSING,
         "joints": list(range(skeleton.num_joints)),
         "names": ["prediction", "ground truth"],
@@ -86,6 +87,9 @@ def player(clips: Mapping[str, Clip], skeleton: Skeleton, layout: Skeleton) -> s
     return _PLAYER.format(
         choices="".join(f"<option>{escape(label)}</option>" for label in clips),
         speeds="".join(f'<option value="{speed}"{" selected" * (speed == 1)}>{speed}×</option>' for speed in _SPEEDS),
+        alone="" if layout else " alone",
+        input_heading="<h3>2D input</h3>" if layout else "",
+        picture=_PICTURE if layout else "",
         truth_controls=_TRUTH_CONTROLS if known else "",
         over=", ground truth in grey" if known else "",
         curve=_CURVE if known else "",
@@ -95,9 +99,9 @@ def player(clips: Mapping[str, Clip], skeleton: Skeleton, layout: Skeleton) -> s
     )
 
 
-def _pack_clip(clip: Clip, known: bool) -> dict[str, Any]:
+def _pack_clip(clip: Clip, known: bool, *, pictured: bool) -> dict[str, Any]:
     """The data of a clip that `player.js` reads."""
-    across, down = crop(clip).tolist()
+    across, down = crop(clip).tolist() if pictured else ([], [])
     poses = [clip.prediction, clip.truth] if known else [clip.prediction]
     return {
         "fps": clip.fps,
@@ -108,7 +112,7 @@ def _pack_clip(clip: Clip, known: bool) -> dict[str, Any]:
         "down": down[::-1],  # y points down
         "reach": float(max(np.nanmax(np.abs(pose[..., :2])) for pose in poses)),
         "top": float(max(np.nanmax(pose[..., 2]) for pose in poses)),
-        "keypoints": pack(clip.keypoints),
+        "keypoints": pack(clip.keypoints) if pictured else None,
         "prediction": pack(clip.prediction),
         "truth": pack(clip.truth) if known else None,
     }

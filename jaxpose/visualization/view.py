@@ -20,17 +20,28 @@ class Clip(NamedTuple):
 
     Poses are root-relative, in the axes of the world turned about the vertical until the camera looks along y: x is
     right of the camera, y away from it, z up from the floor.
+
+    Attributes:
+      name: of the track.
+      fps: frames per second.
+      first: frame of the track at which the clip begins.
+      total: number of frames of the track.
+      keypoints: (T, K, 2) pixels, if they are known.
+      width: of the image, pixels; 0 without keypoints.
+      height: of the image, pixels; 0 without keypoints.
+      prediction: (T, J, 3) metres.
+      truth: (T, J, 3) metres, the ground truth if it is known.
     """
 
     name: str
-    fps: float  # frames per second
-    first: int  # frame of the track at which the clip begins
-    total: int  # number of frames of the track
-    keypoints: np.ndarray  # (T, K, 2) pixels
-    width: int  # of the image, pixels
-    height: int  # of the image, pixels
-    prediction: np.ndarray  # (T, J, 3) metres
-    truth: np.ndarray | None  # (T, J, 3) metres, the ground truth if it is known
+    fps: float
+    first: int
+    total: int
+    keypoints: np.ndarray | None
+    width: int
+    height: int
+    prediction: np.ndarray
+    truth: np.ndarray | None
 
 
 def make_clip(track: Track, prediction: np.ndarray) -> Clip:
@@ -65,15 +76,18 @@ def clip_of_motion(motion: Motion) -> Clip:
     """Make a clip of a person who was lifted from a video.
 
     Args:
-      motion: at least one frame, with its keypoints; in camera space, it is shown as of a level camera.
+      motion: at least one frame; in camera space, it is shown as of a level camera.
     """
-    if motion.keypoints is None:
-        raise ValueError(f"motion {motion.name!r} has no keypoints")
     poses, start = np.float32(z_up(motion)), motion.start
     floor = np.asarray([0, 0, np.quantile(poses[..., 2].min(axis=-1), 0.01)], np.float32)
-    pixels, _, width, height = motion.keypoints
+    pixels, _, width, height = motion.keypoints or (None, None, 0, 0)
     total, name = start + len(poses), one_line(motion.name)[:100]
     return Clip(f"track {name}", motion.fps, start, total, pixels, width, height, poses - floor, None)
+
+
+def layout_of_motion(motion: Motion) -> Skeleton | None:
+    """The layout of the keypoints from which a motion was lifted; None if they are not known."""
+    return motion.keypoints.layout if motion.keypoints else None
 
 
 def title_of_motion(file: str, motion: Motion) -> str:
@@ -94,10 +108,8 @@ def cut(clip: Clip, first: int, last: int) -> Clip:
             f"--frames is {first} {last}; {clip.name} has frames 0 to {total - 1}, name the first and the last"
         )
     chosen = slice(first, last + 1)
-    truth = None if clip.truth is None else clip.truth[chosen]
-    return clip._replace(
-        first=clip.first + first, keypoints=clip.keypoints[chosen], prediction=clip.prediction[chosen], truth=truth
-    )
+    keypoints, truth = (None if array is None else array[chosen] for array in (clip.keypoints, clip.truth))
+    return clip._replace(first=clip.first + first, keypoints=keypoints, prediction=clip.prediction[chosen], truth=truth)
 
 
 def around(clip: Clip, frame: int, frames: int) -> Clip:
@@ -107,7 +119,7 @@ def around(clip: Clip, frame: int, frames: int) -> Clip:
 
 
 def crop(clip: Clip) -> np.ndarray:
-    """The square region of the image that holds all keypoints of a clip: [[left, right], [top, bottom]] in pixels."""
+    """The square of the image that holds all keypoints of a clip with some: [[left, right], [top, bottom]], pixels."""
     points = clip.keypoints.reshape(-1, 2)
     low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
     reach = 0.6 * max((high - low).max(), 1)  # from the centre to an edge, with a margin

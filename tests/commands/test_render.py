@@ -81,6 +81,16 @@ def test_poses_in_a_file_are_filmed_at_their_time_in_the_video(tmp_path, capsys)
         assert image.size == (round(150 * (1.6 * 3 + 0.4)), round(150 * (1.7 * 2 + 0.5)))  # no ground truth
 
 
+def test_poses_without_keypoints_are_filmed_alone(tmp_path, refusal):
+    (poses,) = write_motions(tmp_path / "poses.npz", lifted(keypoints=None))
+    render.main([str(poses), "--out", str(tmp_path / "o.mp4"), "--size", "140"])
+    facts, frames = decode(tmp_path / "o.mp4")
+    assert (facts["fps"], len(frames), facts["size"]) == (25, 25, (118, 140))
+    assert frames[0].std() > 10
+    line = refusal(render.main, [str(poses), "--out", str(tmp_path / "p.mp4"), "--video", "dance.mp4"])
+    assert "--video dance.mp4: track 2 has no 2D keypoints to show over it; remove --video" in line
+
+
 def test_poses_in_a_file_have_tracks_of_their_own(tmp_path, refusal):
     (poses,) = write_motions(tmp_path / "poses.npz", lifted())
     out = ["--out", str(tmp_path / "o.mp4")]

@@ -124,8 +124,9 @@ def test_poses_in_a_file_have_no_data(tmp_path, refusal, capsys):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-def test_the_player_shows_poses_in_a_file(tmp_path):
-    (poses,) = write_motions(tmp_path / "poses.npz", lifted())
+@pytest.mark.parametrize("fields", [{}, {"keypoints": None}])
+def test_the_player_shows_poses_in_a_file(tmp_path, fields):
+    (poses,) = write_motions(tmp_path / "poses.npz", lifted(**fields))
     report.main([str(poses)])
     with browser(tmp_path / "profile") as tab:
         tab.open((tmp_path / "poses.html").as_uri(), width=800, height=600)

@@ -1,13 +1,14 @@
 """Windows by index against slices of padded tracks."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.samples import make_track
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxpose.cameras import normalize_screen, project
+from jaxpose.cameras import Camera, normalize_screen, project, unproject
 from jaxpose.data import windows
 from jaxpose.runtime.devices import data_mesh, replicate
 from jaxpose.runtime.errors import InputError
@@ -42,7 +43,7 @@ def test_joined_keypoints_are_screen_coordinates_and_keep_their_confidence():
     packed = windows.pack(some)
     np.testing.assert_allclose(packed.keypoints, np.concatenate(expected), rtol=1e-6, atol=2e-7)
     alone = windows.pack_keypoints([t.keypoints_2d for t in some], [(t.width, t.height) for t in some])
-    assert alone.poses is alone.root is alone.camera is None
+    assert alone.poses is alone.root is None
     for array, same in zip(alone[:1] + alone[2:5], packed[:1] + packed[2:5], strict=True):
         np.testing.assert_array_equal(array, same)
 
@@ -152,10 +153,150 @@ def test_windows_of_keypoints_alone_have_no_poses():
     data = windows.pack_keypoints([track.keypoints_2d for track in tracks()], [(1000, 1000)] * len(LENGTHS))
     starts = windows.window_starts(LENGTHS, 3)
     gathered = jax.jit(windows.gather_windows, static_argnums=(2, 3))(data, starts, 3, (1, 1))
-    assert gathered.poses is gathered.root is gathered.positions is gathered.camera is None
+    assert gathered.poses is gathered.root is gathered.positions is None
+    assert gathered.camera.intrinsics.shape == (len(starts), 9)
     assert gathered.keypoints.shape == (len(starts), 5, 17, 2)
     np.testing.assert_array_equal(gathered.sample, np.arange(len(starts)))
     assert not np.asarray(gathered.mirrored).any()
+
+
+def test_keypoints_alone_have_cameras_of_the_focal_length_that_is_given_or_usual():
+    """A pixel is unprojected to the same ray as from screen coordinates with the packed camera."""
+    sizes, focal_lengths = [(1920, 1080), (720, 1280), (1000, 1000)], [None, None, 1500.0]
+    pixels = [np.random.default_rng(0).uniform(0, 700, (4, 17, 2)).astype(np.float32)] * 3
+    data = jax.device_get(windows.pack_keypoints(pixels, sizes, focal_lengths))
+    rays = windows.to_rays(data.keypoints, data.camera.intrinsics[data.track])
+    for track, ((width, height), focal) in enumerate(zip(sizes, (1920, 1280, 1500), strict=True)):
+        expected = (pixels[0] - np.float32([width / 2, height / 2])) / focal
+        np.testing.assert_allclose(rays[4 * track : 4 * track + 4], expected, atol=1e-6)
+    assert {field.dtype for field in data.camera} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(data.camera.height / data.camera.width, [1080 / 1920, 1280 / 720, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [2, 3])
+def test_rays_are_the_directions_of_a_camera_without_distortion(channels):
+    random = np.random.default_rng(0)
+    keypoints = random.uniform(-1, 1, (5, 6, 17, channels)).astype(np.float32)
+    lens = np.zeros((5, 9), np.float32)
+    lens[:, :2], lens[:, 2:4] = random.uniform(1, 3, (5, 2)), random.uniform(-0.3, 0.3, (5, 2))
+
+    @jax.jit
+    def both(keypoints, lens):
+        straight, origin = np.float32([1, 0, 0, 0]), np.zeros(3, np.float32)
+        points = jax.vmap(lambda k, n: unproject(k[..., :2], jnp.ones(k.shape[:-1]), Camera(straight, origin, n, 2, 2)))
+        return windows.to_rays(keypoints, lens[:, None]), points(keypoints, lens)
+
+    rays, points = both(keypoints, lens)
+    np.testing.assert_allclose(rays[..., :2], points[..., :2], atol=1e-6)
+    np.testing.assert_array_equal(rays[..., 2:], keypoints[..., 2:])
+    by_numpy = windows.to_rays(keypoints, lens[:, None])
+    assert type(by_numpy) is np.ndarray
+    assert by_numpy.dtype == np.float32
+    np.testing.assert_allclose(by_numpy, rays, atol=1e-6)
+
+
+def curve(values, place):
+    """The Catmull-Rom spline of values (T, ...) at a place, held at its ends, in float64."""
+    last, whole = len(values) - 1, int(np.floor(place))
+    p0, p1, p2, p3 = (np.float64(values[min(max(whole + i, 0), last)]) for i in (-1, 0, 1, 2))
+    t = place - whole
+    slope1, slope2 = (p2 - p0) / 2, (p3 - p1) / 2
+    return (
+        (1 + 2 * t) * (1 - t) ** 2 * p1
+        + t * (1 - t) ** 2 * slope1
+        + t * t * (3 - 2 * t) * p2
+        + t * t * (t - 1) * slope2
+    )
+
+
+gather_spaced = jax.jit(lambda data, starts, spacing: windows.gather_windows(data, starts, 3, (4, 2), spacing=spacing))
+
+
+@pytest.mark.parametrize("spacing", [1.0, 2.0])
+def test_windows_of_a_whole_spacing_are_every_so_manyth_frame_exactly(spacing):
+    data = jax.device_get(windows.pack(tracks()))
+    starts = windows.window_starts(LENGTHS, 3)
+    found = jax.device_get(gather_spaced(data, starts, np.full(len(starts), spacing, np.float32)))
+    first, last = (field[data.track[starts]][:, None] for field in (data.first, data.last))
+    inputs = np.clip(starts[:, None] + int(spacing) * np.arange(-4, 5), first, last)
+    outputs = starts[:, None] + int(spacing) * np.arange(3)
+    np.testing.assert_array_equal(found.keypoints, data.keypoints[inputs])
+    np.testing.assert_array_equal(found.poses, data.poses[np.minimum(outputs, last)])
+    np.testing.assert_array_equal(found.root, data.root[np.minimum(outputs, last)])
+    np.testing.assert_array_equal(found.visible, outputs <= last)
+    np.testing.assert_allclose(found.positions, data.root[inputs][..., None, :] + data.poses[inputs], atol=1e-6)
+    if spacing == 1:
+        plain = jax.device_get(jax.jit(lambda d, s: windows.gather_windows(d, s, 3, (4, 2)))(data, starts))
+        jax.tree.map(np.testing.assert_array_equal, found, plain)
+
+
+def test_windows_between_frames_are_on_the_cubic_curve():
+    """Each window with a spacing of its own; beyond a track's ends its edge frame."""
+    data = jax.device_get(windows.pack(tracks()))
+    starts = windows.window_starts(LENGTHS, 3)
+    spacing = np.random.default_rng(0).uniform(0.3, 2.7, len(starts)).astype(np.float32)
+    found = jax.device_get(gather_spaced(data, starts, spacing))
+    for row, (start, space) in enumerate(zip(starts, np.float64(spacing), strict=True)):
+        first, last = data.first[data.track[start]], data.last[data.track[start]]
+        own = slice(first, last + 1)
+        inputs = np.clip(start - first + space * np.arange(-4, 5), 0, last - first)
+        outputs = np.minimum(start - first + space * np.arange(3), last - first)
+        expected = [curve(data.keypoints[own], place) for place in inputs]
+        np.testing.assert_allclose(found.keypoints[row], expected, atol=1e-5)
+        np.testing.assert_allclose(found.poses[row], [curve(data.poses[own], place) for place in outputs], atol=1e-5)
+        np.testing.assert_allclose(found.root[row], [curve(data.root[own], place) for place in outputs], atol=1e-5)
+
+
+def quadratic(frames=40, channels=2):
+    """One track whose keypoints are quadratic functions of time, and their coefficients."""
+    coefficients = np.random.default_rng(0).normal(size=(3, 17, channels)) * np.array([1, 0.1, 0.005])[:, None, None]
+    time = np.arange(frames)[:, None, None]
+    values = np.float32(sum(c * time**power for power, c in enumerate(coefficients)))
+    return windows.pack_keypoints([values], [(2, 2)])._replace(keypoints=values), coefficients
+
+
+def test_accelerated_motion_is_interpolated_exactly():
+    data, coefficients = quadratic()
+    found = gather_spaced(data, np.int32([12]), np.float32([1.37])).keypoints
+    time = (12 + 1.37 * np.arange(-4, 5))[:, None, None]
+    np.testing.assert_allclose(found[0], sum(c * time**p for p, c in enumerate(coefficients)), rtol=1e-5, atol=1e-5)
+
+
+def test_a_place_far_into_the_data_is_as_exact_as_one_at_its_start():
+    """Float32 has no fractions of 2^25: the weights and frames of windows there are those of windows at the start."""
+    rows = jax.jit(lambda starts: [
+        (weight, place)
+        for weight, place in windows._neighbours(
+            _Places(), starts[:, None], np.float32([[0.0, 1.3, 2.6]]), starts[:, None], starts[:, None] + 10
+        )
+    ])(np.int32([0, 2**25 + 1]))  # fmt: skip
+    for weights, frames in rows:
+        np.testing.assert_array_equal(weights[0], weights[1])
+        np.testing.assert_array_equal(frames[1] - frames[0], 2**25 + 1)
+
+
+class _Places:
+    """An array too large to have: its values are its indices."""
+
+    ndim = 1
+
+    def __getitem__(self, index):
+        return index
+
+
+def test_a_keypoint_beside_one_that_is_not_seen_is_not_seen():
+    """A confidence is neither made nor lost by the curve: between others it stays at least 0."""
+    data, _ = quadratic(channels=3)
+    confidence = np.ones((40, 17), np.float32)
+    confidence[14, 3] = confidence[:, 5] = 0
+    confidence[10:20:2, 7] = 0.01
+    values = np.concatenate([np.asarray(data.keypoints)[..., :2], confidence[..., None]], axis=-1)
+    data = data._replace(keypoints=values)
+    found = np.asarray(gather_spaced(data, np.int32([12]), np.float32([0.5])).keypoints[0, ..., 2])  # 10, 10.5 .. 14
+    np.testing.assert_array_equal(found[:, 3] == 0, [False] * 5 + [True, False, True, True])
+    assert not found[:, 5].any()
+    assert (found[:, 7] >= 0).all()
+    np.testing.assert_allclose(found[:, 0], 1, atol=1e-6)
 
 
 def test_a_step_pays_for_the_fields_that_it_uses():

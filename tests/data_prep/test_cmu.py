@@ -3,16 +3,16 @@
 import re
 import zipfile
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pytest
 from helpers import oracles
+from helpers.cmu_files import UNIT, amc_text, asf_text
 from helpers.places import SHARED
 
 from data_prep import cmu
 from data_prep.cameras.virtual import FORMS
-from data_prep.formats import amc, asf
+from data_prep.formats import amc, asf, cmu_joints
 from data_prep.formats.archives import members
 from jaxpose.data import store
 from jaxpose.data.human36m import H36M_CAMERAS
@@ -22,20 +22,8 @@ from jaxpose.skeleton import BODY_22, CMU_31, COCO_17, H36M_17
 
 DATA = SHARED / "data"
 REAL = DATA / "cmu" / "allasfamc_subjects_01_02_03.zip"
-UNIT = 0.0254 / 0.45
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
-# A body of straight bones; y is up, z forward, x to its left. Joint by joint, from its parent, in units of length.
-BODY = {
-    "lhipjoint": (2, -1, 0), "lfemur": (0, -7, 0), "ltibia": (0, -7, 0), "lfoot": (0, -1, 2), "ltoes": (0, 0, 1),
-    "rhipjoint": (-2, -1, 0), "rfemur": (0, -7, 0), "rtibia": (0, -7, 0), "rfoot": (0, -1, 2), "rtoes": (0, 0, 1),
-    "lowerback": (0, 2, 0), "upperback": (0, 2, 0), "thorax": (0, 2, 0),
-    "lowerneck": (0, 2, 0), "upperneck": (0, 1, 0), "head": (0, 2, 0),
-    "lclavicle": (3, 1, 0), "lhumerus": (5, 0, 0), "lradius": (3, 0, 0), "lwrist": (2, 0, 0), "lhand": (1, 0, 0),
-    "lfingers": (1, 0, 0), "lthumb": (0, 0, 1),
-    "rclavicle": (-3, 1, 0), "rhumerus": (-5, 0, 0), "rradius": (-3, 0, 0), "rwrist": (-2, 0, 0), "rhand": (-1, 0, 0),
-    "rfingers": (-1, 0, 0), "rthumb": (0, 0, 1),
-}  # fmt: skip
 # From the root, in the order of H36M_17, z up: (z, x, y) of the above.
 AT_REST = [
     (0, 0, 0), (0, -2, -1), (0, -2, -8), (0, -2, -15), (0, 2, -1), (0, 2, -8), (0, 2, -15),
@@ -43,29 +31,6 @@ AT_REST = [
     (0, 3, 7), (0, 8, 7), (0, 11, 7), (0, -3, 7), (0, -8, 7), (0, -11, 7),
 ]  # fmt: skip
 LEFT_LEG = [H36M_17.index("left_knee"), H36M_17.index("left_ankle")]
-
-
-def asf_text(without="", dofs=MappingProxyType({})):
-    """The body; its left thigh can turn about x, and the bones of `dofs` as it says."""
-    lines = [":units", "length 0.45", "angle deg", ":root", "order TX TY TZ RX RY RZ", "axis XYZ"]
-    lines += ["position 0 0 0", "orientation 0 0 0", ":bonedata"]
-    for bone, offset in BODY.items():
-        length = np.linalg.norm(offset)
-        direction = " ".join(f"{number:.17g}" for number in np.divide(offset, length))
-        dof = "dof rx" if bone == "lfemur" else f"dof {dofs[bone]}" if bone in dofs else ""
-        lines.append(f"begin name {bone} direction {direction} length {length:.17g} axis 0 0 0 XYZ {dof} end")
-    pairs = zip(CMU_31.joints[1:], CMU_31.parents[1:], strict=True)
-    tree = [f"{CMU_31.joints[parent]} {joint}" for joint, parent in pairs]
-    text = "\n".join([*lines, ":hierarchy", "begin", *tree, "end"])
-    return "\n".join(line for line in text.split("\n") if not without or without not in line)
-
-
-def amc_text(frames=61, *, step=0.2, turn=0, thigh=0):
-    """A walk forward without moving the legs."""
-    lines = [":FULLY-SPECIFIED", ":DEGREES"]
-    for frame in range(frames):
-        lines += [str(frame + 1), f"root 0.1 16 {step * frame} 0 {turn} 0", f"lfemur {thigh}"]
-    return "\n".join(lines)
 
 
 FILES = {
@@ -281,37 +246,6 @@ def test_a_faulty_trial_can_be_skipped(pack, run):
     assert [*run(pack(FILES | BROKEN), "--skip", "02_01")] == [("S2", "trial 02"), ("S8", "trial 01")]
 
 
-def face(skeleton, motion):
-    """Positions (T, 5, 3) of nose, eyes and ears, from the end of the head's bone, z up."""
-    positions = cmu.world_22(skeleton, motion)
-    np.testing.assert_array_equal(positions[:, :17], cmu.world_17(skeleton, motion))
-    return positions[:, 17:] - positions[:, [H36M_17.index("head")]]
-
-
-def test_the_face_turns_with_the_head():
-    """Ahead, left and up at rest; with a head turned to the left, with one that looks down, with a body turned left."""
-    skeleton = asf.read(asf_text(dofs={"head": "rx ry"}).encode(), "body")
-    motion = np.zeros((4, 6 + 1 + 2))
-    assert list(skeleton.channels) == ["root", "lfemur", "head"]
-    motion[1, 8] = motion[2, 7] = motion[3, 4] = np.pi / 2
-    found = face(skeleton, motion)
-    size = UNIT * 14 / 0.491 / 1.75  # legs are 0.491 of the stature; the measures are of an adult of 1.75 m
-    ahead, left, up = np.eye(3)
-    expected = [
-        0.115 * ahead - 0.05 * up,
-        0.085 * ahead + 0.0315 * left - 0.02 * up,
-        0.085 * ahead - 0.0315 * left - 0.02 * up,
-        0.075 * left - 0.035 * up,
-        -0.075 * left - 0.035 * up,
-    ]
-    rest = size * np.float64(expected)
-    np.testing.assert_allclose(found[0], rest, atol=1e-6)
-    for frame in (1, 3):  # ahead is to the left, left is backwards
-        np.testing.assert_allclose(found[frame], rest[:, [1, 0, 2]] * [-1, 1, 1], atol=1e-6)
-    # the head's bone has turned as well: its end is where the head was ahead
-    np.testing.assert_allclose(found[2], rest[:, [2, 1, 0]] * [1, 1, -1], atol=1e-6)
-
-
 def test_coco_keypoints_of_a_made_up_archive(pack, run, tmp_path):
     found = run(pack(), "--seed", "None", "--keypoints", "coco_17")
     description = store.read_description(tmp_path / "out")
@@ -372,7 +306,7 @@ def test_real_motion_agrees_with_another_reader(trials):
         for name, theirs in actions.items():
             skeleton, motion = trials[name]
             assert int(name[:2]) == THEIR_SUBJECTS[subject]
-            ours = cmu.world_17(skeleton, motion)
+            ours = cmu_joints.world_17(skeleton, motion)
             times = 2.4 * np.arange(len(theirs))
             before = np.minimum(times.astype(int), len(ours) - 2)
             share = (times - before)[:, None, None]
@@ -386,7 +320,7 @@ def test_real_faces_look_where_people_go(trials):
     """Of people who walk: the nose is before the ears in the direction of the hips' path, the left ear to the left."""
     for name in ("02_01", "02_02"):
         skeleton, motion = trials[name]
-        positions = cmu.world_22(skeleton, motion)
+        positions = cmu_joints.world_22(skeleton, motion)
         way = positions[-1, 0, :2] - positions[0, 0, :2]
         way /= np.linalg.norm(way)
         left = np.asarray([-way[1], way[0]])
@@ -405,7 +339,7 @@ def test_real_motion_as_tracks(trials):
     assert [action for _, action in found] == ["trial 01", "trial 02", "trial 03", "trial 04"]
     for (_, action), views in found.items():
         skeleton, motion = trials[f"03_{action[-2:]}"]
-        captured = cmu.world_17(skeleton, motion)
+        captured = cmu_joints.world_17(skeleton, motion)
         assert len(views) == 4
         for track in views:
             world = in_world(track)

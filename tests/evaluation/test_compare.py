@@ -86,7 +86,7 @@ def test_the_table_of_differences():
     ]
     assert table.rows[2][1:] == ("-0.3*", "-0.3*", "-0.3*", "-0.30*", "-0.30*")
     assert table.rows[3][4] == "-0.30 to -0.30"
-    assert [table.rows[row][0] for row in table.summary_rows] == ["a", "b", "c"]
+    assert [table.rows[row][0] for row in table.rules] == ["b", "c"]
     assert any("95 % bootstrap confidence intervals" in note for note in table.notes)
 
 

@@ -43,8 +43,8 @@ def test_every_format_has_the_numbers(tmp_path):
     average = json.loads(text["evaluation.json"])["runs"]["run"]["average"]["mpjpe"]
     rows = [row for row in csv.DictReader(io.StringIO(text["evaluation.csv"])) if row["group"] == "all"]
     assert [float(row["value"]) for row in rows if row["metric"] == "mpjpe"] == [average]
-    assert f"| **{average:.1f}** |" in text["evaluation.md"]
-    assert f"\\textbf{{{average:.1f}}}" in text["evaluation.tex"]
+    assert f"| average | {average:.1f} |" in text["evaluation.md"]
+    assert f"\\midrule\naverage & {average:.1f} &" in text["evaluation.tex"]
     assert all(text[f"evaluation.{form}"].endswith(NOTE + "\n") for form in ("md", "tex"))
 
 

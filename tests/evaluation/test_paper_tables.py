@@ -173,7 +173,7 @@ def test_runs_stand_below_the_printed_rows():
         table = tables[number]
         assert table.rows[-1] == ("yours", *(f"{metric} {action}" for action in (*paper_tables.ACTIONS, "average")))
         assert table.rows[:-2] == paper_tables.paper_table(number).rows
-        assert table.summary_rows == (len(table.rows) - 2, len(table.rows) - 1)
+        assert table.rules == (len(table.rows) - 2,)
         assert table.notes[-1] == paper_tables.INPUT_NOTE
     assert tables["5"].rows[-2] == ("mine", "mpjpe average", "p_mpjpe average", "n_mpjpe average")
     assert tables["6"].header[1:] == ("Velocity", "Acceleration")

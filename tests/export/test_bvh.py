@@ -1,17 +1,20 @@
 """BVH files, read back by the project's own reader and by an evaluator that shares nothing with it."""
 
+import jax
 import numpy as np
 import pytest
 from helpers import oracles
 from helpers.bvh import evaluated
+from helpers.standing import standing
 from scipy.spatial.transform import Rotation
 
 from data_prep import bvh
 from data_prep.formats import bvh as bvh_file
+from jaxpose.data.faces import add_face
 from jaxpose.export.bvh import continuous_euler_zxy, describe_differences, encode_bvh, mean_skeleton
 from jaxpose.export.motion import Motion, y_up
 from jaxpose.runtime.errors import InputError
-from jaxpose.skeleton import COCO_17, H36M_17, Skeleton
+from jaxpose.skeleton import BODY_22, COCO_17, H36M_17, Skeleton
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 FRAMES = 30
@@ -160,3 +163,33 @@ def test_euler_angles_where_two_axes_are_one():
         rotation = Rotation.from_euler("ZXY", angles, degrees=True)
         again = Rotation.from_euler("ZXY", continuous_euler_zxy(quaternions(rotation)[None])[0])
         np.testing.assert_allclose(again.as_matrix(), rotation.as_matrix(), atol=1e-9)
+
+
+def test_the_head_turns_as_one_with_the_face():
+    """A head that is turned by 40 degrees on still shoulders turns the neck; the joints of the face hardly move."""
+    frames = 25
+    body = standing()
+    names = [{"neck": "upper_neck"}.get(joint, joint) for joint in H36M_17.joints]
+    pose = np.array(jax.jit(add_face)(np.float32([body[name] for name in names])))
+    poses = np.repeat(pose[None], frames, axis=0)
+    neck, face = BODY_22.index("neck"), slice(H36M_17.num_joints, None)
+    angles = np.radians(np.linspace(-40, 40, frames))
+    for frame, angle in enumerate(angles):  # about the vertical, on which the head is above the neck
+        turn = Rotation.from_rotvec([0, angle, 0]).as_matrix()
+        poses[frame, face] = (pose[face] - pose[neck]) @ turn.T + pose[neck]
+    motion = Motion("1", poses, BODY_22, 30.0)
+    text = encode_bvh(motion).decode()
+    own = evaluated(text)
+    np.testing.assert_allclose(np.stack([own[joint] for joint in BODY_22.joints], axis=1), y_up(motion), atol=1e-4)
+    capture = bvh_file.read(text.encode(), "head.bvh")
+    assert "neck_to_nose" in {joint.name for joint in capture.joints}
+    heading, *_ = text.split("MOTION\n")
+    order = [line.split()[1] for line in heading.splitlines() if line.split()[0] in ("ROOT", "JOINT")]
+    rows = np.array([line.split() for line in text.splitlines()[-frames:]], float)[:, 3:].reshape(frames, -1, 3)
+    local = dict(zip(order, rows.transpose(1, 0, 2), strict=True))
+    turned = np.ptp(Rotation.from_euler("ZXY", local["neck"], degrees=True).as_rotvec(degrees=True)[:, 1])
+    assert 70 < turned < 90
+    for joint in ("nose", "left_eye", "right_ear"):
+        small = Rotation.from_euler("ZXY", local[f"neck_to_{joint}"], degrees=True).magnitude()
+        assert np.degrees(small).max() < 15
+        assert np.degrees(np.ptp(small)) < 8

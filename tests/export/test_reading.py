@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from helpers import corpus
-from helpers.motions import HOSTILE_NAMES, lifted, people
+from helpers.motions import HOSTILE_NAMES, lifted
 
 from jaxpose.export.motion import filled_mask
 from jaxpose.export.reading import choose_motion, is_motion_file, read_motions
@@ -35,10 +35,22 @@ def test_other_files_are_refused(tmp_path):
     np.savez(tmp_path / "other.npz", a=1)
     with pytest.raises(InputError, match=r"other.npz is not a file of jaxpose predict"):
         read_motions(tmp_path / "other.npz")
-    write_motions(tmp_path / "bare.npz", people())
-    with pytest.raises(InputError, match=r"bare.npz has no 2D keypoints to show; lift them again with jaxpose predict"):
-        read_motions(tmp_path / "bare.npz")
     assert not is_motion_file(tmp_path)
+
+
+def test_poses_are_read_without_keypoints(tmp_path):
+    motions = lifted(keypoints=None)
+    (path,) = write_motions(tmp_path / "bare.npz", motions)
+    for found, motion in zip(read_motions(path), motions, strict=True):
+        np.testing.assert_array_equal(found.positions, motion.positions)
+        assert found.keypoints is None
+        assert found.trained_on == "sample motion"
+        for one in ("joints", "parents", "left", "right"):
+            assert getattr(found.skeleton, one) == getattr(motion.skeleton, one)
+    with np.load(path) as archive:  # as version 0.1.0 wrote it
+        np.savez(path, **{key: archive[key] for key in archive if key not in ("left", "right", "trained_on")})
+    found, _ = read_motions(path)
+    assert (found.trained_on, found.skeleton.left, found.skeleton.joints) == ("", (), motions[0].skeleton.joints)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +58,12 @@ def test_other_files_are_refused(tmp_path):
     [
         ({"fps": np.array(0.0)}, "fps 0.0"),
         ({"positions_1": np.zeros((3, 17, 3), np.float32)}, "person 1 has arrays of shapes (3, 17, 3)"),
-        ({"keypoints_0": np.full((20, 17, 2), np.nan, np.float32)}, "person 0 is not finite"),
+        (
+            {"keypoints_0": np.full((20, 17, 2), np.nan, np.float32)},
+            "person 0 has keypoints of shape (20, 17, 2), or some",
+        ),
+        ({"keypoints_1": np.zeros((3, 17, 2), np.float32)}, "person 1 has keypoints of shape (3, 17, 2)"),
+        ({"positions_0": np.full((20, 17, 3), np.nan, np.float32)}, "person 0 is not finite"),
         ({"names": np.array(["1", "2", "3"])}, "positions_2"),
         ({"names": np.zeros(0, "U1")}, "no names"),
         ({"units": np.array("miles")}, "miles"),

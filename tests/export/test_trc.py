@@ -12,8 +12,8 @@ from jaxpose.skeleton import HUMANEVA_15, Skeleton
 def test_an_independent_parse(space):
     positions = np.random.default_rng(0).normal(size=(4, 15, 3)).astype(np.float32)
     motion = Motion("walk 1", positions, HUMANEVA_15, 29.97, space=space)
-    lines = encode_trc(motion).decode().split("\n")
-    assert lines[0].split("\t") == ["PathFileType", "4", "(X/Y/Z)", "walk_1.trc"]
+    lines = encode_trc(motion, "walk 2.trc").decode().split("\n")
+    assert lines[0].split("\t") == ["PathFileType", "4", "(X/Y/Z)", "walk_2.trc"]
     facts = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=True))
     assert facts == {
         "DataRate": "29.97", "CameraRate": "29.97", "NumFrames": "4", "NumMarkers": "15", "Units": "mm",
@@ -37,14 +37,15 @@ def test_an_independent_parse(space):
 
 def test_time_is_that_of_the_video():
     motion = Motion("1", np.zeros((2, 15, 3), np.float32), HUMANEVA_15, 50.0, start=100)
-    lines = encode_trc(motion).decode().split("\n")
+    lines = encode_trc(motion, "a.trc").decode().split("\n")
     assert lines[2].split("\t")[-2:] == ["101", "2"]
     assert [line.split("\t")[:2] for line in lines[6:8]] == [["101", "2.000000"], ["102", "2.020000"]]
 
 
 def test_names_do_not_break_the_table():
     skeleton = Skeleton("odd", ("a  b", "a b", "c d"), (-1, 0, 1))
-    lines = encode_trc(Motion("x\ty\n", np.zeros((1, 3, 3), np.float32), skeleton, 50.0)).decode().split("\n")
+    motion = Motion("x\ty\n", np.zeros((1, 3, 3), np.float32), skeleton, 50.0)
+    lines = encode_trc(motion, "x\ty\n.trc").decode().split("\n")
     assert lines[0].endswith("\tx_y_.trc")
     assert lines[3].split("\t")[2::3] == ["a_b", "a_b-2", "c_d"]
     assert len(lines) == 8

@@ -43,6 +43,17 @@ def test_one_file_a_person(tmp_path, suffix):
     assert all(file.stat().st_size > 100 for file in files[:6])
 
 
+def test_trc_says_the_name_of_the_file_and_not_of_the_track(tmp_path):
+    files = writers.write_motions(tmp_path / "a.trc", people(["x"])) + writers.write_motions(
+        tmp_path / "dance.TRC", people(["x", "y"])
+    )
+    files = [file for file in files if file.suffix.lower() == ".trc"]
+    assert [file.name for file in files] == ["a.trc", "dance_x.TRC", "dance_y.TRC"]
+    for file in files:
+        first, *_ = file.read_text("utf-8").splitlines()
+        assert first.split("\t") == ["PathFileType", "4", "(X/Y/Z)", file.name]
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".json", ".csv", ".CSV"])
 def test_all_people_in_one_file(tmp_path, suffix):
     assert writers.write_motions(tmp_path / f"a{suffix}", people()) == [tmp_path / f"a{suffix}"]

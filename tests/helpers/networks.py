@@ -17,8 +17,8 @@ def model_of(**overrides):
 
 
 @functools.cache
-def random_variables(model, *, joints=4, seed=0):
-    """Weights for (joints, 2) keypoints, with norms that are not the identity, so that errors in them show.
+def random_variables(model, *, joints=4, numbers=2, seed=0):
+    """Weights for (joints, numbers) keypoints, with norms that are not the identity, so that errors in them show.
 
     Made with NumPy from the shapes of `model.init`: nothing is compiled.
     """
@@ -31,7 +31,7 @@ def random_variables(model, *, joints=4, seed=0):
             values = rng.uniform(0.5, 1, leaf.shape)
         return values.astype(leaf.dtype)
 
-    example = jax.ShapeDtypeStruct((1, sum(model.context) + 1, joints, 2), np.float32)
+    example = jax.ShapeDtypeStruct((1, sum(model.context) + 1, joints, numbers), np.float32)
     return jax.tree_util.tree_map_with_path(fill, jax.eval_shape(model.init, jax.random.key(0), example))
 
 

@@ -2,21 +2,23 @@
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
-from helpers.lifters import IMAGE, person, untrained_lifter
+from helpers.lifters import IMAGE, aiming_lifter, person, untrained_lifter
 from helpers.samples import DESCRIPTION, make_track
 from helpers.walking import detected, walk
 
 import jaxpose
-from jaxpose.data.windows import pack
+from jaxpose.data.windows import pack, pack_keypoints
 from jaxpose.keypoints.layouts import HALPE_26, conversion
 from jaxpose.kinematics import mirror
 from jaxpose.lifting import lift
+from jaxpose.lifting.in_time import bridge_gaps
 from jaxpose.runs.trained import TrainedModel
 from jaxpose.runtime.errors import InputError
-from jaxpose.skeleton import H36M_17, layout
+from jaxpose.skeleton import BODY_22, COCO_17, H36M_17, layout
 
 pytestmark = [
     pytest.mark.usefixtures("compiled_soon"),
@@ -37,6 +39,28 @@ def test_tracks_of_any_length_are_lifted_as_in_evaluation(lifter, frames):
     lifted = jaxpose.lift(track.keypoints_2d, lifter, layout="h36m_17", **IMAGE)
     np.testing.assert_allclose(lifted, expected, atol=1e-6)
     assert lifted.dtype == np.float32
+
+
+@pytest.mark.filterwarnings("ignore:.* were not seen")
+def test_several_people_are_lifted_each_as_if_alone(lifter):
+    keypoints = np.stack([make_track(frames=12, seed=seed).keypoints_2d for seed in range(3)])
+    keypoints = np.concatenate([keypoints, np.full((3, 12, 17, 1), 0.9, np.float32)], axis=-1)
+    keypoints[1, 8:] = np.nan  # the second is there for eight frames
+    options = {"layout": "h36m_17", **IMAGE}
+    with pytest.warns(UserWarning, match=r"keypoints\[1\]: 33\.3% of the keypoints were not seen") as told:
+        lifted = jaxpose.lift(keypoints, lifter, **options)
+    with pytest.warns(UserWarning, match=r"keypoints: 33\.3% of the keypoints were not seen"):
+        alone = [jaxpose.lift(person, lifter, **options) for person in keypoints]
+    assert lifted.shape == (3, 12, 17, 3)
+    np.testing.assert_array_equal(lifted, np.stack(alone))
+    assert sum("not seen" in str(each.message) for each in told) == 1
+    np.testing.assert_array_equal(jaxpose.lift(keypoints[:1], lifter, **options), lifted[:1])  # one keeps the axis
+    keypoints[2, ..., 2] = 0.1
+    with pytest.raises(InputError, match=r"keypoints\[2\]: no frame has a score of 0\.5 or more"):
+        jaxpose.lift(keypoints, lifter, min_score=0.5, **options)
+    keypoints[0] = np.nan
+    with pytest.raises(InputError, match=r"keypoints\[0\]"):
+        jaxpose.lift(keypoints, lifter, **options)
 
 
 def test_a_mirrored_video_gives_mirrored_poses(lifter):
@@ -179,8 +203,8 @@ def test_a_run_may_have_a_layout_of_its_own():
 
 
 def test_an_older_run_is_taken_for_fifty_frames_a_second(lifter):
-    assert lift.training_fps(lifter._replace(description=DESCRIPTION)) == 50
-    assert lift.training_fps(lifter._replace(description=DESCRIPTION._replace(fps=60.0))) == 60
+    assert lift.lifting_fps(lifter._replace(description=DESCRIPTION), 30) == 50
+    assert lift.lifting_fps(lifter._replace(description=DESCRIPTION._replace(fps=60.0)), 30) == 60
 
 
 @pytest.mark.parametrize(
@@ -189,8 +213,10 @@ def test_an_older_run_is_taken_for_fifty_frames_a_second(lifter):
         (
             np.zeros((5, 34)),
             "coco",
-            r"keypoints are float64 of shape \(5, 34\); they must be numbers, \(T, K, 2 or 3\)",
+            r"keypoints are float64 of shape \(5, 34\); they must be numbers, \(T, K, 2 or 3\) of one person or",
         ),
+        (np.zeros((0, 5, 17, 2)), "coco", "of several, not empty"),
+        (np.zeros((1, 1, 5, 17, 2)), "coco", "keypoints are float64 of shape"),
         (np.zeros((0, 17, 2)), "coco", "keypoints are float64 of shape"),
         (np.full((5, 17, 2), "a"), "coco", "keypoints are <U1 of shape"),
         (np.full((5, 16, 2), 300), "coco", "keypoints has 16 keypoints, but coco_17 17"),
@@ -228,3 +254,165 @@ def test_importing_jaxpose_stays_light():
     assert jaxpose.lift is lift.lift
     with pytest.raises(AttributeError, match="module 'jaxpose' has no attribute 'lower'"):
         _ = jaxpose.lower
+
+
+# A network that aims the camera, and takes rays.
+
+
+def scene(frames=60, at=(0.0, 0.0, 5.0), focal=1000.0, middle=(500.0, 500.0), fps=30):
+    """COCO's keypoints (T, 17, 3) of a person who walks, seen by a camera; at a place in metres."""
+    flat = walk(frames, turn=40, joints=COCO_17.joints, fps=fps, speed=0, pixels_per_metre=1, at=(0, 0))
+    points = np.concatenate([flat, np.zeros_like(flat[..., :1])], axis=-1) + at
+    return detected(points[..., :2] / points[..., 2:] * focal + middle)
+
+
+def quietly(*arguments, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return jaxpose.lift(*arguments, **options)
+
+
+COCO = {"layout": "coco_17", "fps": 30}
+
+
+def test_any_video_of_the_same_rays_gives_the_same_poses():
+    """Of another size and focal length; with the person's usual one where it is that."""
+    lifter = aiming_lifter()
+    one = quietly(scene(), lifter, width=1000, height=1000, **COCO)
+    usual = quietly(scene(focal=1920, middle=(960, 540)), lifter, width=1920, height=1080, **COCO)
+    np.testing.assert_allclose(usual, one, atol=1e-4)
+    tele = scene(focal=3000, middle=(960, 540))
+    known = quietly(tele, lifter, width=1920, height=1080, focal_length=3000, **COCO)
+    np.testing.assert_allclose(known, one, atol=1e-4)
+    assert np.abs(quietly(tele, lifter, width=1920, height=1080, **COCO) - one).max() > 1e-3
+    assert one.shape == (60, 22, 3)
+
+
+def test_it_is_lifted_as_evaluation_lifts_it():
+    lifter = aiming_lifter()
+    keypoints = scene()
+    data = pack_keypoints([np.float32(keypoints)], [(1000, 1000)])
+    np.testing.assert_allclose(quietly(keypoints, lifter, **IMAGE, **COCO), lifter.lift(data), atol=1e-5)
+
+
+@pytest.mark.parametrize(("fps", "rate"), [(10.0, 20.0), (20.0, 20.0), (25.0, 25.0), (60.0, 60.0), (120.0, 60.0)])
+def test_a_frame_rate_in_the_range_is_kept_and_others_become_the_nearest(fps, rate, monkeypatch):
+    lifter, seen = aiming_lifter(), []
+    assert lift.lifting_fps(lifter, fps) == rate
+
+    def poses(self, data):
+        seen.append(len(data.keypoints))
+        return np.zeros((len(data.keypoints), 22, 3), np.float32)
+
+    monkeypatch.setattr(TrainedModel, "lift", poses)
+    motion, _ = lift.lift_person(person(scene(), COCO_17, fps=fps), lifter)
+    assert motion.positions.shape == (60, 22, 3)
+    assert motion.fps == fps
+    assert abs(seen[0] - 60 * rate / fps) <= 2 * max(rate / fps, 1) * (fps != rate)
+
+
+@pytest.mark.parametrize(("rates", "assumed"), [((20.0, 60.0), 30), ((50.0, 60.0), 50), ((10.0, 25.0), 25)])
+def test_a_frame_rate_that_is_not_given_is_a_video_s_usual_one_and_said(rates, assumed):
+    lifter = aiming_lifter(rates)
+    with pytest.warns(UserWarning, match=f"the frame rate is not given: {assumed} frames/s are assumed"):
+        lifted = jaxpose.lift(scene(), lifter, layout="coco_17", **IMAGE)
+    np.testing.assert_array_equal(lifted, quietly(scene(), lifter, layout="coco_17", fps=assumed, **IMAGE))
+
+
+@pytest.mark.parametrize("fps", [30.0, 100.0, 14.0])
+def test_no_keypoint_with_a_made_up_place_is_given_a_confidence(fps, monkeypatch):
+    """At any frame rate: what the network sees changes with nothing that was written where nothing was seen."""
+    keypoints = scene(80)
+    hidden = np.random.default_rng(0).uniform(size=(80, 17)) < 0.1
+    hidden[20:50, 13:] = hidden[60:70] = True
+    keypoints[hidden, 2] = 0
+    given = []
+
+    def poses(self, data):
+        given.append(np.asarray(data.keypoints))
+        return np.zeros((len(data.keypoints), 22, 3), np.float32)
+
+    monkeypatch.setattr(TrainedModel, "lift", poses)
+    lifter = aiming_lifter()
+    lift.lift_person(person(keypoints, COCO_17, fps=fps), lifter)
+    (shown,), rate = given, lift.lifting_fps(lifter, fps)
+    place = np.minimum(np.arange(len(shown)) * fps / rate, 79)
+    for before_or_after in (np.floor(place + 1e-3), np.ceil(place - 1e-3)):
+        assert not shown[..., 2][hidden[np.clip(before_or_after, 0, 79).astype(int)]].any()
+    assert (shown[..., 2] > 0).mean() > 0.3
+    assert set(np.unique(shown[..., 2])) <= {0, np.float32(0.9)}
+
+
+def test_what_the_detector_writes_where_nothing_is_seen_has_no_influence():
+    lifter = aiming_lifter()
+    keypoints, other = scene(), scene()
+    keypoints[10:20, 13:] = 0
+    other[10:20, 13:] = [300, 20, 0]
+    np.testing.assert_array_equal(quietly(keypoints, lifter, **IMAGE, **COCO), quietly(other, lifter, **IMAGE, **COCO))
+
+
+def test_a_gap_longer_than_the_context_is_bridged_and_marked():
+    lifter = aiming_lifter()
+    keypoints = scene(140)
+    keypoints[50:90, :, 2] = 0
+    keypoints[110:120, :, 2] = 0  # this one is left to the network, which has 13 frames on either side
+    motion, notes = lift.lift_person(person(keypoints, COCO_17, fps=30.0), lifter)
+    assert motion.filled[50:90].all()
+    assert not motion.filled[:50].any()
+    raw = lifter.lift(pack_keypoints([np.float32(motion_input(keypoints))], [(1000, 1000)]))
+    changed = np.abs(motion.positions - raw).max(axis=(1, 2)) > 1e-5
+    np.testing.assert_array_equal(np.flatnonzero(changed), np.arange(50, 90))
+    expected = bridge_gaps(raw, keypoints[..., 2].any(axis=1), 26, BODY_22)
+    np.testing.assert_allclose(motion.positions, expected, atol=1e-5)
+    assert "keypoints were not seen and are left out; the longest gap is 40 frames (1.3 s)" in notes[0]
+
+
+def motion_input(keypoints):
+    """Keypoints whose places do not matter where they are not seen."""
+    return np.where(keypoints[..., 2:] > 0, keypoints, 0)
+
+
+def test_a_half_body_is_lifted_and_the_legs_are_called_a_guess():
+    """Of which there are the face and the shoulders alone; a run that takes the image as it is refuses it."""
+    keypoints = scene()
+    keypoints[:, 7:, 2] = 0
+    motion, notes = lift.lift_person(person(keypoints, COCO_17, fps=30.0), aiming_lifter())
+    (note,) = [note for note in notes if "never seen" in note]
+    assert "left_hip (never seen)" in note
+    assert note.endswith("left out; where the network puts them, such as the legs of a half body, is a guess")
+    marked = {joint for joint, filled in zip(BODY_22.joints, motion.filled.T, strict=True) if filled.all()}
+    assert {"pelvis", "left_hip", "left_knee", "right_ankle", "left_wrist"} <= marked
+    assert not marked & {"nose", "left_ear", "right_eye", "left_shoulder", "thorax", "neck", "head"}
+    with pytest.raises(InputError, match="7 of the 17 keypoints that the run needs are seen, too few"):
+        lift.lift_person(person(keypoints, COCO_17), untrained_lifter(DESCRIPTION._replace(layout=COCO_17, channels=3)))
+    keypoints[:, 5:, 2] = 0
+    with pytest.raises(InputError, match="5 of the 17 keypoints that the run needs are seen, too few for a pose"):
+        lift.lift_person(person(keypoints, COCO_17), aiming_lifter())
+
+
+def test_options_that_mean_nothing_are_named_and_change_nothing(lifter):
+    aiming = aiming_lifter()
+    with pytest.warns(
+        UserWarning, match=r"--crop \(crop\) is not used: the run aims the camera at each person by itself"
+    ):
+        cropped = jaxpose.lift(scene(), aiming, crop=True, **IMAGE, **COCO)
+    np.testing.assert_array_equal(cropped, quietly(scene(), aiming, **IMAGE, **COCO))
+    keypoints = make_track().keypoints_2d
+    with pytest.warns(UserWarning, match=r"--focal-length \(focal_length\) is not used: the run lifts the image as it"):
+        lifted = jaxpose.lift(keypoints, lifter, layout="h36m_17", focal_length=1500, **IMAGE)
+    np.testing.assert_array_equal(lifted, jaxpose.lift(keypoints, lifter, layout="h36m_17", **IMAGE))
+
+
+@pytest.mark.parametrize("focal_length", [0, -5, float("nan"), float("inf")])
+def test_a_focal_length_that_is_none_is_refused(lifter, focal_length):
+    for model in (lifter, aiming_lifter()):
+        with pytest.raises(InputError, match=r"--focal-length .* \(focal_length\): it must be above 0, in pixels"):
+            jaxpose.lift(scene(), model, focal_length=focal_length, **IMAGE, **COCO)
+
+
+def test_people_of_any_size_in_the_image_are_lifted_without_a_note():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for distance in (2.5, 40.0):
+            keypoints = scene(at=(0, 0, distance))
+            assert np.isfinite(jaxpose.lift(keypoints, aiming_lifter(), keep_sides=True, **IMAGE, **COCO)).all()

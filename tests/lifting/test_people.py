@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.lifters import person, untrained_lifter
+from helpers.lifters import aiming_lifter, person, untrained_lifter
 from helpers.samples import make_track
 
 from jaxpose.lifting.people import (
@@ -92,3 +92,14 @@ def test_axes_are_described():
     assert "upright, of a camera that looks down by 10°" in text
     assert "(the camera aimed at the person)" in text
     assert text.endswith("Lifted at the run's 50 frames/s and resampled.")
+
+
+def test_axes_of_a_network_that_aims_are_those_of_the_real_camera():
+    lifter = aiming_lifter()
+    text = describe_axes(lifter, 30.0, crop=True, camera_pitch=None)
+    assert text == (
+        "Poses: camera space; relative to the root, the path through the room is not estimated. The focal length was "
+        "taken for the longer side of the image; --focal-length names it."
+    )
+    known = describe_axes(lifter, 120.0, crop=False, camera_pitch=None, focal_length=900.0)
+    assert known.endswith("is not estimated. Lifted at the run's 60 frames/s and resampled.")

@@ -12,6 +12,7 @@ from helpers import dilated_network
 from helpers.networks import model_of, random_variables
 
 from jaxpose.models import temporal, temporal_streaming
+from jaxpose.models.aimed import AimedLifter, box_margin
 from jaxpose.models.temporal import TemporalModel
 from jaxpose.runtime import compiled_cost
 
@@ -26,6 +27,7 @@ STACKS = {
     "symmetric odd widths": {"filter_widths": (3, 5, 1, 3)},
     "symmetric dense": {"filter_widths": (3, 3), "dense": True},
 }
+AIMED = {"aimed causal": ("causal", 9), "aimed": ("symmetric", 9), "aimed, one frame": ("symmetric", 1)}
 PUBLISHED = TemporalModel(17, (3, 3, 3, 3, 3), 1024, causal=True)
 
 
@@ -35,7 +37,9 @@ def tracks_of(people, frames, seed=0):
 
 def stack_of(name):
     """A small model and its variables."""
-    model = model_of(**STACKS[name])
+    model = model_of(**STACKS[AIMED[name][0] if name in AIMED else name])
+    if name in AIMED:
+        model = AimedLifter(model, box_margin(AIMED[name][1], causal=model.causal))
     return model, random_variables(model)
 
 
@@ -55,7 +59,7 @@ def streamed(model, variables, tracks):
     return poses[after:].swapaxes(0, 1)
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", [*STACKS, *AIMED])
 def test_a_stream_gives_the_poses_of_the_whole_track(stack):
     model, variables = stack_of(stack)
     tracks = tracks_of(3, sum(model.context) + 40)
@@ -63,13 +67,37 @@ def test_a_stream_gives_the_poses_of_the_whole_track(stack):
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("stack", ["causal", "symmetric"])
+@pytest.mark.parametrize("stack", ["causal", "symmetric", *AIMED])
 @pytest.mark.parametrize("frames", [1, 5])
 def test_a_track_shorter_than_the_receptive_field(stack, frames):
     model, variables = stack_of(stack)
     tracks = tracks_of(2, frames)
     ours, theirs = streamed(model, variables, tracks), whole_track(model, variables, tracks)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_a_stream_that_aims_goes_on_through_frames_in_which_nothing_is_seen():
+    """To 1e-5, with a confidence; longer than the box and the receptive field together."""
+    model, _ = stack_of("aimed")
+    variables = random_variables(model, numbers=3)
+    tracks = np.concatenate(
+        [0.2 * tracks_of(2, 90) + np.float32([1, 0.3]), np.ones((2, 90, 4, 1), np.float32)], axis=-1
+    )
+    tracks[0, 20:70, :, 2] = 0
+    ours, theirs = streamed(model, variables, tracks), whole_track(model, variables, tracks)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_memory_of_a_stream_that_aims_is_that_of_its_rings_and_updated_in_place():
+    model, variables = stack_of("aimed")
+    first = tracks_of(16, 1)[:, 0]
+    state = jax.eval_shape(functools.partial(temporal_streaming.init, model), variables, first)
+    assert state.rays.frames.shape == (9 + 1, 16, 4, 2)
+    assert state.orientations.frames.shape == (13 + 1, 16, 4)
+    step = jax.jit(temporal_streaming.step, static_argnums=0, donate_argnums=2)
+    program = step.lower(model, variables, state, first).compile()
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    assert program.memory_analysis().alias_size_in_bytes == size
 
 
 def test_scan_is_step_by_step_without_a_retrace():
@@ -84,8 +112,9 @@ def test_scan_is_step_by_step_without_a_retrace():
     np.testing.assert_allclose(np.stack(poses, axis=1), streamed(model, variables, tracks), rtol=1e-6, atol=1e-6)
 
 
-def test_people_do_not_see_each_other():
-    model, variables = stack_of("causal")
+@pytest.mark.parametrize("stack", ["causal", "aimed"])
+def test_people_do_not_see_each_other(stack):
+    model, variables = stack_of(stack)
     tracks = tracks_of(3, 50)
     together = streamed(model, variables, tracks)
     for person in range(3):
@@ -93,8 +122,9 @@ def test_people_do_not_see_each_other():
         np.testing.assert_allclose(together[person], alone[0], rtol=1e-5, atol=1e-5)
 
 
-def test_a_state_of_other_people_is_refused():
-    model, variables = stack_of("causal")
+@pytest.mark.parametrize("stack", ["causal", "aimed"])
+def test_a_state_of_other_people_is_refused(stack):
+    model, variables = stack_of(stack)
     tracks = tracks_of(3, 2)
     state = jax.eval_shape(functools.partial(temporal_streaming.init, model), variables, tracks[:, 0])
     step = functools.partial(temporal_streaming.step, model)

@@ -39,6 +39,7 @@ from jaxpose.data.synthetic import body
 from jaxpose.data.track import Description, Track
 from jaxpose.export.motion import Motion
 from jaxpose.models import temporal_streaming
+from jaxpose.models.aimed import AimedLifter
 from jaxpose.models.lifter import Prediction
 from jaxpose.models.linear import LinearModel
 from jaxpose.models.temporal import TemporalModel, receptive_plan
@@ -198,6 +199,8 @@ def variables_of(case: Case) -> Any:
     return random_variables(model_of(case), joints=case.skeleton.num_joints)
 
 
+SEEN_BY_CAMERA = {"keypoints": lambda c: c.array(c.batch, c.frames, c.skeleton.num_joints, 2)}
+TOO_SHORT = dict.fromkeys(("no_frames", "one_frame", "short"), ValueError)
 BATCHES = {"predictions": lambda c: c.batches(), "targets": lambda c: c.batches(seed=1), "visible": True}
 NO_BATCH = "has no batch"
 TRACK = {"no_batch": NO_BATCH}
@@ -367,6 +370,11 @@ ROWS: dict[str, Row] = {
         one_frame=ValueError,
         short=ValueError,
     ),
+    "models.aimed.box_margin": row("", {"frames": 5, "causal": False}, **TRACK, **FINITE),
+    "models.aimed.aim": row(arguments={**SEEN_BY_CAMERA, "margin": (2, 1)}, **TOO_SHORT),
+    "models.aimed.AimedLifter": row(
+        arguments={"model": lambda c: AimedLifter(model_of(c), (1, 0)), **SEEN_BY_CAMERA}, **TOO_SHORT
+    ),
     "models.temporal_streaming.init": row(
         use="jit",
         arguments={
@@ -390,6 +398,7 @@ ROWS: dict[str, Row] = {
     "data.windows.gather_windows": row(
         use="jit", arguments=WINDOW | {"context": (1, 1)}, no_frames="pack refuses it", **TRACK
     ),
+    "data.windows.to_rays": row(arguments={"intrinsics": SCREEN_CAMERA.intrinsics}, **TRACK),
     "data.windows.screen_camera": row("", {"track": lambda c: track_of(c, "Walking")}, **TRACK, **FINITE),
     "data.windows.recentre": row(
         use="jit", arguments=WINDOW | {"longer": 3}, no_frames="pack refuses it", **TRACK, **FINITE
@@ -485,6 +494,13 @@ ROWS: dict[str, Row] = {
     "export.bvh.continuous_euler_zxy": row("", {"quaternions": lambda c: c.array(c.frames, 4)}, **TRACK, **REFUSED),
     "export.bvh.mean_skeleton": row("", **TRACK, **REFUSED, no_frames="motion without frames is refused"),
     "lifting.preprocess.crop_to_person": row("", {"share": 0.3}, **TRACK, no_frames="no median without a frame"),
+    "lifting.in_time.resample_keypoints": row(
+        "",
+        {"keypoints": lambda c: c.poses(), "source_fps": 30.0, "target_fps": 50.0},
+        **TRACK,
+        no_frames="takes one frame at least",
+    ),
+    "lifting.in_time.bridge_gaps": row("", {"seen": lambda c: np.arange(c.frames) % 3 == 0, "longest": 0}, **TRACK),
     "training.attribution.term_losses": row(use="jit", **TRACK),
     **{
         f"training.attribution.{name}": row(use="jit", **AS_CONTRIBUTIONS)
@@ -602,7 +618,7 @@ STATIC = {  # they take settings, shapes and names, and give what is static; a t
     *(f"models.linear_weights.{name}" for name in ("read", "write")),
     *(
         f"models.videopose3d_weights.{name}"
-        for name in ("read", "params_from_torch", "torch_from_params", "filter_widths")
+        for name in ("read", "write", "params_from_torch", "torch_from_params", "filter_widths")
     ),
 }
 

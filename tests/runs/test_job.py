@@ -25,7 +25,7 @@ def test_a_signal_saves_the_step_and_a_resumed_run_ends_as_if_there_had_been_non
     job.train(config, whole)
 
     @contextlib.contextmanager
-    def deferred_signals():
+    def deferred_signals(note):
         """SIGTERM comes while the third call of steps runs."""
         yield lambda: calls.append(1) or 15 * (len(calls) >= 3)
 
@@ -105,6 +105,57 @@ def test_a_signal_is_heard_after_at_most_two_queued_calls(config, tmp_path, monk
     assert checkpoint.steps(run)[-1] == len(queued)
     steps = [record["step"] for record in read_log(run)]
     assert steps == [step for step in range(1, len(queued) + 1) if step % 5 or step < len(queued)]
+
+
+def test_after_a_signal_in_an_evaluation_no_step_is_queued(config, tmp_path, monkeypatch):
+    """The evaluation is finished, so that its results are in the log."""
+    run, queued, train_steps = tmp_path / "run", [], loop.train_steps
+    monkeypatch.setitem(job.EVALUATIONS, "signal", lambda job, predictions: signal.raise_signal(signal.SIGTERM) or {})
+    monkeypatch.setattr(loop, "train_steps", lambda *arguments: queued.append(arguments[2]) or train_steps(*arguments))
+    with pytest.raises(StopError, match="step 5 is done and saved"):
+        job.train(config, run)
+    assert sum(queued) == 5
+    assert checkpoint.steps(run) == [5]
+    assert read_log(run)[-1]["step"] == 5
+    monkeypatch.undo()
+    whole = tmp_path / "whole"
+    job.train(config, run, resume=True)
+    job.train(config, whole)
+    assert (run / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+
+
+def test_an_evaluation_is_abandoned_after_a_signal_and_made_again(config, tmp_path, monkeypatch):
+    run, whole, batches, predict_tracks = tmp_path / "run", tmp_path / "whole", [], job.predict_tracks
+
+    def predict(*arguments, before_batch):
+        def signal_comes():
+            batches.append(1)
+            signal.raise_signal(signal.SIGTERM)
+            before_batch()
+
+        return predict_tracks(*arguments, before_batch=signal_comes)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(job, "predict_tracks", predict)
+        with pytest.raises(StopError, match="step 5 is done and saved"):
+            job.train(config, run)
+    assert len(batches) == 1
+    assert checkpoint.steps(run) == [5]
+    assert [record["step"] for record in read_log(run)] == [2, 4]
+    job.train(config, run, resume=True)
+    job.train(config, whole)
+    for file in ("metrics.jsonl", "results.json"):
+        assert (run / file).read_bytes() == (whole / file).read_bytes()
+
+
+def test_it_is_said_at_once_what_a_signal_waits_for(config, tmp_path, monkeypatch, capfd):
+    train_steps = loop.train_steps
+    monkeypatch.setattr(
+        loop, "train_steps", lambda *arguments: signal.raise_signal(signal.SIGINT) or train_steps(*arguments)
+    )
+    with pytest.raises(StopError):
+        job.train(config, tmp_path / "run")
+    assert capfd.readouterr().err == f"{job.STOPPING}\n"
 
 
 def test_what_is_printed_of_another_loss_has_no_unit(config, tmp_path, capsys):

@@ -231,7 +231,7 @@ def test_a_resumed_run_does_not_start_from_the_other_again(config, run, tmp_path
     config, calls = dataclasses.replace(config, init="source"), []  # a path as it was typed
 
     @contextlib.contextmanager
-    def deferred_signals():
+    def deferred_signals(note):
         """SIGTERM comes in the third call of a step."""
         yield lambda: calls.append(1) or 15 * (len(calls) >= 3)
 

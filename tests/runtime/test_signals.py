@@ -29,7 +29,48 @@ def test_a_second_signal_ends_the_process():
         " os.kill(os.getpid(), 15)\n print('never')"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (ended.returncode, ended.stdout) == (-signal.SIGTERM, "on\n")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (143, "on\n", "interrupted\n")
+
+
+BUSY = """
+import hashlib, os, signal, threading
+from jaxpose.runtime.signals import deferred_signals
+with deferred_signals("finishing") as signalled:
+    {before}
+    print("busy", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"a", b"b", {rounds})
+    print("done", signalled(), flush=True)
+"""
+"""A program whose main thread runs compiled code, in which Python handles no signal."""
+
+
+def busy(rounds, before="pass"):
+    program = [sys.executable, "-c", BUSY.format(rounds=rounds, before=before)]
+    return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+def test_the_note_is_printed_while_compiled_code_runs_and_a_second_signal_ends_it():
+    with busy(2_000_000_000) as process:  # twenty minutes
+        assert process.stdout.readline() == "busy\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline() == "finishing\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "interrupted\n")
+
+
+def test_after_one_signal_the_work_is_finished():
+    with busy(1_000_000, before="os.kill(os.getpid(), signal.SIGTERM)") as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "busy\ndone 15\n", "finishing\n")
+
+
+def test_nothing_is_left_of_the_thread_that_prints_the_note():
+    threads, descriptor = threading.active_count(), signal.set_wakeup_fd(-1)
+    with deferred_signals("note"):
+        assert threading.active_count() == threads + 1
+    assert threading.active_count() == threads
+    assert signal.set_wakeup_fd(descriptor) == -1
 
 
 def test_in_another_thread_nothing_changes():

@@ -17,7 +17,7 @@ TABLE = Table(
     ("action", "P1", "worst\nat"),
     (("Walking", "-4.1", "S9/a|b"), ("[red]<b>", "50.0", "–"), ("average", "27.0", "")),
     notes=("In mm & mm/frame².",),
-    summary_rows=(2,),
+    rules=(2,),
     text_columns=(0, 2),
 )
 LINE = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]) | st.just(" "), max_size=12)
@@ -40,7 +40,18 @@ def test_terminal_shows_everything_and_reads_no_markup():
     for words in (TABLE.title, "[red]<b>", "-4.1", "S9/a|b", *TABLE.notes):
         assert words in text
     assert re.search(r"^ *Walking +-4\.1 +S9/a\|b *$", text, re.MULTILINE)
+    assert re.search(r"50.0 .*\n\W+\n average", text)  # a rule of lines, which are no words
     assert text.index("[red]<b>") < text.index("average") < text.index(TABLE.notes[0])
+
+
+def test_no_cell_is_bold_which_readers_would_take_for_the_best():
+    console = Console(width=80, file=io.StringIO(), force_terminal=True, color_system="standard")
+    tables.show(console, TABLE)
+    *_, rows = console.file.getvalue().partition("Walking")
+    assert "average" in rows
+    assert "\x1b[1m" not in rows
+    assert "**" not in tables.markdown(TABLE._replace(title=""))
+    assert "textbf" not in tables.latex(TABLE)
 
 
 def test_a_narrow_terminal_wraps_and_loses_no_digit():
@@ -53,7 +64,7 @@ def test_markdown():
     assert tables.markdown(TABLE) == (
         "**Errors, 50 % of a\\_b**\n\n"
         "| action | P1 | worst at |\n| --- | ---: | --- |\n"
-        "| Walking | -4.1 | S9/a\\|b |\n| \\[red\\]\\<b\\> | 50.0 | – |\n| **average** | **27.0** |  |\n\n"
+        "| Walking | -4.1 | S9/a\\|b |\n| \\[red\\]\\<b\\> | 50.0 | – |\n| average | 27.0 |  |\n\n"
         "In mm \\& mm/frame².\n"
     )
 
@@ -74,9 +85,9 @@ def test_html_gives_the_cells_back(table):
     assert [word for word in words if word.strip()] == [text for text in texts if text.strip()]
 
 
-def test_html_marks_columns_of_words_and_rows_that_sum_up():
+def test_html_aligns_columns_of_words_and_has_rules():
     page = tables.html_table(TABLE)
-    assert '<tr class="strong"><td style="text-align: left">average</td><td style="text-align: right">27.0' in page
+    assert '<tr class="ruled"><td style="text-align: left">average</td><td style="text-align: right">27.0' in page
     assert "<caption>Errors, 50 % of a_b</caption>" in page
     assert page.endswith("<p>In mm &amp; mm/frame².</p>")
 
@@ -86,7 +97,7 @@ def test_latex():
     assert r"\begin{tabular}{lrl}" in text
     assert r"{[}red]\textless{}b\textgreater{} & 50.0 & -- \\" in text
     assert r"Walking & $-$4.1 & S9/a\textbar{}b \\" in text
-    assert "\\midrule\n\\textbf{average} & \\textbf{27.0} &  \\\\" in text
+    assert "& 50.0 & -- \\\\\n\\midrule\naverage & 27.0 &  \\\\\n\\bottomrule" in text
     assert r"\caption{Errors, 50 \% of a\_b}" in text
     assert r"\par\smallskip In mm \& mm/frame\textsuperscript{2}." in text
 

@@ -11,6 +11,9 @@ import pytest
 from helpers.h36m_files import SUBJECTS, contents, save_archives
 from helpers.places import ROOT
 
+from jaxpose.runs.checkpoint import steps
+from jaxpose.runs.job import STOPPING
+
 pytestmark = pytest.mark.system
 
 SECONDS = 3.0
@@ -70,6 +73,22 @@ def test_while_compiled_code_runs():
         assert process.stdout.readline() == "ready\n"
         code, err, seconds = press(process)
     assert (code, err) == (130, "interrupted\n")
+    assert seconds < SECONDS
+
+
+def test_a_training_says_what_it_finishes_and_saves_it(prepared, tmp_path):
+    run = tmp_path / "run"
+    data = ["--data", prepared, "--train-split", "S1", "--test-split", "S9", "--batch-size", "16"]
+    network = ["--filter-widths", "3", "--channels", "8", "--epochs", "1000000", "--log-every", "1"]
+    with started("jaxpose.train", *data, *network, "--out", run) as process:
+        log = run / "metrics.jsonl"  # the first evaluation compiles, which is not interrupted
+        while process.poll() is None and not (log.exists() and "test_mpjpe" in log.read_text("utf-8")):
+            time.sleep(0.05)
+        code, err, seconds = press(process)
+    said, done = err.splitlines()
+    assert (code, said) == (130, STOPPING)
+    assert done.startswith("SIGINT: step ")
+    assert steps(run)[-1] >= 1
     assert seconds < SECONDS
 
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from jaxpose.data.augmentation.settings import Augmentation
 from jaxpose.models.configs import TemporalConfig
 from jaxpose.runtime.errors import InputError
 from jaxpose.training.config import PRESET_TEXTS, PRESETS, Config, flat_settings, from_dict, to_dict
@@ -40,6 +41,10 @@ def test_presets_are_the_published_ones():
         ({"constraints": {"angle": 1.0}, "clips": 0}, "--clips is 0; it must be"),
         ({"clip_frames": 0}, "--clip-frames is 0"),
         ({"ramp": (2.0, 1.0)}, "--ramp is (2.0, 1.0); it must be two epochs"),
+        ({"frame_rates": (0.0, 50.0)}, "--frame-rates is (0.0, 50.0); it must be two rates above 0"),
+        ({"frame_rates": (50.0, 20.0)}, "--frame-rates is (50.0, 20.0); it must be two rates above 0"),
+        ({"frame_rates": (20.0, float("nan"))}, "--frame-rates is (20.0, nan); it must be two rates above 0"),
+        ({"augmentation": {"unseen": 0.5}}, "--augmentation is {'unseen': 0.5}; it must be of type Augmentation"),
         ({"augment": ("mirror", "mirror")}, "--augment is ('mirror', 'mirror'); it must be names that differ"),
         ({"batch_size": -1}, "--batch-size is -1"),
         ({"epochs": 0}, "--epochs is 0"),
@@ -77,10 +82,12 @@ def test_equal_settings_are_equal_and_hash_alike():
 
 CHANGED = Config(
     data="somewhere",
-    model=TemporalConfig(filter_widths=(3, 5), channels=16, causal=True, precision="tf32"),
+    model=TemporalConfig(filter_widths=(3, 5), channels=16, causal=True, precision="tf32", aim=9),
     constraints={"velocity": 2.0, "angle": 1.0},
     ramp=(0.5, 1.0),
     augment=("yaw", "mirror"),
+    augmentation=Augmentation(unseen=0.25, jitter=(0.01, 0.02)),
+    frame_rates=(20.0, 60.0),
     objectives=("mine",),
     optimizer="adam",
     schedule="cosine",
@@ -94,6 +101,7 @@ def test_settings_go_through_a_file(config):
     content = json.loads(json.dumps(to_dict(config)))
     assert content["model"]["kind"] == config.model.kind
     assert from_dict(content) == config
+    assert hash(from_dict(content)) == hash(config)
     assert list(content) == [field.name for field in dataclasses.fields(Config)]
 
 
@@ -115,6 +123,13 @@ def test_flat_settings_of_older_runs_are_read():
     assert old["filter_widths"] == [3, 3]  # what was read is left as it was
 
 
+def test_settings_of_runs_before_there_were_frame_rates_ranges_and_aims_are_read():
+    content = to_dict(dataclasses.replace(CHANGED, augmentation=Augmentation(), frame_rates=None))
+    del content["augmentation"], content["frame_rates"], content["model"]["aim"]
+    read = from_dict(json.loads(json.dumps(content)))
+    assert (read.augmentation, read.frame_rates, read.model.aim) == (Augmentation(), None, 0)
+
+
 def test_a_file_with_unknown_settings_is_refused():
     with pytest.raises(TypeError, match="filter_width"):
         from_dict({"filter_widths": [3], "filter_width": 3})
@@ -133,9 +148,10 @@ def test_flat_settings_have_those_of_the_network_and_its_kind():
     assert flat["model"] == "temporal"
     assert flat["filter_widths"] == (3, 5)
     assert flat["constraints"] == {"velocity": 2.0, "angle": 1.0}
-    own, fields = ({field.name for field in dataclasses.fields(kind)} for kind in (TemporalConfig, Config))
-    assert flat.keys() == own | fields
-    assert not own & fields  # a name stands for one setting
+    assert (flat["unseen"], flat["frame_rates"]) == (0.25, (20.0, 60.0))
+    kinds = (TemporalConfig, Config, Augmentation)
+    names = [field.name for kind in kinds for field in dataclasses.fields(kind) if field.name != "augmentation"]
+    assert sorted(flat) == sorted(names)  # a name stands for one setting
 
 
 @pytest.mark.parametrize("module", ["jaxpose.training.config", "jaxpose.models.configs"])

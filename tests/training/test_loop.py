@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import types
 
 import chex
 import jax
@@ -98,6 +99,37 @@ def test_calls_cut_by_time_give_the_same_records_and_bits():
     assert len(calls) == 14  # a step each
     assert [record for record in calls if record] == records
     chex.assert_trees_all_equal(whole.replace(key=()), jax.device_get(state).replace(key=()))
+
+
+def test_a_host_that_is_busy_after_a_record_queues_no_longer_calls(monkeypatch):
+    """By a clock of its own: a step takes 0.1 s, and the host ten seconds after each record."""
+    recipe, data, starts = problem(dataclasses.replace(PLAIN, batch_size=4))
+    train_steps, clock, device, calls = loop.train_steps, [0.0], [0.0], []
+
+    def queue(state, samples, steps, recipe):
+        calls.append(steps)
+        device.append(max(clock[0], device[-1]) + 0.1 * steps)
+        return train_steps(state, samples, steps, recipe)
+
+    def wait(call, latest):
+        clock[0] = max(clock[0], device[calls_until(call.end)])
+        return clock[0]
+
+    def calls_until(end):
+        return int(np.searchsorted(np.cumsum(calls), end)) + 1
+
+    def after_call(state, step, record):
+        clock[0] += 10 if record else 0
+
+    monkeypatch.setattr(loop, "train_steps", queue)
+    monkeypatch.setattr(loop, "_wait_for", wait)
+    monkeypatch.setattr(loop, "time", types.SimpleNamespace(monotonic=lambda: clock[0]))
+    loop.run(
+        setup.init(recipe, jax.random.key(0)), recipe, data, starts, until=24, log_every=8, seconds=0.25,
+        needs_state=lambda step: False, after_call=after_call,
+    )  # fmt: skip
+    assert sum(calls) == 24
+    assert max(calls) == 2
 
 
 def test_steps_queued_one_by_one_are_those_of_the_loop(accelerator):
@@ -241,6 +273,18 @@ def test_records_and_bits_do_not_depend_on_which_states_are_needed(seconds):
     )
     assert queued == records
     chex.assert_trees_all_equal(whole.replace(key=()), jax.device_get(state).replace(key=()))
+
+
+def test_a_run_of_a_network_that_aims_at_windows_of_any_frame_rate_resumes_bit_for_bit():
+    config = dataclasses.replace(PLAIN, model=dataclasses.replace(PLAIN.model, aim=5), augment=("mirror", "lens"))
+    recipe, data, starts = problem(config)
+    recipe = recipe._replace(frame_rates=(25.0, 60.0), description=recipe.description._replace(fps=50.0))
+    whole, records = jax.device_get(trained(recipe, data, starts, until=10))
+    half, _ = trained(recipe, data, starts, until=4)
+    resumed, rest = trained(recipe, data, starts, until=10, state=half)
+    chex.assert_trees_all_equal(whole.replace(key=()), jax.device_get(resumed).replace(key=()))
+    assert rest[-1] == records[-1]
+    assert records[-1]["loss"] < records[0]["loss"]
 
 
 AUGMENTED = dataclasses.replace(CLIPPED, augment=("yaw", "mirror"), ramp=(0.0, 0.5))

@@ -13,6 +13,7 @@ from helpers.problems import problem
 from helpers.samples import DESCRIPTION
 
 from jaxpose import losses
+from jaxpose.data.augmentation.settings import Augmentation
 from jaxpose.data.transforms import TRANSFORMS
 from jaxpose.models.configs import TemporalConfig
 from jaxpose.runtime.errors import InputError
@@ -60,11 +61,29 @@ def test_settings_that_change_no_program_change_no_recipe(changes):
         {"constraints": {"angle": 1.0, "acceleration": 1.0}}, {"clip_frames": 5}, {"model": network(causal=True)},
         {"model": network(precision="tf32")}, {"batch_size": 8}, {"clips": 16}, {"loss": "mse"}, {"augment": ()},
         {"augment": ("yaw",)}, {"augment": ("mirror", "yaw")}, {"augment": ("yaw", "mirror")}, {"optimizer": "adam"},
-        {"schedule": "cosine"},
+        {"schedule": "cosine"}, {"model": network(aim=5)}, {"model": network(aim=7)},
     ],
 )  # fmt: skip
 def test_settings_that_change_the_program_change_the_recipe(changes):
     assert recipe_of(**changes) != recipe_of()
+
+
+TIMED = DESCRIPTION._replace(fps=50.0)
+
+
+def test_frame_rates_change_the_recipe_and_need_data_of_one_rate():
+    config = dataclasses.replace(CONFIG, frame_rates=(25.0, 60.0))
+    assert setup.build_recipe(config, TIMED, 40).frame_rates == (25.0, 60.0)
+    assert setup.build_recipe(config, TIMED, 40) != setup.build_recipe(CONFIG, TIMED, 40)
+    with pytest.raises(InputError, match="--frame-rates needs data of one frame rate, and these have several; prepare"):
+        recipe_of(frame_rates=(25.0, 60.0))
+
+
+@pytest.mark.parametrize("augment", [("lens",), ("mirror", "lens")])
+def test_the_ranges_of_augmentations_change_the_recipe_of_those_that_draw_from_them(augment):
+    hidden = Augmentation(unknown_lens=0.1)
+    assert recipe_of(augment=augment) != recipe_of(augment=augment, augmentation=hidden)
+    assert recipe_of(augment=augment) == recipe_of(augment=augment, augmentation=Augmentation())
 
 
 def test_the_recipe_names_what_a_step_returns():

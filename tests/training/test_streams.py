@@ -6,8 +6,10 @@ import jax
 import numpy as np
 import pytest
 from helpers.problems import CLIPPED, PLAIN, problem
-from helpers.samples import DESCRIPTION
+from helpers.samples import DESCRIPTION, make_track
+from scipy import stats
 
+from jaxpose.data.windows import pack
 from jaxpose.training import loop, setup, streams
 from jaxpose.training.step import Samples, take_batch
 
@@ -90,3 +92,47 @@ def test_transforms_change_every_stream_by_keys_of_its_own():
     turned, clips, later = (each.camera.orientation for each in (first["windows"], first["clips"], second["windows"]))
     for others in (clips, later, data.camera.orientation[data.track[source]]):
         assert (np.abs(turned - others).max(axis=1) > 1e-4).all()
+
+
+TIMED = DESCRIPTION._replace(fps=50.0)
+
+
+def test_every_window_has_a_frame_rate_of_its_own_in_every_step():
+    """Found from keypoints that are the number of their frame: uniform between the two rates, of data of 50."""
+    config = dataclasses.replace(CLIPPED, augment=(), batch_size=256, clips=256, frame_rates=(25.0, 100.0))
+    recipe = setup.build_recipe(config, TIMED, 256)
+    data, starts = pack([make_track(frames=400)]), np.arange(70, 326, dtype=np.int32)
+    number = np.arange(400, dtype=np.float32)
+    data = data._replace(keypoints=np.broadcast_to(number[:, None, None], data.keypoints.shape))
+    state = setup.init(recipe, jax.random.key(0))
+
+    @jax.jit
+    def batch_of_step(data, starts, step):
+        samples = Samples(data, starts, loop.order_of_epoch(state, recipe))
+        return take_batch(samples, state.replace(step=step), recipe)
+
+    first, same, second = (jax.device_get(batch_of_step(data, starts, np.int32(step))) for step in (0, 0, 1))
+    jax.tree.map(np.testing.assert_array_equal, first, same)
+    rates = []
+    for windows in (first["windows"], first["clips"], second["windows"]):
+        spacing = np.diff(windows.keypoints[:, :, 0, 0], axis=1)
+        np.testing.assert_allclose(spacing, np.broadcast_to(spacing[:, :1], spacing.shape), atol=1e-3)
+        rates.append(50 / spacing.mean(axis=1))
+        assert stats.kstest(rates[-1], stats.uniform(25, 75).cdf).pvalue > 1e-3
+    for other in rates[1:]:  # a window and its clip, and two steps, have rates of their own
+        assert abs(np.corrcoef(rates[0], other)[0, 1]) < 0.25
+
+
+def test_a_network_that_takes_rays_is_given_them():
+    """In training as in evaluation; the network does not change what else a batch holds."""
+    config = dataclasses.replace(PLAIN, augment=(), model=dataclasses.replace(PLAIN.model, aim=5))
+    _, _, (batch,) = batches(config, 1)
+    model = setup.build_model(config, DESCRIPTION)
+    _, _, (plain,) = batches(dataclasses.replace(PLAIN, augment=()), 1)
+    windows, screen = batch["windows"], plain["windows"]
+    assert windows.keypoints.shape[1] == sum(model.context) + 1
+    before = model.context[0] - model.inner.context[0]
+    lens = windows.camera.intrinsics[:, None, None]
+    expected = (screen.keypoints - lens[..., 2:4]) / lens[..., :2]
+    np.testing.assert_allclose(windows.keypoints[:, before : before + expected.shape[1]], expected, atol=1e-6)
+    np.testing.assert_array_equal(windows.poses, screen.poses)

@@ -100,6 +100,24 @@ def test_constraint_terms_have_a_panel_of_their_own():
     assert [line.get_label() for line in errors.lines] == ["training loss"]
 
 
+def test_the_position_loss_is_drawn_where_it_is_not_the_whole_loss():
+    records = [{"epoch": e, "loss": 0.3 / e, "position": 0.1 / e, "learning_rate": 1e-3} for e in (1, 2)]
+    errors, _ = training_curves(records, title="a").axes
+    assert [text.get_text() for text in errors.get_legend().get_texts()] == ["training loss", "position loss alone"]
+    np.testing.assert_allclose(errors.lines[1].get_xydata(), [(1, 100), (2, 50)])
+    alone = [record | {"position": record["loss"]} for record in records]
+    assert len(training_curves(alone, title="a").axes[0].lines) == 1
+
+
+def test_terms_that_are_zero_or_below_are_seen():
+    records = [{"epoch": e, "loss": 0.1, "learning_rate": 1e-3, "angle": 5.0, "likelihood": e - 2} for e in (1, 2)]
+    for names, scale in {("angle",): "log", ("angle", "likelihood"): "symlog"}.items():
+        panel = training_curves(records, title="a", terms=names).axes[1]
+        assert panel.get_yscale() == scale
+        low, high = panel.get_ylim()
+        assert all(low < value < high for line in panel.lines for value in line.get_ydata())
+
+
 def test_every_entry_of_a_legend_has_something_to_see():
     record = {"epoch": 1, "loss": 0.1, "learning_rate": 1e-3, "validation_mpjpe": 0.2, "angle": 1.0}
     for records in ([], [record], [record, record | {"epoch": 2}]):

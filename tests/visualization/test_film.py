@@ -38,6 +38,22 @@ def test_without_ground_truth_there_is_no_panel_for_it(clip):
     assert "error" not in frame_caption(bare, 3)
 
 
+def test_without_keypoints_the_poses_are_shown_alone(clip):
+    bare = clip._replace(keypoints=None, width=0, height=0)
+    poses = draw(bare, points=None, frames=[3])[0]
+    assert poses.shape[1] == film_size(bare, OPTIONS)[0] == film_size(clip._replace(truth=None), OPTIONS)[0]
+    shown, others = (
+        film_strip(each, H36M_17, points, OPTIONS, frames=[3]).axes for each, points in ((clip, H36M_17), (bare, None))
+    )
+    for axes, other in zip(shown[1:], others, strict=True):
+        np.testing.assert_array_equal(axes.collections[1].get_segments(), other.collections[1].get_segments())
+    alone = bare._replace(truth=None)
+    assert draw(alone, points=None, frames=[3])[0].shape[1] == film_size(alone, OPTIONS)[0] < poses.shape[1]
+    figure = film_strip(alone, H36M_17, None, OPTIONS, frames=[0, 10])
+    assert [axes.get_title() for axes in figure.axes] == ["0.00 s", "0.20 s"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["reconstruction"]
+
+
 def test_the_picture_lies_under_the_keypoints(clip):
     with_it, without = draw(clip, frames=[4, 5], pictures=[RED, None])
     reds = [((frame[..., 0] > 250) & (frame[..., 1] < 5)).mean() for frame in (with_it, without)]

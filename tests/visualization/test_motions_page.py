@@ -30,6 +30,12 @@ def test_the_page_has_every_person_and_no_errors():
     assert not [link for link in page.links if not link.startswith("#")]
 
 
+def test_poses_without_keypoints_have_a_page_too():
+    page = Page(motions_page.motions_page("Poses", lifted(keypoints=None)))
+    assert "track 1, 20 frames" in page.words
+    assert "2D input" not in page.words
+
+
 def test_more_than_the_page_holds_is_cut_and_said(monkeypatch):
     monkeypatch.setattr(motions_page, "SHOWN", 1)
     monkeypatch.setattr(motions_page, "FRAMES", 7)

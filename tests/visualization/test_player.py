@@ -70,6 +70,16 @@ def test_without_truth_nothing_of_it_is_shown():
     assert all(track["truth"] is None for track in data["tracks"])
 
 
+def test_without_keypoints_there_is_no_picture():
+    text = player({"a": clip()._replace(keypoints=None)}, H36M_17, None)
+    before, _, _ = text.partition("<script")
+    assert "2D input" not in before
+    assert 'id="picture"' not in before
+    (track,) = data_of(text)["tracks"]
+    assert track["keypoints"] is None
+    assert unpack(track["prediction"]).shape == (6, 17, 3)
+
+
 def test_the_numbers_are_the_clips():
     shown = clip()
     (track,) = data_of(player({"a": shown}, H36M_17, H36M_17))["tracks"]

@@ -7,7 +7,7 @@ from helpers.places import SHARED
 from data_prep import cmu
 from data_prep.checks.pace import body_weights, fastest_fall, foot_frequency
 from data_prep.checks.quality import CHECKS
-from data_prep.formats import amc, asf
+from data_prep.formats import amc, asf, cmu_joints
 from data_prep.formats.archives import members
 from jaxpose.data.resampling import resample
 from jaxpose.skeleton import COCO_17, H36M_17, HUMANEVA_15, layout
@@ -91,7 +91,7 @@ def test_real_trials_at_twice_their_frame_rate():
     for skeleton_path, trials in subjects.values():
         skeleton = asf.read(contents[skeleton_path], skeleton_path)
         for trial, path in trials.items():
-            world = cmu.world_17(skeleton, amc.read(contents[path], path, skeleton))
+            world = cmu_joints.world_17(skeleton, amc.read(contents[path], path, skeleton))
             sound |= {trial} if is_too_fast(world) else set()
             fast |= {trial} if is_too_fast(world[::2]) else set()
     assert not sound

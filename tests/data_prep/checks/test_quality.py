@@ -16,7 +16,7 @@ from data_prep.checks import quality
 from data_prep.checks.quality import CHECKS, Finding, measure_track
 from jaxpose.files.safe_npz import load_npz
 from jaxpose.keypoints.layouts import conversion
-from jaxpose.skeleton import COCO_17, H36M_17, H36M_32, HUMANEVA_15, layout
+from jaxpose.skeleton import BODY_22, COCO_17, H36M_17, H36M_32, HUMANEVA_15, layout
 
 CMU_AS_H36M = SHARED / "data" / "cmu_as_h36m"
 HEAD, LEFT_WRIST = H36M_17.index("head"), H36M_17.index("left_wrist")
@@ -232,7 +232,7 @@ def test_limbs_may_be_known_in_part():
     assert measure_track(track, DESCRIPTION._replace(skeleton=skeleton))["swaps"] == (20, "frame 5")
 
 
-@pytest.mark.parametrize("skeleton", [H36M_17, HUMANEVA_15])
+@pytest.mark.parametrize("skeleton", [H36M_17, BODY_22, HUMANEVA_15])
 def test_arms_and_legs_are_branches_of_the_tree(skeleton):
     limbs = quality._limbs(skeleton, skeleton.joints)
     found = [[[skeleton.joints[joint] for joint in side] for side in limb] for limb in limbs]
