@@ -97,9 +97,9 @@ def run(command: Command) -> None:
         command.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{command.out} cannot be made ({error.strerror}); name another folder with --out") from error
+    filmed = real.read(command.detections) if command.detections else []
     with working("reading the data"):
         description, clips, trained = read_clips(command, sizes)
-    filmed = real.read(command.detections) if command.detections else []
     with working("the held-out people"):
         poses = {MEAN: mean_pose(see(trained)), FACING: facing_pose(trained)}
         overall = measure_all(see(clips), runs, poses)

@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from jaxpose.data.faces import add_face
 from jaxpose.data.track import Track
-from jaxpose.rotations import quaternion_to_matrix
 from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import BODY_22, H36M_17, Skeleton
 
@@ -56,7 +56,7 @@ def cut(tracks: Sequence[Track], skeleton: Skeleton) -> list[Clip]:
     for (subject, action), track in views.items():
         world = world_positions(track)
         if skeleton == H36M_17:
-            world = np.asarray(add_face(world))
+            world = _with_face(world)
         count = math.ceil(len(world) / math.floor(SECONDS * track.fps))
         for number, part in enumerate(np.array_split(world, count)):
             clips.append(Clip(subject, action, number, track.fps, part))
@@ -65,8 +65,15 @@ def cut(tracks: Sequence[Track], skeleton: Skeleton) -> list[Clip]:
 
 def world_positions(track: Track) -> np.ndarray:
     """Positions (T, J, 3) of a track in the world, float32 metres."""
-    matrix = np.asarray(quaternion_to_matrix(track.orientation), np.float64)
-    return (track.positions_3d @ matrix.T + track.translation).astype(np.float32)
+    scalar, axis = track.orientation[0], np.float64(track.orientation[1:])
+    across = np.cross(axis, track.positions_3d)
+    return np.float32(track.positions_3d + 2 * (scalar * across + np.cross(axis, across)) + track.translation)
+
+
+def _with_face(world: np.ndarray) -> np.ndarray:
+    """Joints of `BODY_22` (T, 22, 3) of those of `H36M_17`; one program for most lengths."""
+    padded = np.pad(world, [(0, -len(world) % 512), (0, 0), (0, 0)], mode="edge")
+    return np.asarray(jax.jit(add_face)(padded))[: len(world)]
 
 
 def spread(clips: Sequence[Clip], most: int) -> list[Clip]:

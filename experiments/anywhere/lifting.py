@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -140,7 +141,11 @@ def aim(track: Track, *, lens_known: bool = True) -> np.ndarray:
     whole = sums.sum(axis=0) / max(total.sum(), 1e-9)
     centre = np.where(total > 0, sums / np.where(total > 0, total, 1), whole)
     ahead = np.concatenate([centre, np.ones_like(total)], axis=-1).astype(np.float32)
-    frames = -len(ahead) % 512  # one program for most lengths
-    padded = np.pad(ahead, [(0, frames), (0, 0)], mode="edge")
-    turn = quaternion_to_matrix(rotation_between(jnp.asarray([0.0, 0.0, 1.0]), padded))
-    return np.asarray(turn)[: len(ahead)]
+    padded = np.pad(ahead, [(0, -len(ahead) % 512), (0, 0)], mode="edge")  # one program for most lengths
+    return np.asarray(_turns(padded))[: len(ahead)]
+
+
+@jax.jit
+def _turns(ahead: jax.Array) -> jax.Array:
+    """Rotations (T, 3, 3) that take the z axis to directions (T, 3)."""
+    return quaternion_to_matrix(rotation_between(jnp.asarray([0.0, 0.0, 1.0]), ahead))

@@ -60,8 +60,8 @@ def see(clips: Sequence[Clip], condition: Condition = USUAL) -> list[Track]:
       condition: how they are seen.
 
     Returns:
-      A track for each clip: joints of `BODY_22` in camera space, and keypoints of `COCO_17` with confidences; those that
-      are not seen have none and are in the middle of the image. Cameras have no distortion.
+      A track for each clip: joints of `BODY_22` in camera space, and keypoints of `COCO_17` with confidences, 0 and
+      in the middle of the image where they are not seen. Cameras have no distortion.
     """
     tracks = []
     for start in range(0, len(clips), AT_ONCE):
