@@ -102,7 +102,8 @@ def run(command: Command) -> None:
         description, clips, trained = read_clips(command, sizes)
     with working("the held-out people"):
         poses = {MEAN: mean_pose(see(trained)), FACING: facing_pose(trained)}
-        overall = measure_all(see(clips), runs, poses)
+        tracks = see(clips)
+        overall = measure_all(tracks, runs, poses)
     few = spread(clips, sizes.of_curve)
     with working("by kind"):
         groups = measure_groups(groups_of(command, clips, few, sizes), runs)
@@ -117,7 +118,7 @@ def run(command: Command) -> None:
     title = f"{title_with_notice(description)}, {command.split or test_split(command.data)}"
     if command.quick:
         title += " (--quick: a few clips, not to be compared)"
-    tables = [overall_table(title, overall, clips), groups_table(groups, list(runs)), *real_tables(views)]
+    tables = [overall_table(title, overall, tracks), groups_table(groups, list(runs)), *real_tables(views)]
     for table in tables:
         show(Console(), table)
     figure = draw(curves, f"{title}: {len(few)} clips, one thing varied")
@@ -229,7 +230,7 @@ def measure_real(
     }
 
 
-def overall_table(title: str, overall: Mapping[str, dict[str, dict[str, Score]]], clips: Sequence[Clip]) -> Table:
+def overall_table(title: str, overall: Mapping[str, dict[str, dict[str, Score]]], tracks: Sequence[Track]) -> Table:
     """The table of the held-out people."""
     header = ["", *(metric.heading for metric in PUBLISHED), "P1, lens unknown", "P2, lens unknown"]
     rows = []
@@ -241,14 +242,15 @@ def overall_table(title: str, overall: Mapping[str, dict[str, dict[str, Score]]]
             if np.isfinite(score.low):
                 cells[index] += f" ({score.low:.0f}-{score.high:.0f})"
         rows.append([label, *cells, *(PUBLISHED[index].format(unknown[PUBLISHED[index].key].mean) for index in (0, 1))])
-    rates = "/".join(f"{fps:g}" for fps in sorted({clip.fps for clip in clips}))
-    seconds = sum(len(clip.world) / clip.fps for clip in clips)
+    rates = "/".join(f"{fps:g}" for fps in sorted({track.fps for track in tracks}))
+    seconds = sum(len(track.keypoints_2d) / track.fps for track in tracks)
+    seen = np.concatenate([track.keypoints_2d[..., 2].ravel() > 0 for track in tracks]).mean()
     ranges = USUAL.ranges
     notes = [
-        f"{len(clips)} clips, {seconds:.0f} s at {rates} frames/s, each before a camera of its own (pitch "
+        f"{len(tracks)} clips, {seconds:.0f} s at {rates} frames/s, each before a camera of its own (pitch "
         f"{ranges.camera_pitch[0]:g} to {ranges.camera_pitch[1]:g}°, roll up to {ranges.camera_roll:g}°, distance "
-        f"{ranges.camera_distance[0]:g} to {ranges.camera_distance[1]:g} m) with a detector of its own. Positions in "
-        "mm, velocity in mm/frame, acceleration in mm/frame².",
+        f"{ranges.camera_distance[0]:g} to {ranges.camera_distance[1]:g} m) with a detector of its own; {seen:.0%} of "
+        "the keypoints are seen. Positions in mm, velocity in mm/frame, acceleration in mm/frame².",
         PROTOCOL,
         "Lens unknown: the run is not told the focal length, and assumes the longer side of the image.",
     ]

@@ -95,9 +95,10 @@ def draw(curves: Mapping[str, dict], title: str) -> Figure:
             low, high = curve.trained()
             margin = 0.04 * np.ptp(values) or 1
             axes.axvspan(max(low, values.min() - margin), min(high, values.max() + margin), color="0.93", zorder=0)
-        axes.set(xlabel=curve.label, ylim=(0, None))
+        axes.set(xlabel=curve.label, xticks=values)
         axes.xaxis.label.set_fontsize("small")
         axes.grid(alpha=0.3)
+    panels[0].set_ylim(bottom=0)  # of all panels, once all is drawn
     panels[0].set_ylabel("mm; solid: P-MPJPE (P2), dashed: MPJPE (P1)")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), fontsize="small")

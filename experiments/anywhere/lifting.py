@@ -12,9 +12,10 @@ from jaxpose.data.resampling import resample
 from jaxpose.data.track import Track, track_name
 from jaxpose.data.windows import USUAL_FOCAL_LENGTH, pack_keypoints
 from jaxpose.keypoints.detections import Detections
+from jaxpose.keypoints.gaps import fill_gaps
 from jaxpose.lifting.in_time import resample_keypoints
-from jaxpose.lifting.lift import lifting_fps
-from jaxpose.lifting.preprocess import preprocess
+from jaxpose.lifting.lift import USUAL_EXTENT, lifting_fps
+from jaxpose.lifting.preprocess import crop_to_person, preprocess
 from jaxpose.rotations import quaternion_to_matrix, rotation_between
 from jaxpose.runs.trained import TrainedModel
 from jaxpose.runtime.devices import replicate
@@ -28,8 +29,9 @@ def lift_tracks(run: TrainedModel, tracks: Sequence[Track], *, lens_known: bool 
     Runs are given what they were trained with. One that was trained with unseen keypoints (augmentation `unseen`) is
     given them as such; others are given what `preprocess.preprocess` makes of them: gaps filled, what is never seen
     estimated, joints of their layout. One that was trained with confidences (augmentation `confidence`) is given those;
-    others are given 1 for all that is seen or filled. Left and right are never exchanged back: how often a detector
-    exchanges them, the test says.
+    others are given 1 for all that is seen or filled. Those that do not aim the camera at the person themselves are
+    given the crop around the person (`preprocess.crop_to_person`), and their poses are turned back. Left and right are
+    never exchanged back: how often a detector exchanges them, the test says.
 
     Args:
       run: the run, of any layout of keypoints.
@@ -41,16 +43,40 @@ def lift_tracks(run: TrainedModel, tracks: Sequence[Track], *, lens_known: bool 
     """
     channels, rates = run.description.channels, [lifting_fps(run, track.fps) for track in tracks]
     keypoints = [_input(run, track, rate) for track, rate in zip(tracks, rates, strict=True)]
-    packed = pack_keypoints(
-        [points[..., :channels] for points in keypoints],
-        [(track.width, track.height) for track in tracks],
-        [float(track.intrinsics[0]) for track in tracks] if lens_known else None,
-    )
+    focal = [focal_length(track, lens_known=lens_known) for track in tracks]
+    sizes, turns = [(track.width, track.height) for track in tracks], [np.eye(3)] * len(tracks)
+    if not run.model.rays:
+        crops = [crop(run, points, *of) for points, *of in zip(keypoints, tracks, focal, strict=True)]
+        keypoints, sizes, turns = zip(*crops, strict=True)
+    packed = pack_keypoints([points[..., :channels] for points in keypoints], sizes, focal)
     poses = joints_by_name(run.lift(replicate(packed, run.mesh)), run.description.skeleton)
     parts = np.split(poses, np.cumsum([len(points) for points in keypoints])[:-1])
     return np.concatenate(
-        [at_rate_of(part, rate, track) for part, rate, track in zip(parts, rates, tracks, strict=True)]
+        [
+            at_rate_of(part @ turn.T, rate, track)
+            for part, turn, rate, track in zip(parts, turns, rates, tracks, strict=True)
+        ]
     )
+
+
+def crop(
+    run: TrainedModel, keypoints: np.ndarray, track: Track, focal: float
+) -> tuple[np.ndarray, tuple[float, float], np.ndarray]:
+    """Keypoints in a square window around the person, as large as those that a run was trained with.
+
+    Returns:
+      Keypoints (T, K, 3) in the window; its width and height; and the rotation (3, 3) from the axes of a camera that is
+      aimed at its middle to those of the track's camera.
+    """
+    cropped, side = crop_to_person(keypoints, run.description.extent or USUAL_EXTENT)
+    middle = keypoints[0, 0, :2] - cropped[0, 0, :2] + side / 2
+    ray = (middle - track.intrinsics[2:4]) / focal
+    return cropped, (side, side), np.asarray(_turns(np.float32([[*ray, 1]])))[0]
+
+
+def focal_length(track: Track, *, lens_known: bool) -> float:
+    """Of a track's camera, in pixels; the usual one if it is not known."""
+    return float(track.intrinsics[0]) if lens_known else USUAL_FOCAL_LENGTH * max(track.width, track.height)
 
 
 def at_rate_of(poses: np.ndarray, rate: float, track: Track) -> np.ndarray:
@@ -81,20 +107,17 @@ def _input(run: TrainedModel, track: Track, rate: float) -> np.ndarray:
 
 
 def _filled(track: Track, layout: Skeleton) -> np.ndarray:
-    """Keypoints (T, K, 3) in a layout, without gaps; where too few are ever seen, in the middle of those that are."""
-    seen = track.keypoints_2d[..., 2:] > 0
-    middle = np.sum(seen * track.keypoints_2d[..., :2], axis=(0, 1)) / max(seen.sum(), 1)
-
-    def filled(otherwise: Sequence[float]) -> np.ndarray:
-        keypoints = np.where(seen, track.keypoints_2d, np.float32(otherwise))
-        frames = np.arange(len(keypoints))
-        person = Detections(track_name(track), frames, keypoints, COCO_17, track.width, track.height, track.fps)
-        return preprocess(person, layout, keep_sides=True).keypoints
-
+    """Keypoints (T, K, 3) in a layout, without gaps; where too few are ever seen, they are amid the others."""
+    seen = track.keypoints_2d[..., 2] > 0
+    frames, size = np.arange(len(seen)), (track.width, track.height)
+    person = Detections(track_name(track), frames, track.keypoints_2d, COCO_17, *size, track.fps)
     try:
-        return filled([np.nan] * 3)
+        return preprocess(person, layout, keep_sides=True).keypoints
     except InputError:
-        return filled([*middle, 1])
+        places, ever = fill_gaps(track.keypoints_2d[..., :2], seen), seen.any(axis=0)
+        places[:, ~ever] = places[:, ever].mean(axis=1, keepdims=True) if ever.any() else np.divide(size, 2)
+        known = np.concatenate([places, np.ones_like(places[..., :1])], axis=-1)
+        return preprocess(person._replace(keypoints=known), layout, keep_sides=True).keypoints
 
 
 def target_poses(tracks: Sequence[Track]) -> np.ndarray:
@@ -134,9 +157,8 @@ def aim(track: Track, *, lens_known: bool = True) -> np.ndarray:
 
     It is aimed at the mean of the keypoints by confidence; where nothing is seen, at that of the whole track.
     """
-    focal = track.intrinsics[0] if lens_known else USUAL_FOCAL_LENGTH * max(track.width, track.height)
     places, weight = track.keypoints_2d[..., :2], np.nan_to_num(track.keypoints_2d[..., 2:])
-    rays = (np.nan_to_num(places) - track.intrinsics[2:4]) / focal
+    rays = (np.nan_to_num(places) - track.intrinsics[2:4]) / focal_length(track, lens_known=lens_known)
     total, sums = weight.sum(axis=1), (weight * rays).sum(axis=1)
     whole = sums.sum(axis=0) / max(total.sum(), 1e-9)
     centre = np.where(total > 0, sums / np.where(total > 0, total, 1), whole)

@@ -37,6 +37,9 @@ FRAMES, AT_ONCE = 60 * SECONDS, 16
 """Frames of the window in which every clip is drawn, at up to 60 frames/s, and clips that are drawn at once: one shape,
 so that a condition compiles no more than the transform that it changes."""
 
+LEAST_SEEN, LONGEST_LEAVE = 4, 0.5
+"""Keypoints of someone who is in the image, at least; and seconds out of it after which a track ends."""
+
 
 class Condition(NamedTuple):
     """How clips are seen."""
@@ -53,7 +56,8 @@ USUAL = Condition()
 def see(clips: Sequence[Clip], condition: Condition = USUAL) -> list[Track]:
     """Draw a camera and a detector for each clip.
 
-    A clip is one window of the transforms, in the middle of it, between repeated edge frames.
+    A clip is one window of the transforms, in the middle of it, between repeated edge frames. Of people who leave the
+    image, the longest stay in it is kept (`longest_stay`), as a tracker would have it.
 
     Args:
       clips: at least one; each of at most `FRAMES` frames.
@@ -94,9 +98,11 @@ def _see_at_once(clips: Sequence[Clip], condition: Condition) -> list[Track]:
         inside = slice(first, first + len(world))
         camera = jax.tree.map(lambda values, row=row: values[row, 0], windows.camera)
         keypoints = windows.keypoints[row, 0, inside]
+        stay = longest_stay((keypoints[..., 2] > 0).sum(axis=1) >= LEAST_SEEN, round(LONGEST_LEAVE * rates[row]))
+        keypoints, positions = keypoints[stay], windows.positions[row, 0, inside][stay]
         if condition.missing is not None:
             keypoints = hide(keypoints, rates[row], condition.missing, names[row])
-        tracks.append(_track(clip, rates[row], windows.positions[row, 0, inside], keypoints, camera))
+        tracks.append(_track(clip, rates[row], positions, keypoints, camera))
     return tracks
 
 
@@ -104,6 +110,19 @@ def _see_at_once(clips: Sequence[Clip], condition: Condition) -> list[Track]:
 def _keys(names: jax.Array) -> jax.Array:
     """A random key for each name, a number."""
     return jax.vmap(lambda name: jax.random.fold_in(jax.random.key(SEED), name))(names)
+
+
+def longest_stay(seen: np.ndarray, most: int) -> slice:
+    """The longest stretch of frames that begins and ends with someone seen (T,), and lacks them for `most` at a time.
+
+    All frames if nobody is ever seen.
+    """
+    frames = np.flatnonzero(seen)
+    if not len(frames):
+        return slice(0, len(seen))
+    stays = np.split(frames, np.flatnonzero(np.diff(frames) > most + 1) + 1)
+    longest = max(stays, key=lambda stay: stay[-1] - stay[0])
+    return slice(int(longest[0]), int(longest[-1]) + 1)
 
 
 def hide(keypoints: np.ndarray, fps: float, share: float, seed: int) -> np.ndarray:

@@ -136,6 +136,15 @@ def test_conditions_change_what_they_name():
     np.testing.assert_allclose(lengths[0], 0.6 * lengths[1], rtol=1e-3)
 
 
+def test_the_longest_stay_in_the_image_is_kept():
+    seen = np.zeros(30, bool)
+    seen[[2, 3, 7, 8, 9, 15, 18, 21, 22, 28]] = True
+    assert views.longest_stay(seen, 2) == slice(15, 23)
+    assert views.longest_stay(seen, 3) == slice(2, 10)
+    assert views.longest_stay(seen, 5) == slice(2, 29)
+    assert views.longest_stay(seen[:1], 5) == slice(0, 1)
+
+
 def test_more_is_hidden_of_the_same_keypoints():
     keypoints = np.ones((500, 17, 3), np.float32)
     hidden = [views.hide(keypoints, 50.0, share, seed=3)[..., 2] == 0 for share in (0, 0.3, 0.6)]
@@ -166,6 +175,17 @@ def test_other_runs_are_given_filled_keypoints_and_their_own_rate(drawn, run):
     np.testing.assert_array_equal(given[0][..., 2], 1)
     start, end = given[0][38, 5, :2], given[0][52, 5, :2]
     assert np.linalg.norm(given[0][45, 5, :2] - (start + end) / 2) < 0.05  # not at the corner of the image
+
+
+def test_a_crop_is_the_picture_of_a_camera_aimed_at_its_middle(drawn, run):
+    opened, track = open_run(run), drawn[0]
+    cropped, (side, _), turn = lifting.crop(opened, track.keypoints_2d, track, 800.0)
+    np.testing.assert_allclose(np.ptp(cropped[..., :2], axis=0), np.ptp(track.keypoints_2d[..., :2], axis=0), atol=0.01)
+    low, high = cropped[..., :2].min(axis=1), cropped[..., :2].max(axis=1)
+    np.testing.assert_allclose(np.median((low + high) / 2, axis=0), side / 2, atol=0.1)
+    corner = track.keypoints_2d[0, 0, :2] - cropped[0, 0, :2]
+    ray = (corner + side / 2 - track.intrinsics[2:4]) / 800
+    np.testing.assert_allclose(turn @ [0, 0, 1], [*ray, 1] / np.hypot(1, np.linalg.norm(ray)), atol=1e-5)
 
 
 def test_constant_poses_look_where_the_camera_is_aimed(drawn):
