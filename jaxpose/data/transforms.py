@@ -22,13 +22,13 @@ TRANSFORMS: dict[str, Callable[[Description, Augmentation], Transform]] = {
     "yaw": yaw,
     "body": body,
     "camera": camera,
-    "lens": lens,
     "offsets": offsets,
     "jitter": jitter,
     "outliers": outliers,
     "exchange": exchange,
     "confidence": confidence,
     "unseen": unseen,
+    "lens": lens,
 }
 """What makes each transform for a data set and the settings of the augmentations, by the name that users give; raises
 `InputError` if the data do not allow it. Equal arguments give the same function: others would compile anew."""

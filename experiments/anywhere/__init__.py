@@ -1,0 +1,1 @@
+"""How well lifters do on anyone's video: held-out people before random cameras and detectors, and real detections."""
