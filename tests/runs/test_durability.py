@@ -13,7 +13,7 @@ import pytest
 from helpers import trainer
 
 from jaxpose import train
-from jaxpose.runs import checkpoint, checksums
+from jaxpose.runs import checkpoint, checksums, job
 from jaxpose.runs.folder import read_settings
 from jaxpose.training import setup
 from jaxpose.training.state import to_checkpoint
@@ -90,7 +90,8 @@ def test_a_signal_finishes_the_step_and_saves(prepared, whole, tmp_path, refusal
     process.send_signal(number)
     out, err = process.communicate(timeout=900)
     assert process.returncode == code, err
-    (line,) = err.splitlines()
+    announced, line = err.splitlines()
+    assert announced == job.STOPPING
     step = checkpoint.steps(run)[-1]
     assert line == f"{number.name}: step {step} is done and saved; continue with --resume {run}"
     assert f"Stopping after step {step}" in out
