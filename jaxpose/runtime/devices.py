@@ -37,6 +37,9 @@ def keep_compiled() -> None:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "jaxpose").expanduser()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # who can write programs here can make this user run them
         tempfile.TemporaryFile(dir=folder).close()
+        # Of a program whose process was killed before it noted the time of use, JAX could never again drop any.
+        for program in folder.glob("*-cache"):
+            program.with_name(program.name.removesuffix("cache") + "atime").touch()
     except (OSError, RuntimeError):  # RuntimeError: the user has no home
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))

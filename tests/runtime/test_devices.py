@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
+from jax._src import lru_cache
 
 from jaxpose.runtime import devices
 
@@ -95,6 +96,19 @@ def test_programs_are_kept_in_the_users_cache_folder(cache_folder):
     assert (cache_folder / "jaxpose").stat().st_mode & 0o777 == 0o700
     assert not any((cache_folder / "jaxpose").iterdir())
     assert 0 < jax.config.jax_compilation_cache_max_size < 1e9
+
+
+def test_a_program_whose_time_of_use_was_not_noted_can_be_dropped(cache_folder):
+    """As after a kill between the two files; JAX would warn at every program that it keeps."""
+    folder = cache_folder / "jaxpose"
+    folder.mkdir(parents=True)
+    (folder / "jit_step-1f-cache").write_bytes(bytes(90))
+    cache = lru_cache.LRUCache(str(folder), max_size=100)
+    with pytest.raises(FileNotFoundError):
+        cache.put("jit_step-2e", bytes(50))
+    devices.keep_compiled()
+    cache.put("jit_step-2e", bytes(50))
+    assert sorted(path.name for path in folder.glob("*-cache")) == ["jit_step-2e-cache"]
 
 
 def test_without_a_cache_folder_of_its_own_it_is_in_the_home(cache_folder, monkeypatch):
