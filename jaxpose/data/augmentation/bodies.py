@@ -7,9 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxpose.cameras import project
 from jaxpose.data.augmentation.settings import Augmentation
-from jaxpose.data.augmentation.transform import Transform, joints_of_keypoints
+from jaxpose.data.augmentation.transform import Transform, joints_of_keypoints, project_moved
 from jaxpose.data.track import Description
 from jaxpose.data.windows import Windows
 from jaxpose.rotations import quaternion_inverse, rotate
@@ -18,9 +17,6 @@ from jaxpose.skeleton import Skeleton
 
 EXTREME = 2.5
 """Most standard deviations by which a body differs from the recorded one."""
-
-NEAREST = 0.1
-"""Least depth, in metres, of a joint whose keypoint keeps a detector's error."""
 
 
 @functools.cache
@@ -132,17 +128,8 @@ def stretch_bodies(windows: Windows, factors: jax.Array, skeleton: Skeleton, joi
     poses, root = stretched(windows.poses, windows.root)
     relative, path_of_all = stretched(old - old[..., :1, :], old[..., 0, :])
     positions = path_of_all[..., None, :] + relative
-    before, after = old[..., np.asarray(joints), :], positions[..., np.asarray(joints), :]
-    error = windows.keypoints[..., :2] - jax.vmap(project)(before, windows.camera)
-    near = after[..., 2:] > NEAREST
-    error = jnp.where(near, error * before[..., 2:] / jnp.where(near, after[..., 2:], 1), 0)
-    seen = jax.vmap(project)(after, windows.camera) + error
-    return windows.replace(
-        keypoints=jnp.concatenate([seen, windows.keypoints[..., 2:]], axis=-1),
-        poses=poses,
-        root=root,
-        positions=positions,
-    )
+    keypoints = project_moved(windows, positions, joints)
+    return windows.replace(keypoints=keypoints, poses=poses, root=root, positions=positions)
 
 
 def _stretch_matrix(factors: jax.Array, skeleton: Skeleton) -> jax.Array:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxpose.cameras import Camera, camera_to_world
 from jaxpose.data.augmentation.settings import Augmentation
-from jaxpose.data.augmentation.transform import Transform, joints_of_keypoints
+from jaxpose.data.augmentation.transform import Transform, joints_of_keypoints, log_uniform
 from jaxpose.data.track import Description
 from jaxpose.data.windows import Windows
 from jaxpose.numerics import safe_divide, safe_norm
@@ -76,12 +76,11 @@ def draw_cameras(key: jax.Array, windows: Windows, ranges: Augmentation) -> Came
     which a standing person, half as wide as high, is within the image, but within `MIDDLE`. The camera looks past the
     person accordingly: perspective is exact.
 
-    Two limits keep cameras possible. The camera is at least `LOWEST` above the floor at the drawn distance:
-    the pitch is drawn from what that leaves of `camera_pitch`. And a sphere round the
-    root, in which the joints of all input frames are, lies at least `NEAREST` in front of the camera: where it would
-    not, the camera steps back, and its focal length grows so that the person's size stays as drawn, within
-    `focal_length`. So no window keeps the camera of the data: a share of recorded cameras, which are few and stand
-    level, would be learnt by heart.
+    Two limits keep cameras possible. The camera is at least `LOWEST` above the floor at the drawn distance: the pitch
+    is drawn from what that leaves of `camera_pitch`. And a sphere round the root, in which the joints of all input
+    frames are, lies at least `NEAREST` in front of the camera: where it would not, the camera steps back, and its focal
+    length grows so that the person's size stays as drawn, within `focal_length`. So no window keeps the camera of the
+    data: a share of recorded cameras, which are few and stand level, would be learnt by heart.
 
     Args:
       key: random key.
@@ -174,15 +173,12 @@ def _draw(key: jax.Array, count: int, ranges: Augmentation) -> _Shot:
     def uniform(low: float, high: float, *shape: int) -> jax.Array:
         return jax.random.uniform(next(keys), (count, *shape), minval=low, maxval=high)
 
-    def log_uniform(low: float, high: float) -> jax.Array:
-        return jnp.exp(uniform(*jnp.log(jnp.asarray([low, high]))))
-
     return _Shot(
         yaw=uniform(-jnp.pi, jnp.pi),
         pitch=uniform(0, 1),
         roll=jnp.deg2rad(ranges.camera_roll) * jnp.sum(uniform(-0.5, 0.5, 2), axis=-1),
-        distance=log_uniform(*ranges.camera_distance),
-        size=log_uniform(*ranges.person_size),
+        distance=log_uniform(next(keys), (count,), *ranges.camera_distance),
+        size=log_uniform(next(keys), (count,), *ranges.person_size),
         aspect=jax.random.choice(next(keys), jnp.asarray(ASPECTS), (count,)),
         place=uniform(-1, 1, 2),
     )

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxpose.data.augmentation.detection import error_scales, exact_keypoints, log_uniform, noise, person_size
+from jaxpose.data.augmentation.detection import error_scales, exact_keypoints, noise, person_size
 from jaxpose.data.augmentation.settings import Augmentation
-from jaxpose.data.augmentation.transform import Transform, joints_of_keypoints
+from jaxpose.data.augmentation.transform import Transform, joints_of_keypoints, log_uniform
 from jaxpose.data.track import Description
 from jaxpose.data.windows import Windows
 from jaxpose.numerics import safe_divide

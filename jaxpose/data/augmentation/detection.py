@@ -90,11 +90,6 @@ def noise(key: jax.Array, shape: Sequence[int]) -> jax.Array:
     return (total.astype(jnp.float32) - 510) * np.float32(1 / math.sqrt((256**2 - 1) / 12 * 4))
 
 
-def log_uniform(key: jax.Array, shape: Sequence[int], low: float, high: float) -> jax.Array:
-    """Numbers between `low` and `high`, both above 0, of which all magnitudes are as likely."""
-    return jnp.exp(jax.random.uniform(key, tuple(shape), minval=math.log(low), maxval=math.log(high)))
-
-
 def runs(
     key: jax.Array, shape: Sequence[int], frames: int, *, whole: float, edge: float, longest: int | None = None
 ) -> jax.Array:

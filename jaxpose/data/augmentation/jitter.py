@@ -5,9 +5,9 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from jaxpose.data.augmentation.detection import error_scales, identity, log_uniform, moved, noise, person_size, runs
+from jaxpose.data.augmentation.detection import error_scales, identity, moved, noise, person_size, runs
 from jaxpose.data.augmentation.settings import Augmentation
-from jaxpose.data.augmentation.transform import Transform
+from jaxpose.data.augmentation.transform import Transform, log_uniform
 from jaxpose.data.track import Description
 from jaxpose.data.windows import Windows
 

@@ -6,17 +6,14 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from jaxpose.cameras import Camera, camera_to_world, project
+from jaxpose.cameras import Camera, camera_to_world
 from jaxpose.data.augmentation.settings import Augmentation
-from jaxpose.data.augmentation.transform import Transform, joints_of_keypoints, where_chosen
+from jaxpose.data.augmentation.transform import NEAREST, Transform, joints_of_keypoints, project_moved, where_chosen
 from jaxpose.data.track import Description
 from jaxpose.data.windows import Windows
 from jaxpose.numerics import safe_divide
 from jaxpose.rotations import quaternion_from_axis_angle, quaternion_inverse, quaternion_multiply, rotate
 from jaxpose.runtime.errors import InputError
-
-NEAREST = 0.1
-"""Least depth, in metres, of a joint for which the camera model holds."""
 
 
 @functools.cache
@@ -73,13 +70,10 @@ def turn_cameras(windows: Windows, angle: jax.Array, joints: Sequence[int]) -> W
         return centre + rotate(q, points - centre)
 
     turned_positions = about(positions, centre)
-    before, after = positions[..., jnp.asarray(joints), :], turned_positions[..., jnp.asarray(joints), :]
-    error = windows.keypoints[..., :2] - jax.vmap(project)(before, camera)
-    seen = jax.vmap(project)(after, camera) + error * safe_divide(before[..., 2:], after[..., 2:])
     orbit = quaternion_from_axis_angle(angle[:, None] * vertical)  # of the camera, in the world
     pivot = jax.vmap(camera_to_world)(centre, camera)
     turned = windows.replace(
-        keypoints=jnp.concatenate([seen, windows.keypoints[..., 2:]], axis=-1),
+        keypoints=project_moved(windows, turned_positions, joints),
         poses=about(windows.poses, jnp.zeros_like(centre)),
         root=about(windows.root, centre),
         positions=turned_positions,
@@ -88,8 +82,11 @@ def turn_cameras(windows: Windows, angle: jax.Array, joints: Sequence[int]) -> W
             translation=pivot + rotate(orbit, camera.translation - pivot),
         ),
     )
-    holds = jax.vmap(_camera_model_holds)
-    return where_chosen(holds(before, camera) & holds(after, camera), turned, windows)
+    before, after = (
+        jax.vmap(_camera_model_holds)(points[..., jnp.asarray(joints), :], camera)
+        for points in (positions, turned_positions)
+    )
+    return where_chosen(before & after, turned, windows)
 
 
 def _camera_model_holds(points: jax.Array, camera: Camera) -> jax.Array:
