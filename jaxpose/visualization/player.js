@@ -24,7 +24,7 @@
   // A value for every point of a line, which is a list of joints; -1 lifts the pen.
   const along = (line, value) => line.map((joint) => (joint < 0 ? null : value(joint)));
 
-  let track, errors, frame, playing = false, elapsed = 0, before = 0;
+  let track, errors, frame, playing = false, position = 0, before = null;
 
   function open(index) {
     const { keypoints, prediction, truth, ...facts } = data.tracks[index];
@@ -90,15 +90,16 @@
 
   function go(to) {
     frame = (to + track.frames) % track.frames;
-    elapsed = frame / track.fps;
+    position = frame;
     draw();
   }
 
   function run(now) {
     if (!playing) return;
-    elapsed = (elapsed + ((now - before) / 1000) * Number(speed.value)) % (track.frames / track.fps);
+    const passed = (now - (before ?? now)) / 1000;
     before = now;
-    const next = Math.min(Math.floor(elapsed * track.fps), track.frames - 1);
+    position = (position + passed * track.fps * Number(speed.value)) % track.frames;
+    const next = Math.floor(position);
     if (next !== frame) {
       frame = next;
       draw();
@@ -109,7 +110,7 @@
   function toggle() {
     playing = !playing;
     play.textContent = playing ? "Pause" : "Play";
-    before = performance.now();
+    before = null; // not performance.now(), which can be later than the time of the next animation frame
     if (playing) requestAnimationFrame(run);
   }
 
