@@ -53,6 +53,8 @@ def check_names(config: Config) -> None:
     find(SCHEDULES, config.schedule, "schedule")
     for name in config.augment:
         find(TRANSFORMS, name, "augment")
+    if "lens" in config.augment[:-1]:
+        raise InputError(f"--augment is {' '.join(config.augment)}; name lens last: it hides what others project with")
     for name in config.objectives:
         find(objectives.OBJECTIVES, name, "objectives")
     orders = [find(losses.QUANTITIES, name, "constraints").order for name in config.constraints]

@@ -142,6 +142,12 @@ def test_clips_too_short_for_a_difference_in_time_are_refused(terms, frames, nee
     setup.check_names(dataclasses.replace(config, clip_frames=needed))
 
 
+def test_the_focal_length_is_hidden_last():
+    setup.check_names(Config(augment=("mirror", "camera", "lens")))
+    with pytest.raises(InputError, match="--augment is lens camera; name lens last"):
+        setup.check_names(Config(augment=("lens", "camera")))
+
+
 def test_an_objective_of_a_plugin_is_made_from_the_settings_and_the_data(monkeypatch):
     def value(prediction, windows, weight):
         spread = jnp.std(prediction.poses)

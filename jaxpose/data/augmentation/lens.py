@@ -16,7 +16,8 @@ from jaxpose.runtime.errors import InputError
 def lens(_: Description, ranges: Augmentation) -> Transform:
     """Make the transform that hides the focal length of a share of the cameras, `ranges.unknown_lens`.
 
-    Name it last in `--augment`: keypoints stay what the true camera saw, so no transform can follow that projects.
+    It is the last in `--augment`, which `training.setup.check_names` sees to: keypoints stay what the true camera saw,
+    so no transform can follow that projects.
     """
 
     def transform(key: jax.Array, windows: Windows) -> Windows:
