@@ -9,6 +9,7 @@ that are lifted badly; and real detections. `experiments/anywhere/README.md` say
 
 import dataclasses
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -25,7 +26,7 @@ from experiments.anywhere.scores import PROTOCOL, Score, means, measure, summari
 from experiments.anywhere.views import USUAL, see
 from jaxpose.data.load import SYNTHETIC, load
 from jaxpose.data.track import Description, Track, title_with_notice
-from jaxpose.evaluation.metric_records import PUBLISHED
+from jaxpose.evaluation.metric_records import PUBLISHED, Metric
 from jaxpose.files.atomic import atomic_write, atomic_write_text
 from jaxpose.runs.trained import TrainedModel, open_run
 from jaxpose.runtime.command import run_command
@@ -65,7 +66,8 @@ class Command:
     """Options of the experiment."""
 
     runs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="LABEL=RUN ...")]
-    """Runs, or lifter files, each with the label of its row."""
+    """Runs, or lifter files, each with the label of its row. Runs of one label, of several seeds, are one row of means
+    in the first table; in the others and in the curves, the first of them stands for all."""
     out: Path
     """Folder of the tables, the figure and the numbers: anywhere.md, anywhere.png, anywhere.json."""
     data: str = SYNTHETIC
@@ -104,16 +106,17 @@ def run(command: Command) -> None:
         poses = {MEAN: mean_pose(see(trained)), FACING: facing_pose(trained)}
         tracks = see(clips)
         overall = measure_all(tracks, runs, poses)
+        first = {label: of[0] for label, of in runs.items()}
     few = spread(clips, sizes.of_curve)
     with working("by kind"):
-        groups = measure_groups(groups_of(command, clips, few, sizes), runs)
+        groups = measure_groups(groups_of(command, clips, few, sizes), first)
     curves: dict[str, dict[str, Any]] = {}
     for curve in CURVES:
         with working(f"by {curve.name}"):
             values = curve.values[sizes.values]
-            curves[curve.name] = {"values": list(values), "runs": measure_curve(curve, values, few, runs)}
+            curves[curve.name] = {"values": list(values), "runs": measure_curve(curve, values, few, first)}
     with working("real detections"):
-        views = measure_real(filmed, runs, poses)
+        views = measure_real(filmed, first, poses)
 
     title = f"{title_with_notice(description)}, {command.split or test_split(command.data)}"
     if command.quick:
@@ -124,9 +127,12 @@ def run(command: Command) -> None:
     figure = draw(curves, f"{title}: {len(few)} clips, one thing varied")
     numbers = {
         "title": title,
-        "runs": {label: str(opened.run) for label, opened in runs.items()},
+        "runs": {label: [str(opened.run) for opened in of] for label, of in runs.items()},
         "clips": len(clips),
-        "overall": {label: {lens: _as_dicts(scores) for lens, scores in of.items()} for label, of in overall.items()},
+        "overall": {
+            label: {lens: [_as_dicts(scores) for scores in seeds] for lens, seeds in of.items()}
+            for label, of in overall.items()
+        },
         "groups": groups,
         "curves": curves,
         "real": views,
@@ -139,20 +145,22 @@ def run(command: Command) -> None:
     print(f"Written: {command.out}/anywhere.md, .json and .png")
 
 
-def open_runs(named: Sequence[str]) -> dict[str, TrainedModel]:
+def open_runs(named: Sequence[str]) -> dict[str, list[TrainedModel]]:
     """Open the runs LABEL=RUN, by label.
 
     Raises:
-      InputError: none is named, one has no label, two have the same, or one cannot be opened.
+      InputError: none is named, one has no label or is named twice, or one cannot be opened.
     """
     if not named:
         raise InputError("no run is named; name at least one as LABEL=RUN")
-    runs: dict[str, TrainedModel] = {}
+    runs: dict[str, list[TrainedModel]] = {}
     for text in named:
         label, equals, path = text.partition("=")
-        if not (label and equals and path) or label in runs:
-            raise InputError(f"{text!r} is not LABEL=RUN with a label of its own; write, for example, all=runs/all")
-        runs[label] = open_run(path)
+        if not (label and equals and path):
+            raise InputError(f"{text!r} is not LABEL=RUN; write, for example, all=runs/all")
+        if named.count(text) > 1:
+            raise InputError(f"{text!r} is named twice; name it once")
+        runs.setdefault(label, []).append(open_run(path))
     return runs
 
 
@@ -180,16 +188,18 @@ def read_clips(command: Command, sizes: Sizes) -> tuple[Description, list[Clip],
 
 
 def measure_all(
-    tracks: Sequence[Track], runs: Mapping[str, TrainedModel], poses: Mapping[str, np.ndarray]
-) -> dict[str, dict[str, dict[str, Score]]]:
-    """The scores of constant poses and runs by label, then by "known" and "unknown" focal length, then by metric."""
-    scores: dict[str, dict[str, dict[str, Score]]] = {}
+    tracks: Sequence[Track], runs: Mapping[str, Sequence[TrainedModel]], poses: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, list[dict[str, Score]]]]:
+    """The scores of constant poses and runs by label, then by "known" and "unknown" focal length: of each run."""
+    scores: dict[str, dict[str, list[dict[str, Score]]]] = {}
     for lens in ("known", "unknown"):
         known = lens == "known"
-        lifted = {label: constant_poses(pose, tracks, lens_known=known) for label, pose in poses.items()}
-        lifted |= {label: lift_tracks(run, tracks, lens_known=known) for label, run in runs.items()}
-        for label, predictions in lifted.items():
-            scores.setdefault(label, {})[lens] = summarize(measure(predictions, tracks))
+        for label, pose in poses.items():
+            lifted = constant_poses(pose, tracks, lens_known=known)
+            scores.setdefault(label, {})[lens] = [summarize(measure(lifted, tracks))]
+        for label, of in runs.items():
+            lifts = (lift_tracks(run, tracks, lens_known=known) for run in of)
+            scores.setdefault(label, {})[lens] = [summarize(measure(lifted, tracks)) for lifted in lifts]
     return scores
 
 
@@ -230,18 +240,27 @@ def measure_real(
     }
 
 
-def overall_table(title: str, overall: Mapping[str, dict[str, dict[str, Score]]], tracks: Sequence[Track]) -> Table:
+def overall_table(
+    title: str, overall: Mapping[str, dict[str, list[dict[str, Score]]]], tracks: Sequence[Track]
+) -> Table:
     """The table of the held-out people."""
     header = ["", *(metric.heading for metric in PUBLISHED), "P1, lens unknown", "P2, lens unknown"]
-    rows = []
-    for label, scores in overall.items():
-        known, unknown = scores["known"], scores["unknown"]
-        cells = [metric.format(known[metric.key].mean) for metric in PUBLISHED]
-        for index in (0, 1):
-            score = known[PUBLISHED[index].key]
-            if np.isfinite(score.low):
-                cells[index] += f" ({score.low:.0f}-{score.high:.0f})"
-        rows.append([label, *cells, *(PUBLISHED[index].format(unknown[PUBLISHED[index].key].mean) for index in (0, 1))])
+
+    def cell(metric: Metric, seeds: Sequence[dict[str, Score]], *, interval: bool) -> str:
+        scores = [of[metric.key] for of in seeds]
+        text = metric.format(statistics.mean(score.mean for score in scores))
+        if len(scores) > 1:
+            return f"{text} ± {metric.format(statistics.stdev(score.mean for score in scores))}"
+        return f"{text} ({scores[0].low:.0f}-{scores[0].high:.0f})" if interval and np.isfinite(scores[0].low) else text
+
+    rows = [
+        [
+            label,
+            *(cell(metric, scores["known"], interval=metric in PUBLISHED[:2]) for metric in PUBLISHED),
+            *(cell(metric, scores["unknown"], interval=False) for metric in PUBLISHED[:2]),
+        ]
+        for label, scores in overall.items()
+    ]
     rates = "/".join(f"{fps:g}" for fps in sorted({track.fps for track in tracks}))
     seconds = sum(len(track.keypoints_2d) / track.fps for track in tracks)
     seen = np.concatenate([track.keypoints_2d[..., 2].ravel() > 0 for track in tracks]).mean()
@@ -252,6 +271,11 @@ def overall_table(title: str, overall: Mapping[str, dict[str, dict[str, Score]]]
         f"{ranges.camera_distance[0]:g} to {ranges.camera_distance[1]:g} m) with a detector of its own; {seen:.0%} of "
         "the keypoints are seen. Positions in mm, velocity in mm/frame, acceleration in mm/frame².",
         PROTOCOL,
+        *(
+            ["± is the standard deviation over the seeds of a row."]
+            if any(len(of["known"]) > 1 for of in overall.values())
+            else []
+        ),
         "Lens unknown: the run is not told the focal length, and assumes the longer side of the image.",
     ]
     return Table(f"Held-out people and cameras: {title}", header, rows, notes)

@@ -149,7 +149,7 @@ def press(tab, name, key):
 
 HELD_CLOCK = """(() => {
   const real = window.requestAnimationFrame;
-  let held = [], now = performance.now() - 5;  // the time of an animation frame can be before the click that asked for it
+  let held = [], now = performance.now() - 5;  // a frame's time can be before the click that asked for it
   window.requestAnimationFrame = (callback) => held.push(callback);
   window.tick = (milliseconds) => { const due = held; held = []; now += milliseconds; due.forEach((f) => f(now)); };
   window.release = () => { window.requestAnimationFrame = real; held.forEach((f) => real(f)); };

@@ -22,9 +22,9 @@ from jaxpose.training import setup
 from jaxpose.training.config import Config
 from jaxpose.training.state import to_checkpoint
 
-clips, views, lifting, scores, real, triangulation, weaknesses, command = (
+clips, views, lifting, scores, real, triangulation, weaknesses, rows, command = (
     importlib.import_module(f"experiments.anywhere.{name}")
-    for name in ("clips", "views", "lifting", "scores", "real", "triangulation", "weaknesses", "__main__")
+    for name in ("clips", "views", "lifting", "scores", "real", "triangulation", "weaknesses", "rows", "__main__")
 )
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
@@ -353,12 +353,79 @@ def test_recordings_are_grouped_by_their_labels(tmp_path):
 def test_bad_input_is_named(run, tmp_path, refusal):
     for arguments, fault in (
         ([], "no run is named; name at least one as LABEL=RUN"),
-        ([str(run)], "is not LABEL=RUN with a label of its own"),
-        ([f"a={run}", f"a={run}"], "is not LABEL=RUN with a label of its own"),
+        ([str(run)], "is not LABEL=RUN; write, for example, all=runs/all"),
+        ([f"a={run}", f"a={run}"], "is named twice; name it once"),
         ([f"a={tmp_path / 'none'}"], "none is not a run"),
         ([f"a={run}", "--detections", str(tmp_path)], "config.toml is not part of a session of caliscope"),
     ):
         assert fault in refusal(command.main, [*arguments, "--out", str(tmp_path / "out")])
+
+
+def test_runs_of_one_label_are_a_row_of_means(drawn, run):
+    keys = [metric.key for metric in scores.PUBLISHED]
+
+    def seed(error):
+        return dict.fromkeys(keys, scores.Score(error, error - 3, error + 3))
+
+    overall = {"all": {lens: [seed(60), seed(70)] for lens in ("known", "unknown")}}
+    overall["one"] = {lens: [seed(80)] for lens in ("known", "unknown")}
+    table = command.overall_table("title", overall, drawn)
+    assert table.rows[0][1] == f"65.0 ± {np.std([60, 70], ddof=1):.1f}"
+    assert table.rows[0][-1] == table.rows[0][1]
+    assert table.rows[1][1] == "80.0 (77-83)"
+    assert table.rows[1][-1] == "80.0"
+    assert "± is the standard deviation over the seeds" in " ".join(table.notes)
+    del overall["all"]
+    assert "±" not in " ".join(command.overall_table("title", overall, drawn).notes)
+    assert [len(of) for of in command.open_runs([f"a={run}", f"a={run}/", f"b={run}"]).values()] == [2, 1]
+
+
+def test_every_row_differs_from_the_first_by_what_its_label_says():
+    fixed, every = rows.ROWS["fixed cameras"], rows.ROWS["all"]
+    alone = [name for name in every.augment if name != "mirror"]
+    assert [*rows.ROWS] == ["fixed cameras", "aim", *alone, "frame rates", "aim, camera", "all"]
+    for name in alone:
+        assert rows.ROWS[name].augment == ("mirror", name)
+        assert dataclasses.replace(rows.ROWS[name], augment=fixed.augment, model=fixed.model) == fixed
+    assert {name for name, row in rows.ROWS.items() if row.model.aim} == {"aim", "lens", "aim, camera", "all"}
+    assert dataclasses.replace(rows.ROWS["frame rates"], frame_rates=None) == fixed
+    changed = dataclasses.replace(every, model=fixed.model, augment=fixed.augment, frame_rates=None)
+    assert changed == fixed
+
+
+def test_rows_are_trained_or_resumed_and_measured_together(monkeypatch, tmp_path, refusal):
+    description = Description("sample motion", False, BODY_22, COCO_17, 3, ("S1", "S2", "S6", "S7", "X1", "X11"))
+    calls = []
+    monkeypatch.setattr(rows, "load", lambda data, split: (description, []))
+    monkeypatch.setattr(rows, "keep_compiled", lambda: None)
+    monkeypatch.setattr(rows.anywhere, "run", lambda command: calls.append(command))
+
+    def train(config, folder, *, resume):
+        calls.append((config.seed, folder.name, resume))
+        assert config.train_split == "S1+S2+X1"
+        if not resume:
+            write_settings(folder, config, description)
+
+    monkeypatch.setattr(rows.job, "train", train)
+    words = [
+        "--data",
+        str(tmp_path / "any"),
+        "--out",
+        str(tmp_path),
+        "--rows",
+        "all",
+        "aim, camera",
+        "--seeds",
+        "0",
+        "1",
+    ]
+    for resumed in (False, True):
+        calls.clear()
+        rows.main(words)
+        assert calls[:-1] == [(s, f"{name}-{s}", resumed) for s in (0, 1) for name in ("all", "aim-camera")]
+        assert calls[-1].runs[:2] == (f"all={tmp_path / 'all-0'}", f"aim, camera={tmp_path / 'aim-camera-0'}")
+    assert "is a run of other settings" in refusal(rows.main, [*words, "--steps", "7"])
+    assert "there is no row 'none'" in refusal(rows.main, [*words[:4], "--rows", "none"])
 
 
 @pytest.mark.system
@@ -374,7 +441,7 @@ def test_one_command_measures_and_writes(run, session, tmp_path, capsys):
     for curve in numbers["curves"].values():
         assert len(curve["runs"]["all"]) == len(curve["values"]) == 2
         assert all(np.isfinite(list(of.values())).all() for of in curve["runs"]["all"])
-    score = numbers["overall"]["all"]["known"]["mpjpe"]["mean"]
+    score = numbers["overall"]["all"]["known"][0]["mpjpe"]["mean"]
     rows = [line for line in (out / "anywhere.md").read_text().splitlines() if line.startswith("| all |")]
     assert f"{score:.1f}" in rows[0].split("|")[2]
     assert "children, 0.6 of the size" in numbers["groups"]
