@@ -8,11 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxpose.data.augmentation.settings import Augmentation
-from jaxpose.data.augmentation.transform import Transform, joints_of_keypoints, project_moved
+from jaxpose.data.augmentation.transform import Transform, joints_of_keypoints, project_moved, require_poses
 from jaxpose.data.track import Description
 from jaxpose.data.windows import Windows
 from jaxpose.rotations import quaternion_inverse, rotate
-from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import Skeleton
 
 EXTREME = 2.5
@@ -107,10 +106,7 @@ def stretch_bodies(windows: Windows, factors: jax.Array, skeleton: Skeleton, joi
     Raises:
       InputError: the windows have no positions and cameras.
     """
-    if windows.positions is None or windows.camera is None:
-        raise InputError(
-            "bodies can be stretched only where poses and cameras are known; leave out the augmentation body"
-        )
+    require_poses(windows, "body")
     matrix = _stretch_matrix(factors, skeleton)
     up = rotate(quaternion_inverse(windows.camera.orientation), jnp.asarray([0, 0, 1], jnp.float32))[:, None]
     centre = windows.root[:, windows.root.shape[1] // 2][:, None]

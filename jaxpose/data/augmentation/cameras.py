@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxpose.cameras import Camera, camera_to_world
 from jaxpose.data.augmentation.settings import Augmentation
-from jaxpose.data.augmentation.transform import Transform, joints_of_keypoints, log_uniform
+from jaxpose.data.augmentation.transform import Transform, joints_of_keypoints, log_uniform, require_poses
 from jaxpose.data.track import Description
 from jaxpose.data.windows import Windows
 from jaxpose.numerics import safe_divide, safe_norm
@@ -20,7 +20,6 @@ from jaxpose.rotations import (
     quaternion_to_matrix,
     rotate,
 )
-from jaxpose.runtime.errors import InputError
 
 NEAREST = 0.3
 """Least depth, in metres, of a joint before a new camera."""
@@ -93,8 +92,7 @@ def draw_cameras(key: jax.Array, windows: Windows, ranges: Augmentation) -> Came
     Raises:
       InputError: the windows have no positions and cameras.
     """
-    if windows.positions is None or windows.camera is None:
-        raise InputError("new cameras need known poses and cameras; leave out the augmentation camera")
+    require_poses(windows, "camera")
     shot = _draw(key, windows.visible.shape[0], ranges)
     centre = windows.root[:, windows.root.shape[1] // 2]
     apart = jnp.square(windows.positions - centre[:, None, None])

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxpose.cameras import project
+from jaxpose.data.augmentation.transform import require_poses
 from jaxpose.data.windows import Windows
-from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import Skeleton
 
 HEIGHT_IN_SPREADS = 3.3
@@ -54,11 +54,7 @@ def exact_keypoints(windows: Windows, joints: Sequence[int], name: str) -> jax.A
     Raises:
       InputError: the windows have no positions and cameras; it names the augmentation `name`.
     """
-    if windows.positions is None or windows.camera is None:
-        raise InputError(
-            f"the augmentation {name} needs poses and cameras, which these data do not have; "
-            f"leave {name} out of --augment"
-        )
+    require_poses(windows, name)
     return jax.vmap(project)(windows.positions[..., jnp.asarray(joints), :], windows.camera)
 
 

@@ -6,10 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxpose.data.augmentation.settings import Augmentation
-from jaxpose.data.augmentation.transform import Transform
+from jaxpose.data.augmentation.transform import Transform, require_poses
 from jaxpose.data.track import Description
 from jaxpose.data.windows import USUAL_FOCAL_LENGTH, Windows
-from jaxpose.runtime.errors import InputError
 
 
 @functools.cache
@@ -21,8 +20,7 @@ def lens(_: Description, ranges: Augmentation) -> Transform:
     """
 
     def transform(key: jax.Array, windows: Windows) -> Windows:
-        if windows.camera is None:
-            raise InputError("cameras are not known; leave out the augmentation lens")
+        require_poses(windows, "lens")
         camera = windows.camera
         hidden = jax.random.bernoulli(key, ranges.unknown_lens, windows.mirrored.shape)
         usual = USUAL_FOCAL_LENGTH * jnp.maximum(camera.width, camera.height)

@@ -26,6 +26,15 @@ def log_uniform(key: jax.Array, shape: Sequence[int], low: float, high: float) -
     return jnp.exp(jax.random.uniform(key, tuple(shape), minval=math.log(low), maxval=math.log(high)))
 
 
+def require_poses(windows: Windows, name: str) -> None:
+    """Raise `InputError`, which names the augmentation, for windows without poses and cameras."""
+    if windows.positions is None or windows.camera is None:
+        raise InputError(
+            f"the augmentation {name} needs poses and cameras, which these data do not have; "
+            f"leave {name} out of --augment"
+        )
+
+
 def project_moved(windows: Windows, positions: jax.Array, joints: Sequence[int]) -> jax.Array:
     """Project joints that have moved, and keep what a detector had the keypoints wrong by.
 

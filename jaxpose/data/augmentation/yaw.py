@@ -8,12 +8,18 @@ import jax.numpy as jnp
 
 from jaxpose.cameras import Camera, camera_to_world
 from jaxpose.data.augmentation.settings import Augmentation
-from jaxpose.data.augmentation.transform import NEAREST, Transform, joints_of_keypoints, project_moved, where_chosen
+from jaxpose.data.augmentation.transform import (
+    NEAREST,
+    Transform,
+    joints_of_keypoints,
+    project_moved,
+    require_poses,
+    where_chosen,
+)
 from jaxpose.data.track import Description
 from jaxpose.data.windows import Windows
 from jaxpose.numerics import safe_divide
 from jaxpose.rotations import quaternion_from_axis_angle, quaternion_inverse, quaternion_multiply, rotate
-from jaxpose.runtime.errors import InputError
 
 
 @functools.cache
@@ -56,8 +62,7 @@ def turn_cameras(windows: Windows, angle: jax.Array, joints: Sequence[int]) -> W
     Raises:
       InputError: the windows have no positions and cameras.
     """
-    if windows.positions is None or windows.camera is None:
-        raise InputError("cameras can be turned only where poses and cameras are known; leave out the augmentation yaw")
+    require_poses(windows, "yaw")
     camera, positions = windows.camera, windows.positions
     centre = windows.root[:, windows.root.shape[1] // 2]
     vertical = jnp.asarray([0, 0, 1], jnp.float32)

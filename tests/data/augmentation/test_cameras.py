@@ -212,5 +212,5 @@ def test_keypoints_that_are_no_joints_are_refused(layout):
 
 def test_windows_without_poses_are_refused():
     data = windows.pack_keypoints([make_track(frames=6).keypoints_2d], [(1000, 1000)])
-    with pytest.raises(InputError, match="known poses and cameras; leave out the augmentation camera"):
+    with pytest.raises(InputError, match="augmentation camera needs poses and cameras"):
         draw_cameras(KEY, gather(data, np.int32([0, 3])), RANGES)

@@ -59,5 +59,5 @@ def test_another_key_hides_others():
 
 def test_windows_without_cameras_are_refused():
     batch = hidden(0.5)[0].replace(camera=None)
-    with pytest.raises(InputError, match="cameras are not known; leave out the augmentation lens"):
+    with pytest.raises(InputError, match="augmentation lens needs poses and cameras"):
         lens(DESCRIPTION, Augmentation())(jax.random.key(0), batch)

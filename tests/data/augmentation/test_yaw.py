@@ -179,5 +179,5 @@ def test_yaw_projects_the_joints_that_are_the_keypoints():
 
 def test_yaw_of_windows_without_poses_is_refused():
     data = windows.pack_keypoints([make_track(frames=6).keypoints_2d], [(1000, 1000)])
-    with pytest.raises(InputError, match="only where poses and cameras are known; leave out the augmentation yaw"):
+    with pytest.raises(InputError, match="augmentation yaw needs poses and cameras"):
         transformed((YAW,), KEY, data, np.int32([0, 3]), 3)
