@@ -163,8 +163,7 @@ PRESETS: dict[str, Config] = {
         schedule="exponential",
     ),
     "anywhere": Config(
-        model=TemporalConfig(filter_widths=(3, 3, 3, 3), channels=256, aim=31),
-        frames=8,
+        model=TemporalConfig(filter_widths=(3, 3, 3), channels=512, dropout=0.0, aim=31),
         augment=(
             "mirror",
             "body",
@@ -178,8 +177,9 @@ PRESETS: dict[str, Config] = {
             "lens",
         ),
         frame_rates=(24.0, 60.0),
-        batch_size=128,
-        epochs=40,
+        batch_size=256,
+        epochs=60,
+        optimizer="adam",
         schedule="cosine",
     ),
 }
@@ -192,7 +192,7 @@ PRESET_TEXTS: dict[str, str] = {
     "joint-aware": "the joint-aware paper's size and length (2048 channels, 85 epochs) with angle and velocity terms, "
     "whose weights were chosen on training subjects",
     "linear": "the single-frame network of Martinez et al. as published: 1024 channels, 200 epochs, no mirroring",
-    "anywhere": "a lifter of any video: 112 frames, 256 channels, trained with cameras, bodies and detectors drawn at "
+    "anywhere": "a lifter of any video: 58 frames, 512 channels, trained with cameras, bodies and detectors drawn at "
     "random, for data of jaxpose prepare anywhere",
 }
 """A line about each preset, for `--help`."""
