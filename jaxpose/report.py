@@ -1,6 +1,6 @@
 """Write one HTML page about a run or lifted poses, which opens from disk and makes no network request.
 
-    jaxpose report RUN
+    jaxpose report RUN [--smooth savgol butterworth:6 one-euro]
     jaxpose report POSES.npz    # what `jaxpose predict` wrote
 
 The page of a run says what it is and with what it was made. It has the tables that `jaxpose evaluate` prints, the
@@ -16,6 +16,7 @@ from typing import Annotated
 
 import tyro
 
+from jaxpose.data.smoothing import choose_smoothings, describe_smoothers
 from jaxpose.runtime.command import run_command
 from jaxpose.runtime.errors import InputError
 
@@ -30,8 +31,20 @@ class Command:
     """Data set to report on; by default, that on which the run was trained."""
     split: str | None = None
     """Subjects to report on; by default, the run's test split."""
+    smooth: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(
+            metavar="NAME[:HZ] ...",
+            help="Filters that smooth the predictions of a run in time; its tables have the errors with each beside those "
+            f"without. A cut-off in Hz may follow the name. {describe_smoothers()}.",
+        ),
+    ] = ()
     out: Path | None = None
     """File to write; by default, RUN/report.html or POSES.html."""
+
+    def __post_init__(self) -> None:
+        """Raise `InputError` for a filter that there is not."""
+        choose_smoothings(self.smooth)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,8 +74,8 @@ def _page_of_file(command: Command) -> str:
     from jaxpose.export.reading import read_motions
     from jaxpose.visualization.motions_page import motions_page
 
-    if command.data or command.split:
-        raise InputError(f"--data and --split are for runs; {command.run} has its own tracks")
+    if command.data or command.split or command.smooth:
+        raise InputError(f"--data, --split and --smooth are for runs; {command.run} has its own tracks")
     return motions_page(f"Poses of {command.run.name}", read_motions(command.run))
 
 
@@ -70,11 +83,12 @@ def _page_of_run(command: Command) -> str:
     """The page about a run: its split lifted and measured."""
     import numpy as np
 
+    from jaxpose.data.smoothing import smooth_tracks
     from jaxpose.data.windows import pack
-    from jaxpose.evaluation.compare import EvaluatedRun
+    from jaxpose.evaluation.compare import EvaluatedRun, smoothed_run
     from jaxpose.evaluation.protocol import VIDEOPOSE3D
     from jaxpose.evaluation.report_page import Made, report_page
-    from jaxpose.evaluation.track_errors import measure_tracks
+    from jaxpose.evaluation.track_errors import TrackErrors, measure_tracks
     from jaxpose.evaluation.track_selection import select_tracks
     from jaxpose.runs.log import read_log
     from jaxpose.runs.overlap import trained_subjects
@@ -87,14 +101,22 @@ def _page_of_run(command: Command) -> str:
         description, tracks, split = load_fitting(lifter, command.data, command.split)
     tracks = select_tracks(tracks, VIDEOPOSE3D)
     frames = pack(tracks)
+
+    def measure(poses: np.ndarray) -> TrackErrors:
+        return measure_tracks(poses, np.asarray(frames.poses), tracks, skeleton=description.skeleton)
+
     with working(f"lifting {len(tracks)} tracks, {len(frames.track):,} frames"):
         predictions = lifter.lift(frames)
     with working("measuring and drawing"):
-        errors = measure_tracks(predictions, np.asarray(frames.poses), tracks, skeleton=description.skeleton)
+        errors = measure(predictions)
         made = Made(datetime.datetime.now(datetime.UTC), versions(), _recorded_versions(command.run))
         trained_on = trained_subjects(lifter.config, lifter.description, description, errors.subjects.tolist())
         run = EvaluatedRun(command.run.resolve().name, lifter.config, errors, trained_on)
-        return report_page(run, read_log(command.run), description, tracks, split, predictions, made)
+        smoothed = [
+            smoothed_run(run, smoothing, measure(smooth_tracks(predictions, tracks, smoothing)))
+            for smoothing in choose_smoothings(command.smooth)
+        ]
+        return report_page(run, read_log(command.run), description, tracks, split, predictions, made, smoothed)
 
 
 def _recorded_versions(run: Path) -> dict[str, str] | None:
