@@ -24,6 +24,11 @@ from jaxpose.runs import Which
 from jaxpose.runtime.command import run_command
 from jaxpose.runtime.errors import InputError
 
+SMOOTH_HELP = (
+    "Filters that smooth the predictions in time: tables and files then have, after each run and file of predictions, "
+    f"the same smoothed by each filter, compared with the first run as it is. {describe_smoothers()}"
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Command:
@@ -42,15 +47,7 @@ class Command:
     metrics: Annotated[tuple[str, ...], tyro.conf.arg(help=f"Metrics to report. {describe_metrics()}.")] = (
         PUBLISHED_KEYS
     )
-    smooth: Annotated[
-        tuple[str, ...],
-        tyro.conf.arg(
-            metavar="NAME[:HZ] ...",
-            help="Filters that smooth the predictions in time: all tables and files then have, after each run and file "
-            "of predictions, the same smoothed by each filter, compared with the first run as it is. A cut-off in Hz "
-            f"may follow the name, as in butterworth:6. {describe_smoothers()}.",
-        ),
-    ] = ()
+    smooth: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:HZ] ...", help=SMOOTH_HELP)] = ()
     by: tuple[Part, ...] = ("joint",)
     """Tables to print beside those of the actions."""
     format: tuple[Format, ...] = ()
@@ -105,15 +102,15 @@ def evaluate(command: Command) -> None:
     from rich.console import Console
 
     from jaxpose.data.load import load
-    from jaxpose.data.smoothing import smooth_tracks
     from jaxpose.data.windows import pack
     from jaxpose.evaluation.averages import summarize
-    from jaxpose.evaluation.compare import EvaluatedRun, smoothed_run
+    from jaxpose.evaluation.compare import EvaluatedRun
     from jaxpose.evaluation.evaluation_output import print_tables, write_tables
     from jaxpose.evaluation.predictions_file import check_root, load_predictions, save_predictions
     from jaxpose.evaluation.report_tables import all_tables, evaluation_setting
     from jaxpose.evaluation.results_file import write_results
     from jaxpose.evaluation.run_labels import name_files, name_runs
+    from jaxpose.evaluation.smoothed_runs import smoothed_runs
     from jaxpose.evaluation.track_errors import TrackErrors, measure_tracks
     from jaxpose.evaluation.track_selection import cut_into_chunks, poses_of_chunks, select_tracks
     from jaxpose.runs.overlap import trained_subjects
@@ -144,10 +141,6 @@ def evaluate(command: Command) -> None:
                 predictions, targets, scored, protocol=protocol, skeleton=description.skeleton, metrics=metrics
             )
 
-    def smoothed(run: EvaluatedRun, predictions: np.ndarray) -> list[EvaluatedRun]:
-        by_filter = {smoothing: measure(smooth_tracks(predictions, lifted, smoothing)) for smoothing in smoothings}
-        return [smoothed_run(run, smoothing, errors) for smoothing, errors in by_filter.items()]
-
     for name, folder in zip(name_runs(command.runs, command.checkpoint), command.runs, strict=True):
         with working(f"lifting {len(lifted)} tracks with {name}"):
             lifter = open_run(folder, command.checkpoint) if runs else opened[0]
@@ -159,11 +152,11 @@ def evaluate(command: Command) -> None:
         errors = measure(predictions)
         trained_on = trained_subjects(lifter.config, lifter.description, description, errors.subjects.tolist())
         run = EvaluatedRun(name, lifter.config, errors, trained_on)
-        runs += [run, *smoothed(run, predictions)]
+        runs += [run, *smoothed_runs(run, predictions, lifted, smoothings, measure)]
     for name, poses in zip(name_files(command.predictions), from_files, strict=True):
         predictions = poses_of_chunks(poses, selected, protocol)
         run = EvaluatedRun(name, None, measure(predictions))
-        runs += [run, *smoothed(run, predictions)]
+        runs += [run, *smoothed_runs(run, predictions, lifted, smoothings, measure)]
 
     setting = evaluation_setting(description, split, tracks, protocol, runs)
     console = Console(markup=False)
@@ -174,7 +167,8 @@ def evaluate(command: Command) -> None:
         out = command.out or command.runs[0] / "evaluation"
         written += write_tables(out, command.format, by_name, runs, setting)
     as_trained = (command.data, command.split, command.checkpoint) == (None, None, "last") and command.runs[0].is_dir()
-    if len(command.runs) + len(command.predictions) == 1 and as_trained and protocol == VIDEOPOSE3D and command.metrics == PUBLISHED_KEYS:
+    alone = len(command.runs) + len(command.predictions) == 1
+    if alone and as_trained and protocol == VIDEOPOSE3D and command.metrics == PUBLISHED_KEYS:
         write_results(command.runs[0], summarize(runs[0].errors, protocol), description, split, runs[0].trained_on)
         written += [command.runs[0] / "results.json", command.runs[0] / "results.md"]
     for path in written:

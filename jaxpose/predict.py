@@ -26,6 +26,7 @@ KEYPOINTS is recognised by its content: {IN_WORDS}.
 The suffix of --out names the format of the motion:
 {describe_formats()}
 """
+SMOOTH_HELP = f"Filter that smooths the poses of each person in time, before --constant-bones. {describe_smoothers()}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,14 +65,7 @@ class Command:
     focal_length: Annotated[float | None, tyro.conf.arg(metavar="PIXELS")] = None
     """Focal length of the camera, for runs that aim the camera at the person. By default, that of a usual camera: the
     longer side of the image."""
-    smooth: Annotated[
-        str | None,
-        tyro.conf.arg(
-            metavar="NAME[:HZ]",
-            help="Filter that smooths the poses in time, each person by themselves, before --constant-bones; a cut-off in "
-            f"Hz may follow the name, as in butterworth:6. {describe_smoothers()}.",
-        ),
-    ] = None
+    smooth: Annotated[str | None, tyro.conf.arg(metavar="NAME[:HZ]", help=SMOOTH_HELP)] = None
     constant_bones: bool = False
     """Give every bone one length in all frames: its median, left and right alike. BVH has such bones in any case; with
     this option all formats have the same positions."""
@@ -163,14 +157,8 @@ def predict(command: Command) -> None:
         raise InputError(f"--roll {command.roll:g}: give -180 to 180 degrees, together with --upright")
     with working("opening the run"):
         lifter = open_run(run, command.checkpoint)
-    options = Options(
-        command.min_confidence,
-        command.keep_sides,
-        command.crop,
-        command.constant_bones,
-        command.focal_length,
-        smoothing,
-    )
+    options = Options(command.min_confidence, command.keep_sides, command.crop, command.constant_bones)
+    options = options._replace(focal_length=command.focal_length, smoothing=smoothing)
     doubts = check_options(lifter, options)
     layout = None if command.layout is None else named_layout(command.layout, lifter)
     with working(f"reading {keypoints}"):

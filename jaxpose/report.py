@@ -11,6 +11,7 @@ poses has the player and a table of the people.
 import dataclasses
 import datetime
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,8 @@ import tyro
 from jaxpose.data.smoothing import choose_smoothings, describe_smoothers
 from jaxpose.runtime.command import run_command
 from jaxpose.runtime.errors import InputError
+
+SMOOTH_HELP = f"Filters that smooth the predictions of a run, for more rows of its tables. {describe_smoothers()}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,20 +34,9 @@ class Command:
     """Data set to report on; by default, that on which the run was trained."""
     split: str | None = None
     """Subjects to report on; by default, the run's test split."""
-    smooth: Annotated[
-        tuple[str, ...],
-        tyro.conf.arg(
-            metavar="NAME[:HZ] ...",
-            help="Filters that smooth the predictions of a run in time; its tables have the errors with each beside those "
-            f"without. A cut-off in Hz may follow the name. {describe_smoothers()}.",
-        ),
-    ] = ()
+    smooth: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:HZ] ...", help=SMOOTH_HELP)] = ()
     out: Path | None = None
     """File to write; by default, RUN/report.html or POSES.html."""
-
-    def __post_init__(self) -> None:
-        """Raise `InputError` for a filter that there is not."""
-        choose_smoothings(self.smooth)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -83,12 +75,12 @@ def _page_of_run(command: Command) -> str:
     """The page about a run: its split lifted and measured."""
     import numpy as np
 
-    from jaxpose.data.smoothing import smooth_tracks
     from jaxpose.data.windows import pack
-    from jaxpose.evaluation.compare import EvaluatedRun, smoothed_run
+    from jaxpose.evaluation.compare import EvaluatedRun
     from jaxpose.evaluation.protocol import VIDEOPOSE3D
     from jaxpose.evaluation.report_page import Made, report_page
-    from jaxpose.evaluation.track_errors import TrackErrors, measure_tracks
+    from jaxpose.evaluation.smoothed_runs import smoothed_runs
+    from jaxpose.evaluation.track_errors import measure_tracks
     from jaxpose.evaluation.track_selection import select_tracks
     from jaxpose.runs.log import read_log
     from jaxpose.runs.overlap import trained_subjects
@@ -97,14 +89,11 @@ def _page_of_run(command: Command) -> str:
     from jaxpose.runtime.versions import versions
 
     with working("opening the run and its data"):
-        lifter = open_run(command.run)
+        smoothings, lifter = choose_smoothings(command.smooth), open_run(command.run)
         description, tracks, split = load_fitting(lifter, command.data, command.split)
     tracks = select_tracks(tracks, VIDEOPOSE3D)
     frames = pack(tracks)
-
-    def measure(poses: np.ndarray) -> TrackErrors:
-        return measure_tracks(poses, np.asarray(frames.poses), tracks, skeleton=description.skeleton)
-
+    measure = partial(measure_tracks, targets=np.asarray(frames.poses), tracks=tracks, skeleton=description.skeleton)
     with working(f"lifting {len(tracks)} tracks, {len(frames.track):,} frames"):
         predictions = lifter.lift(frames)
     with working("measuring and drawing"):
@@ -112,10 +101,7 @@ def _page_of_run(command: Command) -> str:
         made = Made(datetime.datetime.now(datetime.UTC), versions(), _recorded_versions(command.run))
         trained_on = trained_subjects(lifter.config, lifter.description, description, errors.subjects.tolist())
         run = EvaluatedRun(command.run.resolve().name, lifter.config, errors, trained_on)
-        smoothed = [
-            smoothed_run(run, smoothing, measure(smooth_tracks(predictions, tracks, smoothing)))
-            for smoothing in choose_smoothings(command.smooth)
-        ]
+        smoothed = smoothed_runs(run, predictions, tracks, smoothings, measure)
         return report_page(run, read_log(command.run), description, tracks, split, predictions, made, smoothed)
 
 

@@ -1,7 +1,7 @@
 """The One-Euro filter: smooth poses frame by frame, from the past alone, as for a live video.
 
-A first-order low-pass filter whose cut-off rises with the speed of each joint: still joints do not jitter, fast ones lag
-little (Casiez, Roussel, Vogel: "1€ Filter", CHI 2012, algorithm 1). Frames of a stream go through `step`, with the
+A first-order low-pass filter whose cut-off rises with the speed of each joint: still joints do not jitter, fast ones
+lag little (Casiez, Roussel, Vogel: "1€ Filter", CHI 2012, algorithm 1). Frames of a stream go through `step`, with the
 state that it gave for the frame before; `one_euro` is the same for a whole track.
 
     state = one_euro.init(first)

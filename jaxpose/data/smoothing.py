@@ -128,10 +128,18 @@ SMOOTHERS: dict[str, Smoother] = {
     smoother.name: smoother
     for smoother in (
         Smoother(
-            "savgol", savitzky_golay, 3.6, False, "Savitzky-Golay, parabolas through 15 frames at 50 frames/s and 3.6 Hz"
+            "savgol",
+            savitzky_golay,
+            3.6,
+            False,
+            "Savitzky-Golay, parabolas through 15 frames at 50 frames/s and 3.6 Hz",
         ),
         Smoother(
-            "butterworth", butterworth, 4.0, False, "Butterworth of order 4 forwards and backwards, -3 dB at the cut-off"
+            "butterworth",
+            butterworth,
+            4.0,
+            False,
+            "Butterworth of order 4 forwards and backwards, -3 dB at the cut-off",
         ),
         Smoother(
             "one-euro",
@@ -207,8 +215,9 @@ def smooth_tracks(poses: np.ndarray, tracks: Sequence[Track], smoothing: Smoothi
 
 
 def describe_smoothers() -> str:
-    """All filters as a sentence, for the help of `--smooth`."""
-    return "; ".join(f"{name}, {smoother.help} ({smoother.cutoff:g} Hz)" for name, smoother in SMOOTHERS.items())
+    """How to name a filter, and all of them, for the help of `--smooth`."""
+    known = "; ".join(f"{name}, {smoother.help} ({smoother.cutoff:g} Hz)" for name, smoother in SMOOTHERS.items())
+    return f"A cut-off in Hz may follow the name, as in butterworth:6. Filters: {known}."
 
 
 def _keeps_all(fps: float, cutoff: float) -> bool:

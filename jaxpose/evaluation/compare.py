@@ -49,11 +49,6 @@ class EvaluatedRun(NamedTuple):
     smoothing: Smoothing | None = None  # of the predictions, after the network
 
 
-def smoothed_run(run: EvaluatedRun, smoothing: Smoothing, errors: TrackErrors) -> EvaluatedRun:
-    """A run whose predictions were smoothed, by a name that says so, with their errors."""
-    return run._replace(name=f"{run.name}, {smoothing}", errors=errors, smoothing=smoothing)
-
-
 class Difference(TypedDict):
     """The difference of two runs in one metric, as JSON holds it."""
 

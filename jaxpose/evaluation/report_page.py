@@ -97,7 +97,9 @@ def report_page(
     skeleton, caption = description.skeleton, f"{title_with_notice(description)}, {title}"
     lifted = lifted_tracks(tracks, predictions, run.errors)
     sections = {
-        "Errors": [tables.html_table(table) for table in evaluation_tables((run, *smoothed), description, tracks, split)],
+        "Errors": [
+            tables.html_table(table) for table in evaluation_tables((run, *smoothed), description, tracks, split)
+        ],
         "Training": [curves(records, run.config, description)],
         "Error by joint": [joint_figure(lifted, skeleton, caption)],
         "Worst and best tracks": [tables.html_table(track_table(lifted, skeleton))],

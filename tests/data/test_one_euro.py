@@ -30,7 +30,9 @@ def number_by_number(samples, fps, cutoff, beta, speed_cutoff):
     for sample in samples[1:]:
         before = result[-1]
         share = weight(speed_cutoff)
-        velocity = [share * (x - b) / period + (1 - share) * v for x, b, v in zip(sample, before, velocity, strict=True)]
+        velocity = [
+            share * (x - b) / period + (1 - share) * v for x, b, v in zip(sample, before, velocity, strict=True)
+        ]
         share = weight(cutoff + beta * math.hypot(*velocity))
         result.append([share * x + (1 - share) * b for x, b in zip(sample, before, strict=True)])
     return np.asarray(result)

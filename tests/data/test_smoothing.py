@@ -37,7 +37,7 @@ def sine(hertz, fps, seconds=8.0, phase=0.0):
 
 
 def amplitude_and_lag(found, hertz, fps):
-    """Amplitude of a sine and by how many radians it is late, from the middle of the track, a whole number of periods."""
+    """Amplitude of a sine and by how many radians it is late, from a whole number of periods in the middle."""
     count = round(math.floor(4 * hertz) / hertz * fps)
     wave = np.exp(-2j * np.pi * hertz * np.arange(len(found)) / fps)
     middle = slice((len(found) - count) // 2, (len(found) - count) // 2 + count)
