@@ -132,7 +132,7 @@ SMOOTHERS: dict[str, Smoother] = {
             savitzky_golay,
             3.6,
             False,
-            "Savitzky-Golay, parabolas through 15 frames at 50 frames/s and 3.6 Hz",
+            "Savitzky-Golay, least-squares parabolas; 3.6 Hz are 15 frames at 50 frames/s",
         ),
         Smoother(
             "butterworth",

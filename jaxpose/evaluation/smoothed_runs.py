@@ -29,8 +29,11 @@ def smoothed_runs(
     Returns:
       The run with the errors of its smoothed predictions for each filter, by a name that says which.
     """
-    by_filter = {smoothing: measure(smooth_tracks(predictions, tracks, smoothing)) for smoothing in smoothings}
     return [
-        run._replace(name=f"{run.name}, {smoothing}", errors=errors, smoothing=smoothing)
-        for smoothing, errors in by_filter.items()
+        run._replace(
+            name=f"{run.name}, {smoothing}",
+            errors=measure(smooth_tracks(predictions, tracks, smoothing)),
+            smoothing=smoothing,
+        )
+        for smoothing in smoothings
     ]
