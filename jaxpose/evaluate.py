@@ -2,6 +2,7 @@
 
     jaxpose evaluate RUN [RUN …] [--data DIR] [--split S9+S11] [--by subject camera joint] [--format md tex csv]
     jaxpose evaluate --predictions POSES.npz --data DIR --split S9+S11    # poses of any program
+    jaxpose evaluate RUN --smooth savgol butterworth:6 one-euro           # beside what filters make of them
 
 Tables are printed. With --format they are also written, into RUN/evaluation or --out. Evaluating a single run on its
 own test split by the default protocol and in the default metrics also rewrites its results.json and results.md. Several
@@ -15,12 +16,18 @@ from typing import Annotated
 
 import tyro
 
+from jaxpose.data.smoothing import choose_smoothings, describe_smoothers
 from jaxpose.evaluation import Format, Part
 from jaxpose.evaluation.metric_records import PUBLISHED_KEYS, choose_metrics, describe_metrics
 from jaxpose.evaluation.protocol import VIDEOPOSE3D, Protocol
 from jaxpose.runs import Which
 from jaxpose.runtime.command import run_command
 from jaxpose.runtime.errors import InputError
+
+SMOOTH_HELP = (
+    "Filters that smooth the predictions in time: tables and files then have, after each run and file of predictions, "
+    f"the same smoothed by each filter, compared with the first run as it is. {describe_smoothers()}"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +47,7 @@ class Command:
     metrics: Annotated[tuple[str, ...], tyro.conf.arg(help=f"Metrics to report. {describe_metrics()}.")] = (
         PUBLISHED_KEYS
     )
+    smooth: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:HZ] ...", help=SMOOTH_HELP)] = ()
     by: tuple[Part, ...] = ("joint",)
     """Tables to print beside those of the actions."""
     format: tuple[Format, ...] = ()
@@ -49,7 +57,7 @@ class Command:
     out: Path | None = None
     """Folder for these files; by default, RUN/evaluation. Files of the same names are replaced."""
     save: Path | None = None
-    """File .npz to write the predictions to, by name of track."""
+    """File .npz to write the predictions to, by name of track, as they are without --smooth."""
     checkpoint: Which = "last"
     """Checkpoint of every run: the last, or the best on its validation split."""
     protocol: tyro.conf.OmitArgPrefixes[tyro.conf.FlagCreatePairsOff[Protocol]] = VIDEOPOSE3D
@@ -61,6 +69,7 @@ class Command:
         if not self.runs and not (self.data and self.split):
             raise InputError("--predictions without a run: name the data set with --data and its subjects with --split")
         choose_metrics(self.metrics)
+        choose_smoothings(self.smooth)
         for what, paths in (("run", self.runs), ("file of --predictions", self.predictions)):
             if len({path.resolve() for path in paths}) < len(paths):
                 raise InputError(f"a {what} is named twice; name each once")
@@ -101,13 +110,14 @@ def evaluate(command: Command) -> None:
     from jaxpose.evaluation.report_tables import all_tables, evaluation_setting
     from jaxpose.evaluation.results_file import write_results
     from jaxpose.evaluation.run_labels import name_files, name_runs
+    from jaxpose.evaluation.smoothed_runs import smoothed_runs
     from jaxpose.evaluation.track_errors import TrackErrors, measure_tracks
     from jaxpose.evaluation.track_selection import cut_into_chunks, poses_of_chunks, select_tracks
     from jaxpose.runs.overlap import trained_subjects
     from jaxpose.runs.trained import check_fits, load_fitting, open_run
     from jaxpose.runtime.progress import working
 
-    metrics, protocol = choose_metrics(command.metrics), command.protocol
+    metrics, protocol, smoothings = choose_metrics(command.metrics), command.protocol, choose_smoothings(command.smooth)
     with working("opening the run and its data"):
         opened = [open_run(folder, command.checkpoint) for folder in command.runs[:1]]
         if opened:
@@ -141,9 +151,12 @@ def evaluate(command: Command) -> None:
             written.append(command.save)
         errors = measure(predictions)
         trained_on = trained_subjects(lifter.config, lifter.description, description, errors.subjects.tolist())
-        runs.append(EvaluatedRun(name, lifter.config, errors, trained_on))
+        run = EvaluatedRun(name, lifter.config, errors, trained_on)
+        runs += [run, *smoothed_runs(run, predictions, lifted, smoothings, measure)]
     for name, poses in zip(name_files(command.predictions), from_files, strict=True):
-        runs.append(EvaluatedRun(name, None, measure(poses_of_chunks(poses, selected, protocol))))
+        predictions = poses_of_chunks(poses, selected, protocol)
+        run = EvaluatedRun(name, None, measure(predictions))
+        runs += [run, *smoothed_runs(run, predictions, lifted, smoothings, measure)]
 
     setting = evaluation_setting(description, split, tracks, protocol, runs)
     console = Console(markup=False)
@@ -154,7 +167,8 @@ def evaluate(command: Command) -> None:
         out = command.out or command.runs[0] / "evaluation"
         written += write_tables(out, command.format, by_name, runs, setting)
     as_trained = (command.data, command.split, command.checkpoint) == (None, None, "last") and command.runs[0].is_dir()
-    if len(runs) == 1 and as_trained and protocol == VIDEOPOSE3D and command.metrics == PUBLISHED_KEYS:
+    alone = len(command.runs) + len(command.predictions) == 1
+    if alone and as_trained and protocol == VIDEOPOSE3D and command.metrics == PUBLISHED_KEYS:
         write_results(command.runs[0], summarize(runs[0].errors, protocol), description, split, runs[0].trained_on)
         written += [command.runs[0] / "results.json", command.runs[0] / "results.md"]
     for path in written:

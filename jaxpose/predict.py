@@ -13,6 +13,7 @@ from typing import Annotated
 
 import tyro
 
+from jaxpose.data.smoothing import choose_smoothing, describe_smoothers
 from jaxpose.export.formats import SUFFIXES, Unit, describe_formats
 from jaxpose.keypoints.formats import IN_WORDS
 from jaxpose.runs import Which
@@ -25,6 +26,7 @@ KEYPOINTS is recognised by its content: {IN_WORDS}.
 The suffix of --out names the format of the motion:
 {describe_formats()}
 """
+SMOOTH_HELP = f"Filter that smooths the poses of each person in time, before --constant-bones. {describe_smoothers()}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Command:
     focal_length: Annotated[float | None, tyro.conf.arg(metavar="PIXELS")] = None
     """Focal length of the camera, for runs that aim the camera at the person. By default, that of a usual camera: the
     longer side of the image."""
+    smooth: Annotated[str | None, tyro.conf.arg(metavar="NAME[:HZ]", help=SMOOTH_HELP)] = None
     constant_bones: bool = False
     """Give every bone one length in all frames: its median, left and right alike. BVH has such bones in any case; with
     this option all formats have the same positions."""
@@ -141,6 +144,7 @@ def predict(command: Command) -> None:
 
     run, keypoints = run_and_keypoints(command)
     check_output_path(command.out, command.units)
+    smoothing = choose_smoothing(command.smooth) if command.smooth else None
     if command.video and not command.film:
         raise InputError("--video is shown in a film; name the file of the film with --film")
     if command.film:
@@ -153,9 +157,8 @@ def predict(command: Command) -> None:
         raise InputError(f"--roll {command.roll:g}: give -180 to 180 degrees, together with --upright")
     with working("opening the run"):
         lifter = open_run(run, command.checkpoint)
-    options = Options(
-        command.min_confidence, command.keep_sides, command.crop, command.constant_bones, command.focal_length
-    )
+    options = Options(command.min_confidence, command.keep_sides, command.crop, command.constant_bones)
+    options = options._replace(focal_length=command.focal_length, smoothing=smoothing)
     doubts = check_options(lifter, options)
     layout = None if command.layout is None else named_layout(command.layout, lifter)
     with working(f"reading {keypoints}"):

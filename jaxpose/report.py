@@ -1,6 +1,6 @@
 """Write one HTML page about a run or lifted poses, which opens from disk and makes no network request.
 
-    jaxpose report RUN
+    jaxpose report RUN [--smooth savgol butterworth:6 one-euro]
     jaxpose report POSES.npz    # what `jaxpose predict` wrote
 
 The page of a run says what it is and with what it was made. It has the tables that `jaxpose evaluate` prints, the
@@ -11,13 +11,17 @@ poses has the player and a table of the people.
 import dataclasses
 import datetime
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from jaxpose.data.smoothing import choose_smoothings, describe_smoothers
 from jaxpose.runtime.command import run_command
 from jaxpose.runtime.errors import InputError
+
+SMOOTH_HELP = f"Filters that smooth the predictions of a run, for more rows of its tables. {describe_smoothers()}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Command:
     """Data set to report on; by default, that on which the run was trained."""
     split: str | None = None
     """Subjects to report on; by default, the run's test split."""
+    smooth: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:HZ] ...", help=SMOOTH_HELP)] = ()
     out: Path | None = None
     """File to write; by default, RUN/report.html or POSES.html."""
 
@@ -61,8 +66,8 @@ def _page_of_file(command: Command) -> str:
     from jaxpose.export.reading import read_motions
     from jaxpose.visualization.motions_page import motions_page
 
-    if command.data or command.split:
-        raise InputError(f"--data and --split are for runs; {command.run} has its own tracks")
+    if command.data or command.split or command.smooth:
+        raise InputError(f"--data, --split and --smooth are for runs; {command.run} has its own tracks")
     return motions_page(f"Poses of {command.run.name}", read_motions(command.run))
 
 
@@ -74,6 +79,7 @@ def _page_of_run(command: Command) -> str:
     from jaxpose.evaluation.compare import EvaluatedRun
     from jaxpose.evaluation.protocol import VIDEOPOSE3D
     from jaxpose.evaluation.report_page import Made, report_page
+    from jaxpose.evaluation.smoothed_runs import smoothed_runs
     from jaxpose.evaluation.track_errors import measure_tracks
     from jaxpose.evaluation.track_selection import select_tracks
     from jaxpose.runs.log import read_log
@@ -83,18 +89,20 @@ def _page_of_run(command: Command) -> str:
     from jaxpose.runtime.versions import versions
 
     with working("opening the run and its data"):
-        lifter = open_run(command.run)
+        smoothings, lifter = choose_smoothings(command.smooth), open_run(command.run)
         description, tracks, split = load_fitting(lifter, command.data, command.split)
     tracks = select_tracks(tracks, VIDEOPOSE3D)
     frames = pack(tracks)
+    measure = partial(measure_tracks, targets=np.asarray(frames.poses), tracks=tracks, skeleton=description.skeleton)
     with working(f"lifting {len(tracks)} tracks, {len(frames.track):,} frames"):
         predictions = lifter.lift(frames)
     with working("measuring and drawing"):
-        errors = measure_tracks(predictions, np.asarray(frames.poses), tracks, skeleton=description.skeleton)
+        errors = measure(predictions)
         made = Made(datetime.datetime.now(datetime.UTC), versions(), _recorded_versions(command.run))
         trained_on = trained_subjects(lifter.config, lifter.description, description, errors.subjects.tolist())
         run = EvaluatedRun(command.run.resolve().name, lifter.config, errors, trained_on)
-        return report_page(run, read_log(command.run), description, tracks, split, predictions, made)
+        smoothed = smoothed_runs(run, predictions, tracks, smoothings, measure)
+        return report_page(run, read_log(command.run), description, tracks, split, predictions, made, smoothed)
 
 
 def _recorded_versions(run: Path) -> dict[str, str] | None:

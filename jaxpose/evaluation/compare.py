@@ -7,6 +7,7 @@ from typing import NamedTuple, TypedDict
 
 import numpy as np
 
+from jaxpose.data.smoothing import Smoothing
 from jaxpose.data.track import Description
 from jaxpose.evaluation import bootstrap, results_file, significance
 from jaxpose.evaluation.averages import average_metrics, protocol_in_words
@@ -45,6 +46,7 @@ class EvaluatedRun(NamedTuple):
     config: Config | None  # its settings; None for predictions from a file
     errors: TrackErrors
     trained_on: tuple[str, ...] = ()  # subjects among those of the errors
+    smoothing: Smoothing | None = None  # of the predictions, after the network
 
 
 class Difference(TypedDict):
@@ -144,15 +146,15 @@ def seeds_table(runs: Sequence[EvaluatedRun], setting: EvaluationSetting) -> Tab
 
 def _group_by_settings(runs: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]:
     """Runs whose settings differ in nothing but the seed, together."""
-    groups: list[tuple[Config | None, list[EvaluatedRun]]] = []
+    groups: list[tuple[tuple[Config | None, Smoothing | None], list[EvaluatedRun]]] = []
     for run in runs:
-        config = run.config and dataclasses.replace(run.config, seed=0)
+        settings = run.config and dataclasses.replace(run.config, seed=0), run.smoothing
         for known, group in groups:
-            if config and known == config:
+            if run.config and known == settings:
                 group.append(run)
                 break
         else:
-            groups.append((config, [run]))
+            groups.append((settings, [run]))
     return [group for _, group in groups]
 
 

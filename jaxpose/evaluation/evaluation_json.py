@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxpose.data.smoothing import Smoothing
 from jaxpose.evaluation import bootstrap, results_file
 from jaxpose.evaluation.averages import average, average_metrics, protocol_in_words, summarize
 from jaxpose.evaluation.compare import EvaluatedRun, EvaluationSetting, differences
@@ -47,6 +48,7 @@ def run_as_dict(run: EvaluatedRun, setting: EvaluationSetting) -> dict[str, Any]
     fps, averages = scores["fps"], scores["average"]
     return scores | {
         "trained_on": [*run.trained_on],
+        "smoothing": _smoothing_as_dict(run.smoothing),
         "per_second": {m.key: averages[m.key] * fps**m.order for m in errors.metrics if m.order},
         "intervals": bootstrap.metric_intervals(errors, protocol),
         "subjects": _by_label(run, errors.subjects, setting),
@@ -61,6 +63,13 @@ def run_as_dict(run: EvaluatedRun, setting: EvaluationSetting) -> dict[str, Any]
         "pairs": _by_name([_pair_name(skeleton, pair) for pair in skeleton.bone_pairs], values, "symmetry_error"),
         "angles": _by_name([angle.name for angle in skeleton.angles], values, "rom_violation_rate"),
     }
+
+
+def _smoothing_as_dict(smoothing: Smoothing | None) -> dict[str, Any] | None:
+    """The filter of smoothed predictions; None of plain ones."""
+    if smoothing is None:
+        return None
+    return {"filter": smoothing.smoother.name, "cutoff": smoothing.cutoff, "causal": smoothing.smoother.causal}
 
 
 def _by_label(run: EvaluatedRun, labels: np.ndarray, setting: EvaluationSetting) -> dict[str, dict[str, float]]:

@@ -79,6 +79,7 @@ def report_page(
     split: str,
     predictions: np.ndarray,
     made: Made,
+    smoothed: Sequence[EvaluatedRun] = (),
 ) -> str:
     """The HTML page about a run.
 
@@ -90,12 +91,15 @@ def report_page(
       split: subjects.
       predictions: (F, J, 3) metres for the tracks end to end.
       made: when and with what the page and the run were made.
+      smoothed: the run with its predictions smoothed; in the tables of errors only.
     """
     title = split_with_notice(split, trained_on_notice(run.trained_on))
     skeleton, caption = description.skeleton, f"{title_with_notice(description)}, {title}"
     lifted = lifted_tracks(tracks, predictions, run.errors)
     sections = {
-        "Errors": [tables.html_table(table) for table in evaluation_tables(run, description, tracks, split)],
+        "Errors": [
+            tables.html_table(table) for table in evaluation_tables((run, *smoothed), description, tracks, split)
+        ],
         "Training": [curves(records, run.config, description)],
         "Error by joint": [joint_figure(lifted, skeleton, caption)],
         "Worst and best tracks": [tables.html_table(track_table(lifted, skeleton))],
@@ -146,10 +150,12 @@ def linked_sections(sections: Mapping[str, Sequence[str]]) -> list[str]:
     return parts
 
 
-def evaluation_tables(run: EvaluatedRun, description: Description, tracks: Sequence[Track], split: str) -> list[Table]:
+def evaluation_tables(
+    runs: Sequence[EvaluatedRun], description: Description, tracks: Sequence[Track], split: str
+) -> list[Table]:
     """The tables that `jaxpose evaluate` prints."""
-    setting = report_tables.evaluation_setting(description, split, tracks, VIDEOPOSE3D, [run])
-    by_name = report_tables.all_tables([run], setting, ("joint",))
+    setting = report_tables.evaluation_setting(description, split, tracks, VIDEOPOSE3D, runs)
+    by_name = report_tables.all_tables(runs, setting, ("joint",))
     *others, last = tables.deduplicate_notes(by_name.values())
     note = report_tables.published_rows_note(setting)
     return [*others, last._replace(notes=[*last.notes, note] if note else last.notes)]

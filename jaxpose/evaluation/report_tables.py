@@ -19,6 +19,9 @@ from jaxpose.evaluation.protocol import Protocol
 from jaxpose.evaluation.track_errors import ground_truth
 from jaxpose.runtime.tables import Table
 
+SMOOTHED_NOTE = (
+    "Rows that name a filter are of the predictions of the row before them, smoothed in time, each track by itself: "
+)
 FILES_NOTE = (
     "poses from a file are scored as they are; on which subjects the program was trained, and whether it averaged with "
     "the mirrored input, is not known."
@@ -29,8 +32,9 @@ def evaluation_setting(
     description: Description, split: str, tracks: Sequence[Track], protocol: Protocol, runs: Sequence[EvaluatedRun]
 ) -> EvaluationSetting:
     """The setting of an evaluation of runs on tracks, as they were loaded."""
-    names = {run.name: f" by {run.name}" if len(runs) > 1 else "" for run in runs}
-    by_run = [", ".join(run.trained_on) + names[run.name] for run in runs if run.trained_on]
+    plain = [run for run in runs if not run.smoothing]  # what a run was trained on is said once
+    names = {run.name: f" by {run.name}" if len(plain) > 1 else "" for run in plain}
+    by_run = [", ".join(run.trained_on) + names[run.name] for run in plain if run.trained_on]
     trained_on = ["; ".join(by_run)] if by_run else []
     reason = comparability.why_incomparable(description, comparability.scored_frames(tracks), protocol, trained_on)
     return EvaluationSetting(description, split, protocol, reason, results_file.trained_on_notice(trained_on))
@@ -55,10 +59,22 @@ def all_tables(runs: Sequence[EvaluatedRun], setting: EvaluationSetting, by: Seq
             tables[f"{part}s{suffix[run.name]}"] = table
             if part == "joint" and setting.description.skeleton.angles:
                 tables[f"angles{suffix[run.name]}"] = angles_table(run, setting)
-    if files := [run.name for run in runs if run.config is None]:
-        name, table = next(iter(tables.items()))
-        tables[name] = table._replace(notes=[*table.notes, f"{', '.join(files)}: {FILES_NOTE}"])
+    name, table = next(iter(tables.items()))
+    tables[name] = table._replace(notes=[*table.notes, *_smoothing_notes(runs), *_file_notes(runs)])
     return tables
+
+
+def _smoothing_notes(runs: Sequence[EvaluatedRun]) -> list[str]:
+    """A sentence on the filters whose names are in rows; none if there are none."""
+    used = {str(run.smoothing): run.smoothing.smoother for run in runs if run.smoothing}
+    parts = [f"{label}: {smoother.help}" for label, smoother in used.items()]
+    return [f"{SMOOTHED_NOTE}{'; '.join(parts)}."] if parts else []
+
+
+def _file_notes(runs: Sequence[EvaluatedRun]) -> list[str]:
+    """What is not known of poses from files; nothing if there are none."""
+    files = [run.name for run in runs if run.config is None and not run.smoothing]
+    return [f"{', '.join(files)}: {FILES_NOTE}"] if files else []
 
 
 def published_rows_note(setting: EvaluationSetting) -> str:

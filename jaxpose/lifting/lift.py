@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxpose.data.resampling import resample
+from jaxpose.data.smoothing import Smoothing, choose_smoothing
 from jaxpose.data.track import person_extent, title_with_notice
 from jaxpose.data.windows import pack_keypoints
 from jaxpose.export.constant_bones import constant_bones
@@ -48,6 +49,7 @@ class Options(NamedTuple):
     crop: bool = False  # lift as if the video had been cropped around the person; see `crop_to_person`
     constant_bones: bool = False  # give every bone its median length in all frames, left and right alike
     focal_length: float | None = None  # of the camera, pixels; None if not known; for networks that aim at the person
+    smoothing: Smoothing | None = None  # filter of the poses in time, before bones become constant
 
 
 DEFAULTS = Options()
@@ -68,6 +70,7 @@ def lift(
     crop: bool = False,
     constant_bones: bool = False,
     focal_length: float | None = None,
+    smooth: str | None = None,
 ) -> np.ndarray:
     """Lift the 2D keypoints of one person or several; gaps and other doubts are `UserWarning`s.
 
@@ -90,15 +93,17 @@ def lift(
       constant_bones: give every bone its median length in all frames, left and right alike.
       focal_length: of the camera, pixels; None for `windows.USUAL_FOCAL_LENGTH`. Runs that do not aim the camera at
         the person have no use for it.
+      smooth: a filter of the poses in time, as `smoothing.choose_smoothing` reads it: "savgol", "butterworth:6".
 
     Returns:
       (T, J, 3), or (P, T, J, 3), float32 metres, in camera space, relative to the root.
 
     Raises:
       InputError: the keypoints or the focal length are not as described, too few are ever seen, no frame reaches
-        `min_score`, their layout cannot be converted to the run's, there is no such run, or jaxpose comes
+        `min_score`, their layout cannot be converted to the run's, there is no such run or filter, or jaxpose comes
         without a lifter.
     """
+    smoothing = choose_smoothing(smooth, "--smooth (smooth)") if smooth else None
     lifter = run if isinstance(run, TrainedModel) else _open_once(find_weights()) if run is None else open_run(run)
     keypoints = np.asarray(keypoints)
     if (
@@ -111,7 +116,7 @@ def lift(
             f"keypoints are {keypoints.dtype} of shape {keypoints.shape}; they must be numbers, (T, K, 2 or 3) of one "
             "person or (P, T, K, 2 or 3) of several, not empty"
         )
-    options = Options(min_confidence, keep_sides, crop, constant_bones, focal_length)
+    options = Options(min_confidence, keep_sides, crop, constant_bones, focal_length, smoothing)
     for doubt in check_options(lifter, options):
         warnings.warn(doubt, stacklevel=2)
     if fps is None:
@@ -193,6 +198,8 @@ def lift_person(
         resampled = resample_keypoints(np.concatenate([keypoints, padding]), person.fps, rate)
         positions = _lift_frames(resampled, size, lifter, options.focal_length)
         positions = resample(positions, rate, person.fps)[: len(keypoints)]
+    if options.smoothing:
+        positions = options.smoothing.smoother.smooth(positions, person.fps, options.smoothing.cutoff)
     joints_filled = _joints_filled(filled, description.layout, description.skeleton)
     start = int(person.frames[0])
     motion = Motion(person.name, positions, description.skeleton, person.fps, joints_filled, start=start)

@@ -12,9 +12,12 @@ from helpers.samples import DESCRIPTION, make_track
 import jaxpose.data.load
 from data_prep.writer import data_set
 from jaxpose import evaluate, train
-from jaxpose.data.track import track_name
+from jaxpose.data.smoothing import SMOOTHERS, butterworth, savitzky_golay
+from jaxpose.data.track import track_lengths, track_name
 from jaxpose.data.windows import pack
 from jaxpose.evaluation.metric_records import METRICS, Metric
+from jaxpose.evaluation.protocol import Protocol
+from jaxpose.evaluation.track_selection import cut_into_chunks
 from jaxpose.runs import trained
 from jaxpose.runs.trained import load_fitting, open_run
 from jaxpose.skeleton import COCO_17
@@ -202,6 +205,66 @@ def test_predictions_from_a_file_are_cut_into_chunks(prepared, poses, tmp_path):
     assert float(chunks["poses.npz", "mpjpe"]) == pytest.approx(float(whole["poses.npz", "mpjpe"]), rel=0.05)
 
 
+def test_smoothed_predictions_are_rows_beside_the_plain_ones_in_every_form(run, prepared, poses, tmp_path, capsys):
+    """Their numbers are those of a file in which each track was smoothed by itself; `results.json` has plain ones."""
+    shutil.copytree(run, own := tmp_path / "own")
+    (own / "results.json").unlink()
+    names = ["own", "own, savgol 3.6 Hz", "own, butterworth 6 Hz", "own, one-euro 1 Hz"]
+    command = ["--smooth", "savgol", "butterworth:6", "one-euro", "--by", "--format", "md", "tex", "csv", "json"]
+    evaluate.main([str(own), *command])
+    assert (own / "results.json").read_text() == (run / "results.json").read_text()
+    printed, out = capsys.readouterr().out, own / "evaluation"
+    for text in (printed, *((out / f"evaluation.{form}").read_text() for form in ("md", "tex"))):
+        assert all(name in text for name in names)
+        assert "Rows that name a filter are of the predictions of the row before them, smoothed in time" in text
+    facts = json.loads((out / "evaluation.json").read_text())
+    assert ([*facts["runs"]], [*facts["differences"]], facts["differences_from"]) == (names, names[1:], "own")
+    assert [facts["runs"][name]["smoothing"] for name in names] == [
+        None,
+        {"filter": "savgol", "cutoff": 3.6, "causal": False},
+        {"filter": "butterworth", "cutoff": 6.0, "causal": False},
+        {"filter": "one-euro", "cutoff": 1.0, "causal": True},
+    ]
+
+    with np.load(poses) as file:
+        members = dict(file)
+    for name in members["tracks"]:
+        members[name] = butterworth(members[name], 50.0, 6.0)
+    np.savez(tmp_path / "smooth.npz", **members)
+    data = ["--data", str(prepared), "--split", "S9", "--by", "--format", "csv", "--out", str(tmp_path / "out")]
+    evaluate.main(["--predictions", str(tmp_path / "smooth.npz"), str(poses), "--smooth", "butterworth:6", *data])
+    of_run, of_files = averages(out), averages(tmp_path / "out")
+    metrics = [metric for name, metric in of_run if name == "own"]
+    assert {"mpjae", "bone_length_std"} <= {*metrics}
+    for metric in metrics:
+        assert of_run["own", metric] == of_files["poses.npz", metric]
+        smooth = of_run["own, butterworth 6 Hz", metric]
+        assert smooth == of_files["smooth.npz", metric] == of_files["poses.npz, butterworth 6 Hz", metric]
+    assert of_run["own, butterworth 6 Hz", "mpjae"] < of_run["own", "mpjae"]
+
+
+def test_chunks_are_smoothed_one_by_one(prepared, poses, tmp_path):
+    data = ["--predictions", str(poses), "--data", str(prepared), "--split", "S9", "--by", "--format", "csv"]
+    evaluate.main([*data, "--chunk", "9", "--smooth", "savgol", "--out", str(tmp_path)])
+    _, tracks = jaxpose.data.load.load(str(prepared), "S9")
+    with np.load(poses) as file:
+        predicted = [track._replace(positions_3d=file[track_name(track)]) for track in tracks]
+    chunks, scored = (cut_into_chunks(each, Protocol(chunk=9)) for each in (predicted, tracks))
+    smooth = np.concatenate([savitzky_golay(chunk.positions_3d, chunk.fps, 3.6) for chunk in chunks[0]])
+    targets = np.concatenate([track.positions_3d - track.positions_3d[:, :1] for track in scored[1]])
+    by_track = np.split(1000 * (smooth - targets), np.cumsum(track_lengths(scored[1]))[:-1])
+    errors = [np.sqrt(np.sum(np.diff(each, 2, axis=0) ** 2, axis=-1)).mean() for each in by_track]  # of two actions
+    found = averages(tmp_path)
+    assert float(found["poses.npz, savgol 3.6 Hz", "mpjae"]) == pytest.approx(np.mean(errors), rel=1e-4)
+    assert float(found["poses.npz", "mpjae"]) != pytest.approx(np.mean(errors), rel=1e-3)
+
+
+def test_help_lists_the_filters(capsys):
+    with pytest.raises(SystemExit):
+        evaluate.main(["--help"])
+    assert {f"{name}," for name in SMOOTHERS} <= set(capsys.readouterr().out.split())
+
+
 def test_a_file_without_a_track_of_the_split_is_refused(prepared, poses, refusal):
     line = refusal(evaluate.main, ["--predictions", str(poses), "--data", str(prepared), "--split", "S1"])
     assert "poses.npz lacks" in line
@@ -227,6 +290,9 @@ def test_a_file_without_a_track_of_the_split_is_refused(prepared, poses, refusal
         (["RUN", "--chunk", "9", "--save", "a.npz"], "--save writes whole tracks of one run; .* remove --chunk"),
         (["RUN", "--save", "a.npy"], "--save is a.npy; it must end with .npz"),
         (["RUN", "--metrics", "mpjpe", "pdj"], "--metrics names 'pdj'; the metrics are mpjpe, p_mpjpe, .*, mpsse"),
+        (["RUN", "--smooth", "savgl"], "--smooth names 'savgl'; the filters are .*; perhaps you meant savgol"),
+        (["RUN", "--smooth", "savgol:0"], "--smooth savgol:0: the cut-off is '0'; it must be a number above 0, in Hz"),
+        (["RUN", "--smooth", "savgol", "savgol"], "--smooth names a filter with one cut-off twice"),
         (["RUN", "--every", "0"], "--every is 0; it must be at least 1"),
         (["RUN", "--save", "nowhere/a.npz"], "nowhere/a.npz cannot be written"),
         (["RUN", "--format", "md", "--out", "RUN/config.json"], "RUN/config.json cannot be made"),

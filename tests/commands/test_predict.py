@@ -18,6 +18,7 @@ from helpers.walking import detected, walk
 from PIL import Image
 
 from jaxpose import predict, weights
+from jaxpose.data.smoothing import savitzky_golay
 from jaxpose.data.windows import pack
 from jaxpose.export.formats import describe_formats
 from jaxpose.export.reading import read_motions
@@ -93,6 +94,15 @@ def test_every_file_gives_what_evaluation_predicts(name, run, track, expected, t
     assert "1 track of h36m_17 keypoints in images of 1000 x 1000 pixels at 50 frames/s" in out
     assert "Poses: camera space; relative to the root, the path through the room is not estimated." in out
     assert all("are read as" in line for line in err.splitlines())  # the bodies are of random numbers
+
+
+def test_poses_are_smoothed_before_they_are_written(run, track, expected, tmp_path, refusal):
+    path = WRITERS["npz"](tmp_path / "file", with_confidence(track.keypoints_2d))
+    facts = ["--size", "1000", "1000", "--fps", "50", "--layout", "h36m_17"]
+    command = [str(run), str(path), "--out", str(tmp_path / "out.npz"), *facts]
+    predict.main([*command, "--smooth", "savgol:5"])
+    np.testing.assert_array_equal(load(tmp_path / "out.npz")["positions_0"], savitzky_golay(expected, 50, 5))
+    assert "the cut-off is '5Hz'; it must be a number" in refusal(predict.main, [*command, "--smooth", "savgol:5Hz"])
 
 
 @pytest.fixture

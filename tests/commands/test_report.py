@@ -98,6 +98,18 @@ def test_subjects_that_were_trained_on_are_said_to_be(run, tmp_path):
     assert sum(notice in text for text in words) >= 5
 
 
+def test_smoothed_predictions_are_in_the_tables_of_errors(run, text, tmp_path, refusal):
+    report.main([str(run), "--smooth", "butterworth:2", "--out", str(tmp_path / "smooth.html")])
+    smooth = (tmp_path / "smooth.html").read_text("utf-8")
+    words = Page(smooth).words
+    assert any(word.startswith("Comparison: sample motion, S9.") for word in words)
+    assert "<b>run, butterworth 2 Hz" in words
+    tracks, plain = ([word for word in page.words if "mm)" in word] for page in (Page(smooth), Page(text)))
+    assert tracks == plain
+    line = refusal(report.main, [str(run), "--smooth", "kalman"])
+    assert "--smooth names 'kalman'; the filters are savgol, butterworth, one-euro" in line
+
+
 def test_recordings_that_are_not_scored_are_not_shown(run, tmp_path, monkeypatch):
     actions = ("Directions", "Walking")  # of S11, the first is excluded
     tracks = [make_track(subject="S11", action=action, frames=25) for action in actions]
@@ -105,7 +117,7 @@ def test_recordings_that_are_not_scored_are_not_shown(run, tmp_path, monkeypatch
     shown = []
     monkeypatch.setattr(report_page, "report_page", lambda *given: shown.append(given) or "")
     report.main([str(run), "--data", str(tmp_path / "data"), "--split", "S11", "--out", str(tmp_path / "out.html")])
-    ((evaluated, _, _, tracks, _, predictions, _),) = shown
+    ((evaluated, _, _, tracks, _, predictions, _, _),) = shown
     assert [track.action for track in tracks] == ["Walking"]
     assert len(evaluated.errors.frames) == 1
     assert len(predictions) == 25
@@ -117,7 +129,8 @@ def test_no_run_is_refused(tmp_path, refusal):
 
 def test_poses_in_a_file_have_no_data(tmp_path, refusal, capsys):
     (poses,) = write_motions(tmp_path / "poses.npz", lifted())
-    assert "--data and --split are for runs" in refusal(report.main, [str(poses), "--data", "synthetic"])
+    for option in (["--data", "synthetic"], ["--smooth", "savgol"]):
+        assert "--data, --split and --smooth are for runs" in refusal(report.main, [str(poses), *option])
     report.main([str(poses), "--out", str(tmp_path / "page.html")])
     assert f"The report is {tmp_path / 'page.html'}" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == {"poses.npz", "page.html"}

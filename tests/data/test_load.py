@@ -65,7 +65,8 @@ def test_prepared_data_do_not_wait_for_the_generator():
     """Nor does any command that loads data wait for SciPy or TFDS."""
     code = """
 import sys
-import jaxpose.data.load, jaxpose.data.resampling, jaxpose.keypoints.readers, jaxpose.export.writers
+import jaxpose.data.load, jaxpose.data.resampling, jaxpose.data.smoothing
+import jaxpose.keypoints.readers, jaxpose.export.writers
 print(sorted({"jaxpose.data.synthetic.generate", "scipy.optimize", "scipy.signal", "scipy.spatial",
               "tensorflow_datasets"} & set(sys.modules)))
 """

@@ -4,10 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from helpers.made_up import made_up
+from helpers.made_up import made_up, smoothed
 from helpers.samples import DESCRIPTION
 from scipy import stats
 
+from jaxpose.data.smoothing import choose_smoothing
 from jaxpose.evaluation import compare, significance
 from jaxpose.evaluation.compare import EvaluatedRun, EvaluationSetting
 from jaxpose.evaluation.metric_records import PUBLISHED_KEYS
@@ -129,3 +130,13 @@ def test_predictions_from_files_are_no_seeds():
     files = [run(name)._replace(config=None) for name in "ab"]
     assert compare.seeds_table(files, SETTING) is None
     assert len(compare.seeds_table([run("c"), run("d"), *files], SETTING).rows) == 3
+
+
+def test_seeds_are_of_one_filter():
+    plain = [run(f"a{seed}", config=Config(seed=seed), seed=seed) for seed in range(2)]
+    filters = [choose_smoothing(text) for text in ("savgol", "savgol:5")]
+    assert compare.seeds_table([plain[0], *(smoothed(plain[0], each) for each in filters)], SETTING) is None
+    runs = [each for one in plain for each in (one, *(smoothed(one, smoothing) for smoothing in filters))]
+    assert [row[0] for row in compare.seeds_table(runs, SETTING).rows] == [
+        "a0, a1", "a0, savgol 3.6 Hz, a1, savgol 3.6 Hz", "a0, savgol 5 Hz, a1, savgol 5 Hz"
+    ]  # fmt: skip

@@ -42,4 +42,5 @@ def test_a_single_run_has_no_differences():
     assert "differences" not in data
     assert data["published_rows"].endswith("not comparable: sample motion.")
     assert "protocol" not in data["runs"]["run"]
+    assert data["runs"]["run"]["smoothing"] is None
     assert data["protocol"].startswith("Protocol (VideoPose3D's)")

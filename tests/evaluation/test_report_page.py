@@ -111,6 +111,6 @@ def test_every_section_is_linked():
 
 def test_the_tables_end_with_why_there_are_no_published_rows():
     run = EvaluatedRun("mine", Config(), made_up(["Walking"] * len(TRACKS)))
-    tables = report_page.evaluation_tables(run, DESCRIPTION, TRACKS, "S1")
+    tables = report_page.evaluation_tables([run], DESCRIPTION, TRACKS, "S1")
     assert tables[0].title.startswith("mine: sample motion, S1.")
     assert tables[-1].notes[-1].endswith("not comparable: the subjects are S1, not S9 and S11.")

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from helpers.made_up import RUN, SETTING, made_up
+from helpers.made_up import RUN, SETTING, made_up, smoothed
 from helpers.samples import DESCRIPTION, make_track
 
+from jaxpose.data.smoothing import choose_smoothing
 from jaxpose.data.track import SYNTHETIC_NOTICE
 from jaxpose.evaluation import comparability, evaluation_json, paper_tables, report_tables
 from jaxpose.evaluation.averages import average
@@ -110,6 +111,26 @@ def test_runs_that_were_trained_on_the_split_stand_without_published_rows():
     clean = report_tables.evaluation_setting(DESCRIPTION, "S9", [make_track()], VIDEOPOSE3D, [RUN])
     assert clean.notice == ""
     assert "TRAINED" not in report_tables.actions_table(RUN, clean).title
+
+
+def test_smoothed_rows_name_their_filter_and_a_note_explains_it_once():
+    """What was trained on, and that poses are from a file, is said of the plain rows."""
+    plain = [RUN._replace(trained_on=("S9",)), RUN._replace(name="poses.npz", config=None)]
+    filters = [choose_smoothing(text) for text in ("savgol", "one-euro:2")]
+    runs = [each for run in plain for each in (run, *(smoothed(run, smoothing) for smoothing in filters))]
+    setting = report_tables.evaluation_setting(DESCRIPTION, "S9", [make_track()], VIDEOPOSE3D, runs)
+    assert setting.notice == "TRAINED ON S9 by run: these are not errors of unseen people"
+    tables = report_tables.all_tables(runs, setting, ("joint",))
+    names = ["run", "run, savgol 3.6 Hz", "run, one-euro 2 Hz"]
+    names += [name.replace("run", "poses.npz") for name in names]
+    assert [row[0] for row in tables["comparison"].rows if row[0][0] != " "] == names
+    assert [tables[f"actions_{number}"].title.split(":")[0] for number in range(1, 7)] == names
+    notes = [note for table in tables.values() for note in table.notes]
+    (note,) = (note for note in notes if "smoothed in time" in note)
+    assert note.count("savgol 3.6 Hz: Savitzky-Golay") == note.count("one-euro 2 Hz: One-Euro") == 1
+    assert [note for note in notes if note.startswith("poses.npz")] == [f"poses.npz: {report_tables.FILES_NOTE}"]
+    alone = report_tables.evaluation_setting(DESCRIPTION, "S9", [make_track()], VIDEOPOSE3D, runs[:3])
+    assert alone.notice == "TRAINED ON S9: these are not errors of unseen people"
 
 
 def test_made_up_data_and_another_protocol_say_so():

@@ -1,11 +1,12 @@
 """Track errors at random, for tests of what is computed from them."""
 
 import numpy as np
-from helpers.samples import DESCRIPTION
+from helpers.samples import DESCRIPTION, make_track
 
 from jaxpose.evaluation.compare import EvaluatedRun, EvaluationSetting
 from jaxpose.evaluation.metric_records import PUBLISHED, by_joint
 from jaxpose.evaluation.protocol import VIDEOPOSE3D
+from jaxpose.evaluation.smoothed_runs import smoothed_runs
 from jaxpose.evaluation.track_errors import TrackErrors, ground_truth
 from jaxpose.skeleton import H36M_17
 from jaxpose.training.config import Config
@@ -43,6 +44,12 @@ def made_up(
         weights=dict.fromkeys(means, frames),
         metrics=tuple(metrics),
     )
+
+
+def smoothed(run, smoothing):
+    """A run as `smoothed_runs` would give it, with the errors that it has."""
+    (found,) = smoothed_runs(run, np.zeros((1, 17, 3)), [make_track(frames=1)], [smoothing], lambda _: run.errors)
+    return found
 
 
 ACTIONS = ["Walking", "Walking", "Eating", "Eating", "Posing"]

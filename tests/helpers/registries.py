@@ -2,6 +2,7 @@
 
 import contextlib
 
+from jaxpose.data.smoothing import SMOOTHERS
 from jaxpose.data.transforms import TRANSFORMS
 from jaxpose.losses import QUANTITIES
 from jaxpose.models.configs import MODELS
@@ -14,7 +15,7 @@ from jaxpose.training.streams import STREAMS
 
 TABLES = (
     EVALUATIONS, LOSSES, MODELS, OBJECTIVES, OPTIMIZERS, PRESETS, PRESET_TEXTS, PUBLISHED, QUANTITIES, SCHEDULES,
-    STREAMS, TRANSFORMS,
+    SMOOTHERS, STREAMS, TRANSFORMS,
 )  # fmt: skip
 
 

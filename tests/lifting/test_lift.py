@@ -15,6 +15,7 @@ from helpers.walking import detected, walk
 
 import jaxpose
 from jaxpose import weights
+from jaxpose.data.smoothing import butterworth
 from jaxpose.data.windows import pack, pack_keypoints
 from jaxpose.keypoints.layouts import HALPE_26, conversion
 from jaxpose.kinematics import mirror
@@ -88,6 +89,20 @@ def test_constant_bones_keep_the_directions(lifter):
     np.testing.assert_allclose(
         before / np.linalg.norm(before, axis=-1, keepdims=True), after / lengths[..., None], atol=1e-4
     )
+
+
+def test_poses_are_smoothed_at_the_rate_of_the_video_before_bones_become_constant(lifter):
+    keypoints = make_track(frames=30).keypoints_2d
+    options = {"layout": "h36m_17", "fps": 25, **IMAGE}
+    plain = jaxpose.lift(keypoints, lifter, **options)
+    found = jaxpose.lift(keypoints, lifter, smooth="butterworth:3", **options)
+    np.testing.assert_array_equal(found, butterworth(plain, 25, 3))
+    assert np.abs(found - plain).max() > 1e-4
+    rigid = jaxpose.lift(keypoints, lifter, smooth="butterworth:3", constant_bones=True, **options)
+    lengths = np.linalg.norm(np.diff(rigid[:, [1, 2]], axis=1), axis=-1)
+    np.testing.assert_allclose(lengths, np.broadcast_to(lengths[:1], lengths.shape), rtol=1e-4)
+    with pytest.raises(InputError, match=r"--smooth \(smooth\) names 'kalman'; the filters are savgol"):
+        jaxpose.lift(keypoints, lifter, smooth="kalman", **options)
 
 
 def test_other_layouts_are_mapped(lifter):

@@ -34,7 +34,7 @@ from matplotlib.figure import Figure
 
 import jaxpose
 from jaxpose.cameras import Camera
-from jaxpose.data import windows
+from jaxpose.data import one_euro, windows
 from jaxpose.data.augmentation.settings import Augmentation
 from jaxpose.data.synthetic import body
 from jaxpose.data.track import Description, Track
@@ -447,6 +447,15 @@ ROWS: dict[str, Row] = {
         {"samples": lambda c: c.poses(), "source_fps": 30.0, "target_fps": 50.0},
         **TRACK,
         no_frames="takes one frame at least",
+    ),
+    **{
+        f"data.smoothing.{name}": row("", {"samples": lambda c: c.poses(), "fps": 50.0, "cutoff": 3.0}, **TRACK)
+        for name in ("savitzky_golay", "butterworth")
+    },
+    "data.one_euro.one_euro": row("", {"samples": lambda c: c.poses()}, **TRACK),
+    "data.one_euro.init": row("", **TRACK),
+    "data.one_euro.step": row(
+        "", {"state": lambda c: one_euro.init(c.poses()), "poses": lambda c: c.poses(seed=1)}, **TRACK
     ),
     "data.synthetic.body.pose_body": row(
         use="jit",
