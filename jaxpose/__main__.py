@@ -15,7 +15,13 @@ COMMANDS: Mapping[str, str] = {
     "render": "a track or lifted poses as mp4, gif or png",
     "explain": "which loss term pulls which joint where",
     "convert": "weights of the published PyTorch code to a run, and back",
+    "export": "a trained network as StableHLO or ONNX, for programs without jaxpose",
 }
+
+
+def command_module(name: str) -> str:
+    """The module of a command. The room of motion files has the name of a command, which is its `__main__`."""
+    return "jaxpose.export.__main__" if name == "export" else f"jaxpose.{name}"
 
 
 def preparations() -> Mapping[str, str]:
@@ -39,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 return
             module, rest = f"data_prep.{known(words[1], preparations())}", words[2:]
         else:
-            module, rest = f"jaxpose.{known(words[0], [*COMMANDS, 'prepare'])}", words[1:]
+            module, rest = command_module(known(words[0], [*COMMANDS, "prepare"])), words[1:]
         importlib.import_module(module).main(rest)
 
 

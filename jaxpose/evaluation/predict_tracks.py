@@ -181,13 +181,29 @@ def _predict_windows(
     mesh: Mesh,
     mirrored: bool,
 ) -> jax.Array:
-    """Lift windows of keypoints (B, before + K + after, K_2d, D) to poses (B, K, J, 3).
-
-    The input and its mirror image are lifted one after the other, which halves the memory.
-    """
+    """Lift windows of keypoints (B, before + K + after, K_2d, D) to poses (B, K, J, 3)."""
     keypoints = shard_in_jit(keypoints, mesh)
     if not mirrored:
         return replicate_in_jit(model.apply(variables, keypoints).poses, mesh)
+    return replicate_in_jit(lift_mirrored(model, variables, keypoints, description), mesh)
+
+
+def lift_mirrored(
+    model: Lifter, variables: dict[str, chex.ArrayTree], keypoints: jax.Array, description: Description
+) -> jax.Array:
+    """Lift windows, and average with what the mirrored windows give, mirrored back.
+
+    The input and its mirror image are lifted one after the other, which halves the memory.
+
+    Args:
+      model: the lifter.
+      variables: its parameters and statistics.
+      keypoints: (B, before + K + after, K_2d, D) as the network takes them: screen coordinates, or rays.
+      description: says which joints are left and right.
+
+    Returns:
+      Poses (B, K, J, 3) metres.
+    """
     views = jnp.stack([keypoints, mirror(keypoints, description.layout)])
     poses, reflected = jax.lax.map(lambda view: model.apply(variables, view).poses, views)
-    return replicate_in_jit((poses + mirror(reflected, description.skeleton)) / 2, mesh)
+    return (poses + mirror(reflected, description.skeleton)) / 2

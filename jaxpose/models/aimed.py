@@ -22,8 +22,11 @@ from jaxpose.rotations import quaternion_inverse, rotate, rotation_between
 FORWARD = (0.0, 0.0, 1.0)
 """The optical axis in camera space."""
 
-_LEAST_SIZE = 1e-4  # radians; a person at a distance of 100 m has 0.004
-_NEAREST = 0.1  # least cosine of the angle between a ray and the aimed camera's axis: beyond 84°, it is an outlier
+LEAST_SIZE = 1e-4
+"""Of a person, in radians; one at a distance of 100 m has 0.004."""
+
+NEAREST = 0.1
+"""Least cosine of the angle between a ray and the aimed camera's axis: beyond 84°, it is an outlier."""
 
 
 class AimedLifter(Lifter):
@@ -121,14 +124,14 @@ def aim(keypoints: jax.Array, margin: tuple[int, int]) -> tuple[jax.Array, jax.A
     known = total > 0
     centre = jnp.where(known, safe_normalize(sums), jnp.asarray(FORWARD))
     turning = jnp.where(known[..., 1:, :] & known[..., :-1, :], jnp.diff(centre, axis=-2), 0)
-    size = jnp.sqrt(jnp.maximum(safe_divide(squares, total), _LEAST_SIZE**2))
+    size = jnp.sqrt(jnp.maximum(safe_divide(squares, total), LEAST_SIZE**2))
     size = jnp.where(known, size, 1)[..., 1:, :]
     orientation = rotation_between(jnp.asarray(FORWARD), centre[..., 1:, :])
 
     before, after = margin
     inside, back = slice(before, keypoints.shape[-3] - after), quaternion_inverse(orientation)
     turned = rotate(back[..., None, :], directions[..., inside, :, :])
-    picture = turned[..., :2] / jnp.maximum(turned[..., 2:], _NEAREST) / size[..., None]
+    picture = turned[..., :2] / jnp.maximum(turned[..., 2:], NEAREST) / size[..., None]
     picture = jnp.where(weight[..., inside, :, :] > 0, picture, 0)
     picture = jnp.concatenate([picture, confidence[..., inside, :, :]], axis=-1)
     turning = jnp.clip(rotate(back, turning)[..., :2] / size, -1, 1)

@@ -27,7 +27,7 @@ def test_every_command_is_listed_and_there(capsys):
     printed = capsys.readouterr().out
     for name in (*COMMANDS, *(f"prepare {source}" for source in preparations())):
         assert f"  {name} " in printed
-    modules = [*(f"jaxpose.{name}" for name in COMMANDS), *(f"data_prep.{name}" for name in preparations())]
+    modules = [*map(script.command_module, COMMANDS), *(f"data_prep.{name}" for name in preparations())]
     assert all(callable(importlib.import_module(module).main) for module in modules)
     for words in ([], ["prepare"]):
         script.main(words)
@@ -103,7 +103,7 @@ def test_the_version(capsys):
 
 def test_no_help_imports_jax():
     """Importing JAX takes most of a second; somebody who reads the help should not wait for it."""
-    modules = [(f"jaxpose.{name}", name) for name in COMMANDS]
+    modules = [(script.command_module(name), name) for name in COMMANDS]
     modules += [(f"data_prep.{name}", f"prepare {name}") for name in preparations()]
     program = f"""
 import contextlib, io, importlib, sys

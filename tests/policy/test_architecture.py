@@ -61,7 +61,10 @@ def imported(tree, known):
 
 
 def room(module):
+    """The room of a module; the `__main__` of a room is a command, and imports what commands import."""
     parts = module.split(".")
+    if parts[-1] == "__main__":
+        return parts[-1]
     return parts[1] if len(parts) > 1 else ""
 
 
