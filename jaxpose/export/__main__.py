@@ -12,6 +12,7 @@ The network takes keypoints (people, frames, K, 2 or 3) and gives poses (people,
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -23,9 +24,9 @@ from jaxpose.runtime.command import run_command
 class Command:
     """Options of `jaxpose export`."""
 
-    run: tyro.conf.Positional[Path | None] = None
+    run: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[RUN]", help_behavior_hint="")] = None
     """The folder of a run, or a lifter file; by default, the lifter that comes with jaxpose."""
-    out: Path = dataclasses.field(kw_only=True)
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE")] = dataclasses.field(kw_only=True)
     """The file to create: .stablehlo or .onnx."""
     checkpoint: Which = "last"
     """Checkpoint of the run: the last, or the best on its validation split."""
