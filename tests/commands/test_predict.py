@@ -359,7 +359,7 @@ from jaxpose import predict
 try:
     predict.main(["--help"])
 finally:
-    print("imported:", sorted({"jax", "scipy", "numpy", "flax", "orbax"} & set(sys.modules)))
+    print("imported:", sorted({"jax", "scipy", "flax", "orbax"} & set(sys.modules)))
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.startswith("usage: jaxpose predict [-h] [OPTIONS] [RUN] KEYPOINTS")
