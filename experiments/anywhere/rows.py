@@ -15,8 +15,7 @@ from typing import Annotated
 import tyro
 
 from experiments.anywhere import __main__ as anywhere
-from jaxpose.data.load import load
-from jaxpose.models.configs import TemporalConfig
+from jaxpose.data.store import read_description
 from jaxpose.runs import job
 from jaxpose.runs.folder import read_settings
 from jaxpose.runtime.command import run_command
@@ -24,9 +23,8 @@ from jaxpose.runtime.devices import keep_compiled
 from jaxpose.runtime.errors import InputError
 from jaxpose.training.config import PRESETS, Config
 
-ALL = dataclasses.replace(
-    PRESETS["anywhere"], model=TemporalConfig(filter_widths=(3, 3, 3), channels=256, dropout=0.0, aim=31), epochs=3
-)
+PRESET = PRESETS["anywhere"]
+ALL = dataclasses.replace(PRESET, model=dataclasses.replace(PRESET.model, channels=256), epochs=3)
 """The last row: the preset with a smaller network, for three epochs."""
 
 IMAGE = dataclasses.replace(ALL.model, aim=0)
@@ -106,8 +104,8 @@ def run(command: Command) -> None:
 def runs_of(command: Command) -> Iterator[tuple[str, Config, Path]]:
     """Label, settings and folder of every run, all rows with one seed before the next seed."""
     held_out = f"{anywhere.TEST}+{anywhere.VALIDATION}+{SYNTHETIC_VALIDATION}".split("+")
-    description, _ = load(command.data, anywhere.VALIDATION)
-    train = "+".join(subject for subject in description.splits if subject not in held_out)
+    subjects = read_description(Path(command.data)).splits
+    train = "+".join(subject for subject in subjects if subject not in held_out)
     for seed in command.seeds:
         for label in command.rows:
             config = dataclasses.replace(

@@ -35,7 +35,7 @@ def init(poses: np.ndarray) -> OneEuroState:
     Args:
       poses: (..., 3) metres, of the first frame; pass it to `step` as well, which gives it back unchanged.
     """
-    poses = _floating(poses)
+    poses = floating(poses)
     return OneEuroState(poses, np.zeros_like(poses))
 
 
@@ -67,12 +67,10 @@ def step(
     Raises:
       ValueError: the poses have another shape than the state, or the frame rate or the cut-off is not above 0.
     """
-    poses = _floating(poses)
-    if not (fps > 0 and cutoff > 0):
-        raise ValueError(f"frame rate and cut-off must be above 0; they are {fps:g} and {cutoff:g}")
+    poses, unchanged = floating(poses), keeps_all(fps, cutoff)
     if poses.shape != state.poses.shape:
         raise ValueError(f"the state is of poses {state.poses.shape}, these are {poses.shape}; init makes a state")
-    if cutoff >= fps / 2:
+    if unchanged:
         return init(poses), poses
     velocities = state.velocities + _share(speed_cutoff, fps) * ((poses - state.poses) * fps - state.velocities)
     speed = np.sqrt(np.sum(velocities**2, axis=-1, keepdims=True))
@@ -104,7 +102,7 @@ def one_euro(
     Raises:
       ValueError: the frame rate or the cut-off is not above 0.
     """
-    samples = _floating(samples)
+    samples = floating(samples)
     if not len(samples):
         return samples
     frames, smoothed = np.float64(samples), np.empty_like(samples)
@@ -120,7 +118,14 @@ def _share(cutoff: np.ndarray | float, fps: float) -> np.ndarray | float:
     return turned / (turned + 1)
 
 
-def _floating(samples: np.ndarray) -> np.ndarray:
+def keeps_all(fps: float, cutoff: float) -> bool:
+    """True if a cut-off is at or above half the frame rate; raises `ValueError` if one of them is not above 0."""
+    if not (fps > 0 and cutoff > 0):
+        raise ValueError(f"frame rate and cut-off must be above 0; they are {fps:g} and {cutoff:g}")
+    return cutoff >= fps / 2
+
+
+def floating(samples: np.ndarray) -> np.ndarray:
     """Float32 or float64 as they are, other numbers as float32."""
     samples = np.asarray(samples)
     return samples if samples.dtype in (np.float32, np.float64) else samples.astype(np.float32)

@@ -36,7 +36,7 @@ def savitzky_golay(samples: np.ndarray, fps: float, cutoff: float) -> np.ndarray
     Raises:
       ValueError: the frame rate or the cut-off is not above 0.
     """
-    samples = _floating(samples)
+    samples = one_euro.floating(samples)
     window = savitzky_golay_window(len(samples), fps, cutoff)
     if window <= 3:  # a parabola goes through three points
         return samples
@@ -68,7 +68,7 @@ def savitzky_golay_window(frames: int, fps: float, cutoff: float) -> int:
     Raises:
       ValueError: the frame rate or the cut-off is not above 0.
     """
-    if _keeps_all(fps, cutoff) or frames < 3:
+    if one_euro.keeps_all(fps, cutoff) or frames < 3:
         return 1
     longest = min((frames - 1) // 2, math.ceil(fps / cutoff) + 2)  # half widths; the gain falls to 0 before the latter
     half, n = np.arange(1, longest + 1), np.arange(1, longest + 1)
@@ -96,8 +96,8 @@ def butterworth(samples: np.ndarray, fps: float, cutoff: float) -> np.ndarray:
     Raises:
       ValueError: the frame rate or the cut-off is not above 0.
     """
-    samples = _floating(samples)
-    if _keeps_all(fps, cutoff) or not len(samples):
+    samples = one_euro.floating(samples)
+    if one_euro.keeps_all(fps, cutoff) or not len(samples):
         return samples
     from scipy import signal  # here, as it is slow to import and most evaluations do not smooth
 
@@ -218,16 +218,3 @@ def describe_smoothers() -> str:
     """How to name a filter, and all of them, for the help of `--smooth`."""
     known = "; ".join(f"{name}, {smoother.help} ({smoother.cutoff:g} Hz)" for name, smoother in SMOOTHERS.items())
     return f"A cut-off in Hz may follow the name, as in butterworth:6. Filters: {known}."
-
-
-def _keeps_all(fps: float, cutoff: float) -> bool:
-    """True if a cut-off is at or above half the frame rate; raises `ValueError` if one of them is not above 0."""
-    if not (fps > 0 and cutoff > 0):
-        raise ValueError(f"frame rate and cut-off must be above 0; they are {fps:g} and {cutoff:g}")
-    return cutoff >= fps / 2
-
-
-def _floating(samples: np.ndarray) -> np.ndarray:
-    """Float32 or float64 as they are, other numbers as float32."""
-    samples = np.asarray(samples)
-    return samples if samples.dtype in (np.float32, np.float64) else samples.astype(np.float32)

@@ -396,7 +396,7 @@ def test_every_row_differs_from_the_first_by_what_its_label_says():
 def test_rows_are_trained_or_resumed_and_measured_together(monkeypatch, tmp_path, refusal):
     description = Description("sample motion", False, BODY_22, COCO_17, 3, ("S1", "S2", "S6", "S7", "X1", "X11"))
     calls = []
-    monkeypatch.setattr(rows, "load", lambda data, split: (description, []))
+    monkeypatch.setattr(rows, "read_description", lambda folder: description)
     monkeypatch.setattr(rows, "keep_compiled", lambda: None)
     monkeypatch.setattr(rows.anywhere, "run", lambda command: calls.append(command))
 

@@ -647,6 +647,7 @@ STATIC = {  # they take settings, shapes and names, and give what is static; a t
     "models.layers.Pointwise",
     "models.layers.BatchNorm",
     "models.linear.LimitedLinear",  # of linear.LinearModel
+    *(f"data.one_euro.{name}" for name in ("keeps_all", "floating")),  # tests/data/test_smoothing.py, test_one_euro.py
     # A graph in another format: tests/models/test_temporal_onnx.py
     *(f"models.temporal_onnx.{name}" for name in ("lifter_graph", "require_package")),
     # Weights, checked by name, shape, type and finiteness: tests/models/test_published.py and test_NAME_weights.py
