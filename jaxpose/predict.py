@@ -13,7 +13,7 @@ from typing import Annotated
 
 import tyro
 
-from jaxpose.data.smoothing import choose_smoothing, describe_smoothers
+from jaxpose.data.smoothing import USUAL_SMOOTHING, choose_smoothing, describe_smoothers
 from jaxpose.export.formats import SUFFIXES, Unit, describe_formats
 from jaxpose.keypoints.formats import IN_WORDS
 from jaxpose.runs import Which
@@ -26,7 +26,10 @@ KEYPOINTS is recognised by its content: {IN_WORDS}.
 The suffix of --out names the format of the motion:
 {describe_formats()}
 """
-SMOOTH_HELP = f"Filter that smooths the poses of each person in time, before --constant-bones. {describe_smoothers()}"
+SMOOTH_HELP = (
+    "Filter that smooths the poses of each person in time, before --constant-bones; none leaves them as the network "
+    f"has them. {describe_smoothers()}"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Command:
     focal_length: Annotated[float | None, tyro.conf.arg(metavar="PIXELS")] = None
     """Focal length of the camera, for runs that aim the camera at the person. By default, that of a usual camera: the
     longer side of the image."""
-    smooth: Annotated[str | None, tyro.conf.arg(metavar="NAME[:HZ]", help=SMOOTH_HELP)] = None
+    smooth: Annotated[str, tyro.conf.arg(metavar="NAME[:HZ]", help=SMOOTH_HELP)] = USUAL_SMOOTHING
     constant_bones: bool = False
     """Give every bone one length in all frames: its median, left and right alike. BVH has such bones in any case; with
     this option all formats have the same positions."""
@@ -144,7 +147,7 @@ def predict(command: Command) -> None:
 
     run, keypoints = run_and_keypoints(command)
     check_output_path(command.out, command.units)
-    smoothing = choose_smoothing(command.smooth) if command.smooth else None
+    smoothing = choose_smoothing(command.smooth) if command.smooth != "none" else None
     if command.video and not command.film:
         raise InputError("--video is shown in a film; name the file of the film with --film")
     if command.film:
@@ -179,6 +182,8 @@ def predict(command: Command) -> None:
         files = write_motions(command.out, motions, command.units)
     for file in files:
         print(f"Written: {file}")
+    if smoothing:
+        print(f"Poses are smoothed in time ({smoothing}); --smooth none leaves them as the network has them.")
     for sentence in describe_losses(command.out, motions):
         print(f"{one_line(sentence)}.")
     if command.film:

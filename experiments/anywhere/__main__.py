@@ -25,6 +25,7 @@ from experiments.anywhere.lifting import constant_poses, facing_pose, lift_track
 from experiments.anywhere.scores import PROTOCOL, Score, means, measure, summarize
 from experiments.anywhere.views import USUAL, see
 from jaxpose.data.load import SYNTHETIC, load
+from jaxpose.data.smoothing import Smoothing, choose_smoothings, describe_smoothers, smooth_tracks
 from jaxpose.data.track import Description, Track, title_with_notice
 from jaxpose.evaluation.metric_records import PUBLISHED, Metric
 from jaxpose.files.atomic import atomic_write, atomic_write_text
@@ -60,6 +61,8 @@ class Sizes(NamedTuple):
 
 FULL, QUICK = Sizes(10**6, 5, slice(None), 8), Sizes(2, 1, slice(1, 3), 1)
 
+SMOOTH_HELP = f"Filters whose rows stand below those of the runs in the first table. {describe_smoothers()}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Command:
@@ -78,6 +81,7 @@ class Command:
     """Table of CMU's recordings with the columns trial and label, for the kinds of motion."""
     detections: Path | None = None
     """Folder of the session caliscope_4cam, for real detections."""
+    smooth: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:HZ] ...", help=SMOOTH_HELP)] = ()
     quick: bool = False
     """A few clips and values, to see that everything works."""
 
@@ -94,6 +98,7 @@ def run(command: Command) -> None:
       InputError: a run, the data or a file cannot be used.
     """
     sizes = QUICK if command.quick else FULL
+    smoothings = choose_smoothings(command.smooth)
     runs = open_runs(command.runs)
     try:
         command.out.mkdir(parents=True, exist_ok=True)
@@ -105,7 +110,7 @@ def run(command: Command) -> None:
     with working("the held-out people"):
         poses = {MEAN: mean_pose(see(trained)), FACING: facing_pose(trained)}
         tracks = see(clips)
-        overall = measure_all(tracks, runs, poses)
+        overall = measure_all(tracks, runs, poses, smoothings)
         first = {label: of[0] for label, of in runs.items()}
     few = spread(clips, sizes.of_curve)
     with working("by kind"):
@@ -188,9 +193,15 @@ def read_clips(command: Command, sizes: Sizes) -> tuple[Description, list[Clip],
 
 
 def measure_all(
-    tracks: Sequence[Track], runs: Mapping[str, Sequence[TrainedModel]], poses: Mapping[str, np.ndarray]
+    tracks: Sequence[Track],
+    runs: Mapping[str, Sequence[TrainedModel]],
+    poses: Mapping[str, np.ndarray],
+    smoothings: Sequence[Smoothing] = (),
 ) -> dict[str, dict[str, list[dict[str, Score]]]]:
-    """The scores of constant poses and runs by label, then by "known" and "unknown" focal length: of each run."""
+    """The scores of constant poses and runs by label, then by "known" and "unknown" focal length: of each run.
+
+    Those of smoothed runs are labelled "LABEL, savgol 3.6 Hz".
+    """
     scores: dict[str, dict[str, list[dict[str, Score]]]] = {}
     for lens in ("known", "unknown"):
         known = lens == "known"
@@ -198,8 +209,12 @@ def measure_all(
             lifted = constant_poses(pose, tracks, lens_known=known)
             scores.setdefault(label, {})[lens] = [summarize(measure(lifted, tracks))]
         for label, of in runs.items():
-            lifts = (lift_tracks(run, tracks, lens_known=known) for run in of)
-            scores.setdefault(label, {})[lens] = [summarize(measure(lifted, tracks)) for lifted in lifts]
+            for run in of:
+                lifted = lift_tracks(run, tracks, lens_known=known)
+                rows = {label: lifted}
+                rows |= {f"{label}, {by}": smooth_tracks(lifted, tracks, by) for by in smoothings}
+                for name, predictions in rows.items():
+                    scores.setdefault(name, {}).setdefault(lens, []).append(summarize(measure(predictions, tracks)))
     return scores
 
 

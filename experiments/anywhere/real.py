@@ -15,6 +15,7 @@ import numpy as np
 
 from experiments.anywhere.lifting import aim, constant_poses
 from experiments.anywhere.triangulation import MOST_ERROR, View, triangulate
+from jaxpose.data.smoothing import USUAL_SMOOTHING, choose_smoothing
 from jaxpose.data.track import Track
 from jaxpose.files.guarded_read import read_text
 from jaxpose.keypoints.detections import Detections
@@ -171,7 +172,9 @@ def lift_view(view: Filmed, run: TrainedModel, *, lens_known: bool) -> np.ndarra
     keypoints = np.float32(view.keypoints[frames])
     person = Detections(view.name, frames, keypoints, MEDIAPIPE_33, view.width, view.height, FPS)
     crop = not run.model.rays
-    motion, _ = lift_person(person, run, Options(crop=crop, focal_length=focal_length(view) if lens_known else None))
+    focal = focal_length(view) if lens_known else None
+    options = Options(crop=crop, focal_length=focal, smoothing=choose_smoothing(USUAL_SMOOTHING))
+    motion, _ = lift_person(person, run, options)
     skeleton = run.description.skeleton
     poses = np.full((len(view.keypoints), len(JOINTS), 3), np.nan)
     lifted = motion.positions[:, [skeleton.index(joint) for joint in JOINTS]]

@@ -153,6 +153,10 @@ SMOOTHERS: dict[str, Smoother] = {
 """By name; a plugin adds its own."""
 
 
+USUAL_SMOOTHING = "savgol"
+"""What motion is smoothed with unless another is named: it has less error of position, velocity and acceleration."""
+
+
 class Smoothing(NamedTuple):
     """A filter and its cut-off."""
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxpose.data.resampling import resample
-from jaxpose.data.smoothing import Smoothing, choose_smoothing
+from jaxpose.data.smoothing import USUAL_SMOOTHING, Smoothing, choose_smoothing
 from jaxpose.data.track import person_extent, title_with_notice
 from jaxpose.data.windows import pack_keypoints
 from jaxpose.export.constant_bones import constant_bones
@@ -70,7 +70,7 @@ def lift(
     crop: bool = False,
     constant_bones: bool = False,
     focal_length: float | None = None,
-    smooth: str | None = None,
+    smooth: str | None = USUAL_SMOOTHING,
 ) -> np.ndarray:
     """Lift the 2D keypoints of one person or several; gaps and other doubts are `UserWarning`s.
 
@@ -93,7 +93,8 @@ def lift(
       constant_bones: give every bone its median length in all frames, left and right alike.
       focal_length: of the camera, pixels; None for `windows.USUAL_FOCAL_LENGTH`. Runs that do not aim the camera at
         the person have no use for it.
-      smooth: a filter of the poses in time, as `smoothing.choose_smoothing` reads it: "savgol", "butterworth:6".
+      smooth: a filter of the poses in time, as `smoothing.choose_smoothing` reads it: "savgol", "butterworth:6"; None
+        for the poses as the network has them.
 
     Returns:
       (T, J, 3), or (P, T, J, 3), float32 metres, in camera space, relative to the root.

@@ -86,7 +86,7 @@ def test_every_file_gives_what_evaluation_predicts(name, run, track, expected, t
     """Bit for bit: text files hold all digits of the numbers."""
     path = WRITERS[name](tmp_path / "file", with_confidence(track.keypoints_2d))
     facts = ["--size", "1000", "1000", "--fps", "50", "--layout", "h36m_17"]
-    predict.main([str(run), str(path), "--out", str(tmp_path / "out.npz"), *facts])
+    predict.main([str(run), str(path), "--out", str(tmp_path / "out.npz"), "--smooth", "none", *facts])
     written = load(tmp_path / "out.npz")
     np.testing.assert_array_equal(written["positions_0"], expected)
     assert not written["filled_0"].any()
@@ -96,12 +96,19 @@ def test_every_file_gives_what_evaluation_predicts(name, run, track, expected, t
     assert all("are read as" in line for line in err.splitlines())  # the bodies are of random numbers
 
 
-def test_poses_are_smoothed_before_they_are_written(run, track, expected, tmp_path, refusal):
+def test_poses_are_smoothed_before_they_are_written(run, track, expected, tmp_path, refusal, capsys):
     path = WRITERS["npz"](tmp_path / "file", with_confidence(track.keypoints_2d))
     facts = ["--size", "1000", "1000", "--fps", "50", "--layout", "h36m_17"]
     command = [str(run), str(path), "--out", str(tmp_path / "out.npz"), *facts]
-    predict.main([*command, "--smooth", "savgol:5"])
-    np.testing.assert_array_equal(load(tmp_path / "out.npz")["positions_0"], savitzky_golay(expected, 50, 5))
+    for options, smoothed, said in (
+        (["--smooth", "none"], expected, ""),
+        (["--smooth", "savgol:5"], savitzky_golay(expected, 50, 5), "Poses are smoothed in time (savgol 5 Hz);"),
+        ([], savitzky_golay(expected, 50, 3.6), "Poses are smoothed in time (savgol 3.6 Hz); --smooth none leaves"),
+    ):
+        predict.main([*command, *options])
+        np.testing.assert_array_equal(load(tmp_path / "out.npz")["positions_0"], smoothed)
+        out = capsys.readouterr().out
+        assert said in out if said else "smoothed in time" not in out
     assert "the cut-off is '5Hz'; it must be a number" in refusal(predict.main, [*command, "--smooth", "savgol:5Hz"])
 
 
@@ -263,7 +270,7 @@ def test_a_focal_length_of_nothing_is_refused(aiming_run, tmp_path, refused):
 def test_upright_poses_are_labelled(run, track, expected, tmp_path, capsys):
     path = files.results(tmp_path / "r.json", with_confidence(track.keypoints_2d))
     facts = ["--size", "1000", "1000", "--fps", "50", "--layout", "h36m"]
-    predict.main([str(run), str(path), "--out", str(tmp_path / "o.json"), *facts, "--upright", "0"])
+    predict.main([str(run), str(path), "--out", str(tmp_path / "o.json"), *facts, "--upright", "0", "--smooth", "none"])
     written = json.loads((tmp_path / "o.json").read_text())
     assert (written["space"], written["axes"]) == ("world", "right-handed, z up")
     positions = np.array(written["people"][0]["positions"])
@@ -404,7 +411,7 @@ def test_the_run_is_the_first_word_or_an_option_or_the_one_that_comes_with_jaxpo
 ):
     path, facts = named
     for words in ([path], [run, path], [path, "--run", run], ["--run", shipped, path], [shipped, path]):
-        predict.main([*map(str, words), *facts])
+        predict.main([*map(str, words), *facts, "--smooth", "none"])
         np.testing.assert_array_equal(load(tmp_path / "o.npz")["positions_0"], expected)
         (tmp_path / "o.npz").unlink()
 

@@ -432,11 +432,14 @@ def test_rows_are_trained_or_resumed_and_measured_together(monkeypatch, tmp_path
 @pytest.mark.compilations(400)
 def test_one_command_measures_and_writes(run, session, tmp_path, capsys):
     out = tmp_path / "out"
-    command.main([f"all={run}", "--out", str(out), "--quick", "--detections", str(session)])
+    command.main([f"all={run}", "--out", str(out), "--quick", "--detections", str(session), "--smooth", "savgol"])
     shown = capsys.readouterr().out
     assert "SYNTHETIC motion" in shown
     numbers = json.loads((out / "anywhere.json").read_text())
-    assert set(numbers["overall"]) == {"mean pose", "mean pose facing the camera", "all"}
+    smoothed = "all, savgol 3.6 Hz"
+    assert set(numbers["overall"]) == {"mean pose", "mean pose facing the camera", "all", smoothed}
+    plain, filtered = (numbers["overall"][label]["unknown"][0]["mpjae"]["mean"] for label in ("all", smoothed))
+    assert filtered < 0.8 * plain
     assert set(numbers["curves"]) == {"noise", "missing", "pitch", "distance", "frame rate"}
     for curve in numbers["curves"].values():
         assert len(curve["runs"]["all"]) == len(curve["values"]) == 2
