@@ -36,7 +36,7 @@ from jaxpose.runtime.devices import data_mesh, replicate
 from jaxpose.skeleton import H36M_17
 from jaxpose.training import loop, setup
 from jaxpose.training.config import PRESETS, Config
-from jaxpose.training.step import Samples
+from jaxpose.training.step import Samples, order_key
 from jaxpose.visualization import figures
 
 FRAMES = 1_560_000  # of the seven subjects of Human3.6M with ground truth, before all four cameras
@@ -66,7 +66,6 @@ class Cost(NamedTuple):
     model: str
     frames: int
     step: list[float]  # seconds of one step, by turn
-    order: list[float]  # seconds to draw the order of an epoch, by turn
 
 
 def write(folder: Path, frames: int) -> None:
@@ -135,8 +134,8 @@ def costs(data: PackedTracks, sizes: list[int], turns: int, console: Console) ->
     for model, (config, steps) in MODELS.items():
         console.print(f"{model} …")
         thunks = {size: training(config, steps, part) for size, part in parts.items()}
-        orders, calls = (alternate({size: pair[which] for size, pair in thunks.items()}, turns) for which in (0, 1))
-        rows += [Cost(model, size, [call / steps for call in calls[size]], orders[size]) for size in sizes]
+        calls = alternate(thunks, turns)
+        rows += [Cost(model, size, [call / steps for call in calls[size]]) for size in sizes]
     return rows
 
 
@@ -147,20 +146,20 @@ def first_frames(data: PackedTracks, count: int) -> PackedTracks:
     return PackedTracks(data.keypoints[:count], data.poses[:count], data.track[:count], data.first[:tracks], last)
 
 
-def training(config: Config, steps: int, data: PackedTracks) -> tuple[Thunk, Thunk]:
-    """Return functions that draw the order of an epoch, and that take some steps; every frame is a window."""
+def training(config: Config, steps: int, data: PackedTracks) -> Thunk:
+    """Return a function that takes some steps; every frame is a window."""
     windows = len(data.track)
     recipe = setup.build_recipe(config, DESCRIPTION, windows)
     starts = replicate(np.arange(windows, dtype=np.int32), recipe.mesh)
     state = setup.init(recipe, jax.random.key(config.seed))
-    samples = Samples(data, starts, loop.order_of_epoch(state, recipe))
+    samples = Samples(data, starts, order_key(state))
 
     def go_on() -> object:
         nonlocal state
         state, report = loop.train_steps(state, samples, steps, recipe)
         return state, report
 
-    return lambda: loop.order_of_epoch(state, recipe), go_on
+    return go_on
 
 
 def show(console: Console, loading: Loading, rows: list[Cost]) -> None:
@@ -170,12 +169,12 @@ def show(console: Console, loading: Loading, rows: list[Cost]) -> None:
         f"the process grew by {loading.memory / loading.data:.2f} times as much, "
         f"by {loading.peak / loading.data:.2f} times at the peak."
     )
-    table = Table("model", "frames", "a step", "of the smallest", "order of an epoch")
+    table = Table("model", "frames", "a step", "of the smallest")
     for row in rows:
         smallest = next(other for other in rows if other.model == row.model)
-        step, order = statistics.median(row.step), statistics.median(row.order)
+        step = statistics.median(row.step)
         ratio = f"{step / statistics.median(smallest.step):.3f}×"
-        table.add_row(row.model, f"{row.frames:,}", f"{1000 * step:.1f} ms", ratio, f"{order:.3f} s")
+        table.add_row(row.model, f"{row.frames:,}", f"{1000 * step:.1f} ms", ratio)
     console.print(table)
 
 

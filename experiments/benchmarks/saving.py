@@ -28,7 +28,7 @@ from jaxpose.runtime.devices import replicate
 from jaxpose.training import loop, setup
 from jaxpose.training.config import PRESETS, Config
 from jaxpose.training.state import State, to_checkpoint
-from jaxpose.training.step import Samples
+from jaxpose.training.step import Samples, order_key
 
 
 def measure(config: Config, turns: int, folder: Path) -> dict[str, list[float]]:
@@ -43,7 +43,7 @@ def measure(config: Config, turns: int, folder: Path) -> dict[str, list[float]]:
     recipe = setup.build_recipe(config, HUMAN36M, len(starts))
     data, starts = replicate((data, starts), recipe.mesh)
     state = setup.init(recipe, jax.random.key(0))
-    samples = Samples(data, starts, loop.order_of_epoch(state, recipe))
+    samples = Samples(data, starts, order_key(state))
 
     def step(state: State) -> State:
         return jax.block_until_ready(loop.train_steps(state, samples, 1, recipe)[0])

@@ -25,7 +25,7 @@ from rich.table import Table
 
 from jaxpose.files.atomic import atomic_write_text
 
-PHASES = ("imports", "tracks read", "data packed", "initial state", "epoch's order", "step compiled", "step done")
+PHASES = ("imports", "tracks read", "data packed", "initial state", "step compiled", "step done")
 """The phases in order, named by their ends."""
 
 
@@ -59,7 +59,6 @@ def started(began: float, arguments: list[str], out: str) -> None:
     job.read_splits = timed("tracks read", job.read_splits)
     job.prepare = timed("data packed", job.prepare)
     setup.init = timed("initial state", setup.init)
-    loop.order_of_epoch = timed("epoch's order", loop.order_of_epoch)
     loop.train_steps, step = last, loop.train_steps
     train.main(arguments)
 

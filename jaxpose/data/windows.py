@@ -278,20 +278,6 @@ def recentre(data: PackedTracks, starts: jax.Array, frames: int, longer: int) ->
     return jnp.maximum(jnp.minimum(starts + (frames - longer) // 2, last - longer + 1), first)
 
 
-def epoch_order(key: jax.Array, epoch: int, samples: int) -> jax.Array:
-    """Random order of the samples of an epoch, a function of (key, epoch) alone: a run can resume anywhere.
-
-    Args:
-      key: random key of the run.
-      epoch: which epoch.
-      samples: S, of an epoch.
-
-    Returns:
-      (S,) int32: sample i < W is window i, sample W + i, if there are any, is its mirror image.
-    """
-    return jax.random.permutation(jax.random.fold_in(key, epoch), samples)
-
-
 def _empty_aligned(*shape: int) -> np.ndarray:
     """An uninitialised float32 array that begins at a multiple of 64 bytes: JAX on a CPU uses it without a copy."""
     size = math.prod(shape) * 4

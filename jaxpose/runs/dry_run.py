@@ -15,7 +15,7 @@ from jaxpose.runtime.words import listed
 from jaxpose.training import loop, setup
 from jaxpose.training.config import Config
 from jaxpose.training.state import State
-from jaxpose.training.step import Batch, Samples, take_batch
+from jaxpose.training.step import Batch, Samples, order_key, take_batch
 from jaxpose.training.streams import next_samples
 
 
@@ -42,10 +42,9 @@ def plan_rows(job: Job) -> Iterator[tuple[str, str]]:
     key = jax.random.key(config.seed)
     state = jax.eval_shape(setup.init_program(recipe), key)
     start = State(jnp.zeros((), jnp.int32), params={}, collections={}, opt_state=(), key=key)
-    order = loop.order_of_epoch(start, recipe)
-    samples = Samples(job.data, job.starts, order)
+    samples = Samples(job.data, job.starts, order_key(start))
     batch = jax.eval_shape(lambda: take_batch(samples, start, recipe))
-    first = np.asarray(next_samples(recipe, order, start.step))
+    first = np.asarray(next_samples(recipe, samples.key, start.step))
     frames = np.asarray(job.starts)[first % recipe.windows]
     tracks = list(dict.fromkeys(job.names[index] for index in np.asarray(job.data.track)[frames]))
     before, after = recipe.model.context
@@ -65,7 +64,7 @@ def plan_rows(job: Job) -> Iterator[tuple[str, str]]:
         "statistics": state.collections,
     }.items():
         yield f"memory, {name}", megabytes(tree_bytes(tree))
-    yield "memory, training data", megabytes(tree_bytes((job.data, job.starts, order)))
+    yield "memory, training data", megabytes(tree_bytes((job.data, job.starts)))
     program, steps = (loop.loop_program, (1,)) if recipe.on_cpu else (loop.step_program, ())
     memory = program(recipe).lower(state, samples, *steps).compile().memory_analysis()
     if memory is None:  # some backends cannot tell

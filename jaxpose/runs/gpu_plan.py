@@ -25,7 +25,7 @@ from jaxpose.runtime.errors import InputError
 from jaxpose.skeleton import H36M_17
 from jaxpose.training import loop, setup
 from jaxpose.training.config import Config
-from jaxpose.training.step import Samples
+from jaxpose.training.step import Samples, order_key
 
 HUMAN36M = Description("Human3.6M", False, H36M_17, H36M_17, 2, ("S1", "S5", "S6", "S7", "S8", "S9", "S11"))
 
@@ -56,8 +56,8 @@ def training_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
     """The step program as `jaxpose train` calls it, for all training frames of Human3.6M."""
     recipe = setup.build_recipe(config, HUMAN36M, TRAIN_FRAMES // config.frames)._replace(mesh=mesh)
     data = jax.eval_shape(lambda: motion(jax.random.key(0), TRAIN_FRAMES, TRAIN_TRACKS))
-    starts, order = (jax.ShapeDtypeStruct((count,), jnp.int32) for count in (recipe.windows, recipe.samples))
-    arguments = (setup.init_program(recipe).eval_shape(jax.random.key(0)), Samples(data, starts, order))
+    starts, key = jax.ShapeDtypeStruct((recipe.windows,), jnp.int32), jax.eval_shape(lambda: jax.random.key(0))
+    arguments = (setup.init_program(recipe).eval_shape(jax.random.key(0)), Samples(data, starts, key))
     return loop.step_program(recipe).trace(*cuda_compiler.on_every_device(arguments, mesh))
 
 
@@ -139,7 +139,7 @@ def measured(config: Config, steps: int, *, frames: int = TRAIN_FRAMES, repeats:
     recipe = setup.build_recipe(config, HUMAN36M, frames // config.frames)
     data, starts = replicate(_random_data(config, frames), recipe.mesh)
     state = setup.init(recipe, jax.random.key(config.seed))
-    samples = Samples(data, starts, loop.order_of_epoch(state, recipe))
+    samples = Samples(data, starts, order_key(state))
     state, _ = loop.train_steps(state, samples, 1, recipe)  # compiles
     jax.block_until_ready(state)
     times = []

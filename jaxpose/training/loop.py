@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.stages import Wrapped
 
-from jaxpose.data.windows import PackedTracks, epoch_order
+from jaxpose.data.windows import PackedTracks
 from jaxpose.runtime.devices import cpu_compiler_options, max_over_processes, replicate_in_jit
 from jaxpose.runtime.errors import InputError
 from jaxpose.training.state import State
-from jaxpose.training.step import Recipe, Samples, take_batch, train_step
+from jaxpose.training.step import Recipe, Samples, order_key, take_batch, train_step
 
 
 class NotFiniteError(InputError):
@@ -53,7 +53,7 @@ def train_next_batch(state: State, samples: Samples, recipe: Recipe) -> tuple[St
 
     Args:
       state: before the step.
-      samples: the training data, in the order of this epoch.
+      samples: the training data.
       recipe: static.
 
     Returns:
@@ -107,7 +107,7 @@ def train_steps(state: State, samples: Samples, steps: int, recipe: Recipe) -> t
 
     Args:
       state: before the steps; donated.
-      samples: the training data, in the order of this epoch.
+      samples: the training data.
       steps: how many, at least one.
       recipe: static.
 
@@ -120,12 +120,6 @@ def train_steps(state: State, samples: Samples, steps: int, recipe: Recipe) -> t
     for _ in range(steps):
         state, report = program(state, samples)
     return state, report
-
-
-@functools.partial(jax.jit, static_argnames="recipe")
-def order_of_epoch(state: State, recipe: Recipe) -> jax.Array:
-    """(S,) the samples of the epoch that the next step belongs to."""
-    return epoch_order(jax.random.fold_in(state.key, 0), state.step // recipe.steps_per_epoch, recipe.samples)
 
 
 def record_ends(step: int, recipe: Recipe, *, until: int, log_every: int) -> bool:
@@ -222,7 +216,8 @@ def run(
     Raises:
       NotFiniteError: the loss or the gradient of a step is not finite.
     """
-    latest, step, samples, unread = state, int(jax.device_get(state.step)), None, None
+    latest, step, unread = state, int(jax.device_get(state.step)), None
+    samples = Samples(data, starts, order_key(state))
     seconds_per_step, last_read = seconds, 0.0  # not known before the first step
 
     def read(call: _Call, state: State | None) -> None:
@@ -236,8 +231,6 @@ def run(
 
     while step < until:
         position = step % recipe.steps_per_epoch
-        if samples is None or position == 0:
-            samples = Samples(data, starts, order_of_epoch(latest, recipe))
         if position % log_every == 0 or not latest.sums:
             latest = latest.replace(sums=zero_sums(recipe))
         steps = min(log_every - position % log_every, recipe.steps_per_epoch - position, until - step)

@@ -15,9 +15,8 @@ import jaxpose
 from jaxpose.data.windows import PackedTracks
 from jaxpose.runtime.devices import addressable
 from jaxpose.runtime.words import listed
-from jaxpose.training.loop import order_of_epoch
 from jaxpose.training.state import State
-from jaxpose.training.step import Batch, Recipe, Samples, loss_of, take_batch
+from jaxpose.training.step import Batch, Recipe, Samples, loss_of, order_key, take_batch
 
 
 class NamedBatch(NamedTuple):
@@ -57,7 +56,7 @@ def batch_of(
 @functools.partial(jax.jit, static_argnames="recipe")
 def _gather(state: State, data: PackedTracks, starts: jax.Array, recipe: Recipe) -> Batch:
     """The batch of the step that follows a state."""
-    return take_batch(Samples(data, starts, order_of_epoch(state, recipe)), state, recipe)
+    return take_batch(Samples(data, starts, order_key(state)), state, recipe)
 
 
 def explain(state: State, recipe: Recipe, named: NamedBatch) -> str:

@@ -18,11 +18,11 @@ from jaxpose.training.state import State
 
 
 class Samples(NamedTuple):
-    """The training data on the device, and the order in which this epoch shows it."""
+    """The training data on the device, and what its order follows from."""
 
     tracks: PackedTracks
     starts: jax.Array  # (W,) int32, first output frame of each window
-    order: jax.Array  # (S,) int32, samples of this epoch: i < W is window i, W + i its mirror image
+    key: jax.Array  # random key of the order in which epochs show the windows, see `streams.next_samples`
 
 
 class Stream(NamedTuple):
@@ -98,7 +98,13 @@ NORMS = ("gradient_norm", "update_norm", "parameter_norm")
 Batch = dict[str, Windows]
 """The windows that one step trains on, by stream."""
 
-_DROPOUT, _STREAMS = 1, 2  # what random keys are for; 0 is the order of an epoch
+_ORDER, _DROPOUT, _STREAMS = range(3)  # what random keys are for
+
+
+@jax.jit
+def order_key(state: State) -> jax.Array:
+    """The random key of the order of a run's samples."""
+    return jax.random.fold_in(state.key, _ORDER)
 
 
 def take_batch(samples: Samples, state: State, recipe: Recipe) -> Batch:

@@ -3,21 +3,34 @@
 import jax
 import jax.numpy as jnp
 
+from jaxpose.data.shuffle import shuffled
 from jaxpose.data.windows import Windows, gather_windows, recentre
 from jaxpose.models.lifter import Progress
 from jaxpose.runtime.devices import shard_in_jit
 from jaxpose.training.step import Recipe, Samples, Stream
 
 
-def next_samples(recipe: Recipe, order: jax.Array, step: jax.Array) -> jax.Array:
-    """(B,) the samples of the step that follows `step` others: i < W is window i, W + i its mirror image."""
-    position = step % recipe.steps_per_epoch * recipe.batch_size
-    return order[(position + jnp.arange(recipe.batch_size)) % order.shape[0]]
+def next_samples(recipe: Recipe, key: jax.Array, step: jax.Array) -> jax.Array:
+    """The samples of the step that follows `step` others: a part of the order of its epoch, computed by itself.
+
+    Args:
+      recipe: static.
+      key: of the order, `Samples.key`. The order of an epoch is a function of it and the epoch: a run can resume
+        anywhere.
+      step: how many came before.
+
+    Returns:
+      (B,) int32: sample i < W is window i, sample W + i, if there are any, is its mirror image. An epoch shows each of
+      them once; its last batch is filled up with its first ones.
+    """
+    epoch, step = step // recipe.steps_per_epoch, step % recipe.steps_per_epoch
+    position = (step * recipe.batch_size + jnp.arange(recipe.batch_size)) % recipe.samples
+    return shuffled(jax.random.fold_in(key, epoch), position, recipe.samples)
 
 
 def take_windows(recipe: Recipe, stream: Stream, samples: Samples, key: jax.Array, progress: Progress) -> Windows:
     """Take the next windows of the epoch, divided among the devices; on these the position loss acts."""
-    sample = shard_in_jit(next_samples(recipe, samples.order, progress.step), recipe.mesh)
+    sample = shard_in_jit(next_samples(recipe, samples.key, progress.step), recipe.mesh)
     return _gather(recipe, stream, samples, key, sample, samples.starts[sample % recipe.windows])
 
 
@@ -26,7 +39,7 @@ def take_clips(recipe: Recipe, stream: Stream, samples: Samples, key: jax.Array,
 
     The constraints act on these: velocities need consecutive frames, of which the position loss needs no more than one.
     """
-    sample = shard_in_jit(next_samples(recipe, samples.order, progress.step), recipe.mesh)
+    sample = shard_in_jit(next_samples(recipe, samples.key, progress.step), recipe.mesh)
     start = samples.starts[sample % recipe.windows]
     sample, start = (shard_in_jit(array[: stream.windows], recipe.mesh) for array in (sample, start))
     start = recentre(samples.tracks, start, recipe.frames, stream.frames)

@@ -22,7 +22,7 @@ from jaxpose.runs import gpu_plan
 from jaxpose.runtime import cuda_compiler
 from jaxpose.training import loop, objectives, setup
 from jaxpose.training.config import PRESETS, Config
-from jaxpose.training.step import Samples
+from jaxpose.training.step import Samples, order_key
 
 pytestmark = pytest.mark.aot
 PAPER = PRESETS["baseline-2048"]  # 2048 channels, 243 frames, batch 1024
@@ -169,9 +169,9 @@ def test_a_call_of_the_host_does_not_compile():
 
     spied = recipe._replace(objectives=(objectives.position(spying),))
     data = jax.eval_shape(lambda: gpu_plan.motion(jax.random.key(0), 30, 3))
-    indices = (jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((30,), (60,)))
     state = setup.init_program(recipe).eval_shape(jax.random.key(0))
-    arguments = cuda_compiler.on_every_device((state, Samples(data, *indices)), mesh)
+    samples = Samples(data, jax.ShapeDtypeStruct((30,), jnp.int32), jax.eval_shape(order_key, state))
+    arguments = cuda_compiler.on_every_device((state, samples), mesh)
     with pytest.raises(RuntimeError, match="Unknown backend"):
         cuda_compiler.compile_call(loop.step_program(spied).trace(*arguments))
 

@@ -344,13 +344,3 @@ def test_recentred_windows_keep_their_centre_and_their_track(frames, longer):
     free = (wanted >= first[track]) & (wanted + longer - 1 <= last[track])
     np.testing.assert_array_equal(moved[free], wanted[free])
     assert (moved[~free & (wanted < first[track])] == first[track][~free & (wanted < first[track])]).all()
-
-
-def test_an_epoch_visits_every_sample_once_in_an_order_of_its_own():
-    key = jax.random.key(0)
-    order_of = jax.jit(windows.epoch_order, static_argnums=2)
-    orders = [np.asarray(order_of(key, epoch, 100)) for epoch in (0, 0, 1)]
-    for order in orders:
-        np.testing.assert_array_equal(np.sort(order), np.arange(100))
-    np.testing.assert_array_equal(orders[0], orders[1])
-    assert (orders[0] != orders[2]).any()

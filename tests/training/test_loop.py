@@ -14,8 +14,8 @@ from helpers.problems import CLIPPED, PLAIN, problem, trained
 
 from jaxpose.runtime.errors import InputError
 from jaxpose.training import loop, objectives, optimizer, setup
-from jaxpose.training.step import Objective, Recipe, Samples, Stream
-from jaxpose.training.streams import take_windows
+from jaxpose.training.step import Objective, Recipe, Samples, Stream, order_key
+from jaxpose.training.streams import next_samples, take_windows
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -169,8 +169,9 @@ def test_a_loss_that_is_not_finite_stops_the_run(monkeypatch, on_cpu, needed):
     monkeypatch.setattr(Recipe, "on_cpu", on_cpu)
     recipe, data, starts = problem()
     data = data._replace(poses=jax.device_put(np.where(np.arange(47)[:, None, None] == 3, np.inf, data.poses)))
-    order = np.asarray(loop.order_of_epoch(setup.init(recipe, jax.random.key(0)), recipe))
-    bad = int(np.flatnonzero(order % 47 == 3)[0]) // 16  # the first step that sees the frame
+    key = order_key(setup.init(recipe, jax.random.key(0)))
+    batches = (next_samples(recipe, key, np.int32(step)) % 47 for step in range(20))
+    bad = next(step for step, samples in enumerate(batches) if 3 in samples)  # the first that sees the frame
     before = jax.device_get(trained(recipe, data, starts, until=bad)[0])
     calls = []
     with pytest.raises(loop.NotFiniteError, match=rf"the loss is (inf|nan) between steps {bad} and {bad + 1}") as error:
@@ -198,7 +199,7 @@ def test_nothing_crosses_between_host_and_device_unasked(accelerator):
     """Only explicit transfers: the log record, and the step that is read at the end of each call."""
     recipe, data, starts = problem()
     state = setup.init(recipe, jax.random.key(0))
-    samples = Samples(data, starts, loop.order_of_epoch(state, recipe))
+    samples = Samples(data, starts, order_key(state))
     loop.train_steps(state, samples, 1, recipe)  # tracing makes constants
     state = setup.init(recipe, jax.random.key(0))
     records = []
@@ -220,7 +221,7 @@ def test_nothing_of_a_step_touches_the_host(config):
     """
     recipe, data, starts = problem(config)
     state = setup.init_program(recipe).eval_shape(jax.random.key(0))
-    samples = Samples(data, starts, jax.ShapeDtypeStruct((2 * recipe.windows,), np.int32))
+    samples = Samples(data, starts, jax.eval_shape(order_key, state))
     text = loop.step_program(recipe).trace(state, samples).lower(lowering_platforms=("cuda",)).as_text()
     for refused in ("f64", "callback"):
         assert refused not in text
