@@ -24,25 +24,19 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
+from experiments.benchmarks.steps import DESCRIPTION, FEATURES, FRAMES, JOINTS, TRACKS, noise, training_steps
 from experiments.benchmarks.turns import Thunk, alternate
-from jaxpose.data.track import Description
-from jaxpose.data.windows import PackedTracks, gather_windows, window_starts
 from jaxpose.evaluation import predict_tracks
 from jaxpose.files.atomic import atomic_write, atomic_write_text
 from jaxpose.models.configs import TemporalConfig
 from jaxpose.models.temporal import multiply_adds
 from jaxpose.runtime.devices import replicate
 from jaxpose.skeleton import H36M_17
-from jaxpose.training import loop, setup
+from jaxpose.training import setup
 from jaxpose.training.config import Config
-from jaxpose.training.state import State
-from jaxpose.training.step import train_step
 from jaxpose.visualization import figures
 from tests.helpers.parity.torch_model import TemporalNet
 
-FEATURES, JOINTS = 34, 17
-TRACKS, FRAMES = 16, 1000
-DESCRIPTION = Description("noise", True, H36M_17, H36M_17, 2, ("S1",))
 EPOCH = -(-2 * TRACKS * FRAMES // 512)  # steps of batch 512: what the loop does once an epoch counts as it should
 WHOLE = "the same, with batches, mirroring and records"
 
@@ -67,50 +61,22 @@ class Row:
         return 2 * self.work / statistics.median(getattr(self, library))
 
 
-def noise() -> PackedTracks:
-    """Data of no meaning and usual size."""
-    random = np.random.default_rng(0)
-    count = TRACKS * FRAMES
-    first = np.arange(0, count, FRAMES, dtype=np.int32)
-    return PackedTracks(
-        random.normal(size=(count, JOINTS, 2)).astype(np.float32),
-        random.normal(size=(count, JOINTS, 3)).astype(np.float32),
-        np.repeat(np.arange(TRACKS, dtype=np.int32), FRAMES),
-        first,
-        first + FRAMES - 1,
-    )
+def torch_training(config: Config, steps: int, *, whole: bool, device: str = "cpu", compiled: bool = False) -> Thunk:
+    """`steps` training steps of the strided network, on one batch or on batches that NumPy gathers.
 
-
-def jax_training(config: Config, steps: int, *, whole: bool) -> Thunk:
-    """`steps` training steps, on one batch or as the trainer runs them: batches, mirroring and records."""
-    starts = window_starts([FRAMES] * TRACKS, config.frames)
-    recipe = setup.build_recipe(config, DESCRIPTION, len(starts))
-    data, starts = replicate(noise(), recipe.mesh), replicate(starts, recipe.mesh)
-    state = setup.init(recipe, jax.random.key(0))
-    batch = {"windows": gather_windows(data, starts[: config.batch_size], config.frames, recipe.model.context)}
-
-    @functools.partial(jax.jit, donate_argnums=0)
-    def repeat(state: State) -> State:
-        return jax.lax.fori_loop(0, steps, lambda _, state: train_step(state, batch, recipe)[0], state)
-
-    def bare() -> None:
-        nonlocal state
-        state = jax.block_until_ready(repeat(state))
-
-    def run() -> None:
-        nonlocal state
-        until = int(state.step) + steps
-        options = {"log_every": config.log_every, "needs_state": lambda step: False}
-        state = loop.run(state, recipe, data, starts, until=until, **options)
-
-    return run if whole else bare
-
-
-def torch_training(config: Config, steps: int, *, whole: bool) -> Thunk:
-    """`steps` training steps of the strided network, on one batch or on batches that NumPy gathers."""
-    data, model = noise(), config.model
+    Args:
+      config: the network, its precision, and the batch.
+      steps: of one call, which waits for them.
+      whole: gather a new batch for each step.
+      device: PyTorch's name of it.
+      compiled: by `torch.compile`.
+    """
+    data, model, precision = noise(), config.model, config.model.precision
     net = TemporalNet(FEATURES, JOINTS, model.filter_widths, model.channels, dropout=model.dropout, strided=True)
+    net.to(device)
     optimizer = torch.optim.Adam(net.parameters(), lr=config.learning_rate, amsgrad=True)
+    forward = torch.compile(net) if compiled else net
+    autocast = functools.partial(torch.autocast, device, torch.bfloat16, enabled=precision == "bfloat16")
     field, random = int(np.prod(model.filter_widths)), np.random.default_rng(1)
     swapped = np.asarray(H36M_17.mirrored)
 
@@ -123,17 +89,22 @@ def torch_training(config: Config, steps: int, *, whole: bool) -> Thunk:
         flipped = random.random(config.batch_size) < 0.5
         keypoints[flipped] = keypoints[flipped][..., swapped, :] * [-1, 1]
         poses[flipped] = poses[flipped][..., swapped, :] * [-1, 1, 1]
-        return torch.from_numpy(keypoints), torch.from_numpy(poses)
+        return torch.from_numpy(keypoints).to(device), torch.from_numpy(poses).to(device)
 
     fixed = batch()
 
     def run() -> None:
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
         for _ in range(steps):
             keypoints, poses = batch() if whole else fixed
             optimizer.zero_grad()
-            loss = torch.linalg.vector_norm(net(keypoints) - poses, dim=-1).mean()
+            with autocast():
+                predicted = forward(keypoints)
+            loss = torch.linalg.vector_norm(predicted.float() - poses, dim=-1).mean()
             loss.backward()
             optimizer.step()
+        if device != "cpu":
+            torch.cuda.synchronize()
 
     return run
 
@@ -176,7 +147,7 @@ def measure(turns: int, console: Console) -> list[Row]:
     def training(config: Config, steps: int, *, whole: bool = False) -> tuple[int, Thunk, Thunk]:
         model = setup.build_model(config, DESCRIPTION)
         work = steps * config.batch_size * multiply_adds(model, FEATURES, 1, training=True)
-        return work, jax_training(config, steps, whole=whole), torch_training(config, steps, whole=whole)
+        return work, training_steps(config, steps, whole=whole), torch_training(config, steps, whole=whole)
 
     def evaluating(config: Config) -> tuple[int, Thunk, Thunk]:
         model = setup.build_model(config, DESCRIPTION)
