@@ -40,15 +40,14 @@ def savitzky_golay(samples: np.ndarray, fps: float, cutoff: float) -> np.ndarray
     window = savitzky_golay_window(len(samples), fps, cutoff)
     if window <= 3:  # a parabola goes through three points
         return samples
-    from scipy import signal  # here, as it is slow to import and most evaluations do not smooth
-
+    # Not SciPy's filter: `predict` uses this one, and importing `scipy.signal` takes as long as lifting 500 frames.
     exact, half = np.float64(samples), window // 2
-    smoothed = signal.savgol_filter(exact, window, 2, axis=0, mode="nearest")
-    # The ends are not left to `mode="interp"`, which refuses a whole track for one number that is not finite.
     basis, _ = np.linalg.qr(np.vander(np.linspace(-1, 1, window), 3))
-    smoothed[:half] = np.tensordot(basis[:half], np.tensordot(basis.T, exact[:window], 1), 1)
-    smoothed[-half:] = np.tensordot(basis[-half:], np.tensordot(basis.T, exact[-window:], 1), 1)
-    return smoothed.astype(samples.dtype)
+    fit = basis @ basis.T  # from the numbers of a window to those of its parabola
+    first = np.tensordot(fit[:half], exact[:window], 1)
+    middle = np.lib.stride_tricks.sliding_window_view(exact, window, axis=0) @ fit[half]
+    last = np.tensordot(fit[half + 1 :], exact[-window:], 1)
+    return np.concatenate([first, middle, last]).astype(samples.dtype)
 
 
 def savitzky_golay_window(frames: int, fps: float, cutoff: float) -> int:

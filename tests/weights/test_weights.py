@@ -11,11 +11,12 @@ MOST_BYTES = 12e6
 
 def test_what_comes_with_jaxpose_is_small_and_opens():
     files = sorted(weights.FOLDER.glob("*.npz"))
-    assert all(file.stat().st_size <= MOST_BYTES for file in files)
+    assert sum(file.stat().st_size for file in files) <= MOST_BYTES
     for file in files:
         opened = open_run(file)
         assert not opened.description.synthetic
         assert opened.description.channels == 3
+        assert opened.config.model.causal == (file.stem == "anywhere-causal")
     card = (weights.FOLDER / "README.md").read_text("utf-8")
     assert bool(files) != ("to fill in" in card), "the card is filled in when there are weights, and not before"
 
@@ -30,3 +31,5 @@ def test_without_a_file_the_message_names_the_remedy(monkeypatch, tmp_path):
     )
     (tmp_path / "anywhere.npz").touch()
     assert weights.find_weights() == tmp_path / "anywhere.npz"
+    with pytest.raises(InputError, match="jaxpose comes without weights 'other'; it has anywhere"):
+        weights.find_weights("other")
