@@ -12,6 +12,7 @@ from jaxpose.data.track import SYNTHETIC_NOTICE, Description, Track, track_lengt
 from jaxpose.data.windows import PackedTracks, pack, window_starts
 from jaxpose.evaluation.results_file import trained_on_notice
 from jaxpose.runs.overlap import refuse_overlap, trained_subjects
+from jaxpose.runs.precision import FALLBACK, supported
 from jaxpose.runtime.devices import describe_devices, replicate
 from jaxpose.runtime.progress import working
 from jaxpose.training import setup
@@ -84,7 +85,10 @@ def prepare(config: Config, run: Path | None, splits: Splits, console: Console) 
       InputError: the settings do not fit the data or the devices.
     """
     starts = window_starts(track_lengths(splits.train), config.frames)
-    recipe = setup.build_recipe(config, splits.description, len(starts))
+    computed = supported(config)
+    if computed != config:
+        console.print(FALLBACK, soft_wrap=True)
+    recipe = setup.build_recipe(computed, splits.description, len(starts))
     data, starts = (replicate(arrays, recipe.mesh) for arrays in (pack(splits.train), starts))
     return Job(
         config=config,

@@ -15,6 +15,7 @@ from jaxpose.evaluation.predict_tracks import predict_tracks
 from jaxpose.models.lifter import Lifter
 from jaxpose.runs import Which
 from jaxpose.runs.folder import refuse_missing_data
+from jaxpose.runs.precision import supported
 from jaxpose.runs.saved import load_saved
 from jaxpose.runtime.devices import data_mesh, replicate
 from jaxpose.runtime.errors import InputError
@@ -48,7 +49,7 @@ def open_run(run: str | os.PathLike[str], which: Which = "last") -> TrainedModel
       InputError: it is neither, or its content cannot be used.
     """
     lifter, mesh = load_saved(Path(run), which), data_mesh()
-    model = setup.build_model(lifter.config, lifter.description)
+    model = setup.build_model(supported(lifter.config), lifter.description)
     variables = replicate(lifter.variables, mesh)
     return TrainedModel(lifter.run, lifter.config, lifter.description, model, variables, mesh)
 
