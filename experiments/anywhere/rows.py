@@ -1,11 +1,10 @@
-"""Train and measure the fixed-camera recipe, each augmentation alone, all of them together, and larger networks.
+"""Train and measure the fixed-camera recipe, each augmentation alone, and all of them together.
 
     jaxpose prepare anywhere …/allasfamc_38_subjects.zip --out anywhere
     python -m experiments.anywhere.rows --data anywhere --out runs/rows --seeds 0 1 2
 
-All rows have the same people, seeds and number of steps, and all but the last two the same network. A run that is
-complete is kept, one that is not is resumed: the same command goes on where it was ended. Then `experiments.anywhere`
-measures them all.
+All rows have the same people, network, seeds and number of steps. A run that is complete is kept, one that is not is
+resumed: the same command goes on where it was ended. Then `experiments.anywhere` measures them all.
 """
 
 import dataclasses
@@ -26,7 +25,7 @@ from jaxpose.training.config import PRESETS, Config
 
 PRESET = PRESETS["anywhere"]
 ALL = dataclasses.replace(PRESET, model=dataclasses.replace(PRESET.model, channels=256), epochs=3)
-"""All augmentations: the preset with a smaller network, for three epochs."""
+"""The last row: the preset with a smaller network, for three epochs."""
 
 IMAGE = dataclasses.replace(ALL.model, aim=0)
 """The network without an aimed camera, which lifts the image as it is."""
@@ -41,11 +40,7 @@ def settings_of_rows() -> dict[str, Config]:
         if name != "mirror":  # the focal length matters to a network that aims the camera, and to no other
             rows[name] = dataclasses.replace(aimed if name == "lens" else fixed, augment=("mirror", name))
     rows["frame rates"] = dataclasses.replace(fixed, frame_rates=ALL.frame_rates)
-    rows |= {"aim, camera": dataclasses.replace(aimed, augment=("mirror", "camera")), "all": ALL}
-    longer = dataclasses.replace(ALL.model, filter_widths=(3, 3, 3, 3))
-    wider = dataclasses.replace(ALL.model, channels=PRESET.model.channels)
-    larger = {"81 frames": longer, f"{wider.channels} channels": wider}
-    return rows | {f"all, {name}": dataclasses.replace(ALL, model=model) for name, model in larger.items()}
+    return rows | {"aim, camera": dataclasses.replace(aimed, augment=("mirror", "camera")), "all": ALL}
 
 
 ROWS = settings_of_rows()
