@@ -82,6 +82,8 @@ class Command:
     detections: Path | None = None
     """Folder of the session caliscope_4cam, for real detections."""
     smooth: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:HZ] ...", help=SMOOTH_HELP)] = ()
+    curves: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LABEL ...")] = ()
+    """Labels of the runs that are also measured by kind of motion and in curves, which takes long; by default all."""
     quick: bool = False
     """A few clips and values, to see that everything works."""
 
@@ -100,6 +102,8 @@ def run(command: Command) -> None:
     sizes = QUICK if command.quick else FULL
     smoothings = choose_smoothings(command.smooth)
     runs = open_runs(command.runs)
+    if unknown := set(command.curves) - set(runs):
+        raise InputError(f"--curves names {min(unknown)!r}; the labels are {', '.join(runs)}")
     try:
         command.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -112,21 +116,22 @@ def run(command: Command) -> None:
         tracks = see(clips)
         overall = measure_all(tracks, runs, poses, smoothings)
         first = {label: of[0] for label, of in runs.items()}
+        shown = {label: first[label] for label in command.curves or runs}
     few = spread(clips, sizes.of_curve)
     with working("by kind"):
-        groups = measure_groups(groups_of(command, clips, few, sizes), first)
+        groups = measure_groups(groups_of(command, clips, few, sizes), shown)
     curves: dict[str, dict[str, Any]] = {}
     for curve in CURVES:
         with working(f"by {curve.name}"):
             values = curve.values[sizes.values]
-            curves[curve.name] = {"values": list(values), "runs": measure_curve(curve, values, few, first)}
+            curves[curve.name] = {"values": list(values), "runs": measure_curve(curve, values, few, shown)}
     with working("real detections"):
         views = measure_real(filmed, first, poses)
 
     title = f"{title_with_notice(description)}, {command.split or test_split(command.data)}"
     if command.quick:
         title += " (--quick: a few clips, not to be compared)"
-    tables = [overall_table(title, overall, tracks), groups_table(groups, list(runs)), *real_tables(views)]
+    tables = [overall_table(title, overall, tracks), groups_table(groups, list(shown)), *real_tables(views)]
     for table in tables:
         show(Console(), table)
     figure = draw(curves, f"{title}: {len(few)} clips, one thing varied")

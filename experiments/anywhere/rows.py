@@ -45,6 +45,9 @@ def settings_of_rows() -> dict[str, Config]:
 
 ROWS = settings_of_rows()
 
+CURVES = ("fixed cameras", "all")
+"""The rows that are also measured by kind of motion and in curves."""
+
 SYNTHETIC_VALIDATION = "X11"
 """The synthetic person of `data_prep.anywhere` on whom settings are chosen."""
 
@@ -97,6 +100,7 @@ def run(command: Command) -> None:
             trials=command.trials,
             detections=command.detections,
             quick=command.quick,
+            curves=tuple(label for label in CURVES if label in command.rows),
         )
     )
 

@@ -356,6 +356,7 @@ def test_bad_input_is_named(run, tmp_path, refusal):
         ([str(run)], "is not LABEL=RUN; write, for example, all=runs/all"),
         ([f"a={run}", f"a={run}"], "is named twice; name it once"),
         ([f"a={tmp_path / 'none'}"], "none is not a run"),
+        ([f"a={run}", "--curves", "b"], "--curves names 'b'; the labels are a"),
         ([f"a={run}", "--detections", str(tmp_path)], "config.toml is not part of a session of caliscope"),
     ):
         assert fault in refusal(command.main, [*arguments, "--out", str(tmp_path / "out")])
@@ -423,6 +424,7 @@ def test_rows_are_trained_or_resumed_and_measured_together(monkeypatch, tmp_path
         calls.clear()
         rows.main(words)
         assert calls[:-1] == [(s, f"{name}-{s}", resumed) for s in (0, 1) for name in ("all", "aim-camera")]
+        assert calls[-1].curves == ("all",)
         assert calls[-1].runs[:2] == (f"all={tmp_path / 'all-0'}", f"aim, camera={tmp_path / 'aim-camera-0'}")
     assert "is a run of other settings" in refusal(rows.main, [*words, "--steps", "7"])
     assert "there is no row 'none'" in refusal(rows.main, [*words[:4], "--rows", "none"])
@@ -432,12 +434,14 @@ def test_rows_are_trained_or_resumed_and_measured_together(monkeypatch, tmp_path
 @pytest.mark.compilations(400)
 def test_one_command_measures_and_writes(run, session, tmp_path, capsys):
     out = tmp_path / "out"
-    command.main([f"all={run}", "--out", str(out), "--quick", "--detections", str(session), "--smooth", "savgol"])
+    runs = [f"all={run}", f"other={run}", "--curves", "all"]
+    command.main([*runs, "--out", str(out), "--quick", "--detections", str(session), "--smooth", "savgol"])
     shown = capsys.readouterr().out
     assert "SYNTHETIC motion" in shown
     numbers = json.loads((out / "anywhere.json").read_text())
     smoothed = "all, savgol 3.6 Hz"
-    assert set(numbers["overall"]) == {"mean pose", "mean pose facing the camera", "all", smoothed}
+    rows = {"mean pose", "mean pose facing the camera", "all", smoothed, "other", "other, savgol 3.6 Hz"}
+    assert set(numbers["overall"]) == rows
     plain, filtered = (numbers["overall"][label]["unknown"][0]["mpjae"]["mean"] for label in ("all", smoothed))
     assert filtered < 0.8 * plain
     assert set(numbers["curves"]) == {"noise", "missing", "pitch", "distance", "frame rate"}
