@@ -1,5 +1,7 @@
 """A random order of many samples of which any part can be computed by itself: no list, no sorting."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -33,8 +35,11 @@ def shuffled(key: jax.Array, positions: jax.Array, count: int) -> jax.Array:
         pair = jnp.maximum(sample, partner).astype(jnp.uint32)
         return jnp.where(_mix(pair ^ salts[round]) >> 31, partner, sample)
 
-    # Unrolled: in a loop, a GPU starts kernels for every round.
-    return jax.lax.fori_loop(0, ROUNDS, swap_or_not, positions.astype(jnp.int32), unroll=True)
+    # On a CPU, a loop: the rounds one after another would be merged into whatever is gathered by the samples, and
+    # computed again for every number of it. On a GPU, a loop would start kernels for every round.
+    rounds = functools.partial(jax.lax.fori_loop, 0, ROUNDS, swap_or_not)
+    unrolled = functools.partial(rounds, unroll=True)
+    return jax.lax.platform_dependent(positions.astype(jnp.int32), cpu=rounds, default=unrolled)
 
 
 def _mix(bits: jax.Array) -> jax.Array:
