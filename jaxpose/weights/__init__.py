@@ -10,22 +10,25 @@ NAME = "weights"
 
 FOLDER = Path(str(importlib.resources.files(__name__)))
 
+FILES = ("anywhere", "anywhere-causal")
+"""The lifters by name; the second is for streams: its pose of a frame depends on that frame and those before."""
+
 
 def find_weights(name: str = "anywhere") -> Path:
     """Find a trained lifter that comes with jaxpose.
 
     Args:
-      name: "anywhere", or "anywhere-causal" for streams: its pose of a frame depends on that frame and those before.
+      name: in `FILES`.
 
     Raises:
-      InputError: this version comes without one.
+      InputError: there is none of that name, or this version comes without it.
     """
+    if name not in FILES:
+        raise InputError(f"jaxpose has no weights {name!r:.50}; choose from {', '.join(FILES)}")
     file = FOLDER / f"{name}.npz"
-    if file.is_file():
-        return file
-    if others := sorted(other.stem for other in FOLDER.glob("*.npz")):
-        raise InputError(f"jaxpose comes without weights {name!r:.50}; it has {', '.join(others)}")
-    raise InputError(
-        "jaxpose comes without trained weights in this version; train a lifter (jaxpose train --data DIR) and name its "
-        "RUN"
-    )
+    if not file.is_file():
+        raise InputError(
+            "jaxpose comes without trained weights in this version; train a lifter (jaxpose train --data DIR) and name "
+            "its RUN"
+        )
+    return file

@@ -53,7 +53,7 @@ def test_it_becomes_published_weights_that_predict_the_same(run, prepared, tmp_p
 def test_it_lifts_a_file_of_keypoints(run, tmp_path):
     track = make_track(frames=30)
     np.savez(tmp_path / "k.npz", keypoints=track.keypoints_2d, layout="h36m", width=1000, height=1000, fps=50)
-    predict.main([str(run), str(tmp_path / "k.npz"), "--out", str(tmp_path / "motion.npz")])
+    predict.main([str(run), str(tmp_path / "k.npz"), "--out", str(tmp_path / "motion.npz"), "--smooth", "none"])
     with np.load(tmp_path / "motion.npz") as motion:
         np.testing.assert_array_equal(motion["positions_0"], open_run(run).lift(pack([track])))
 

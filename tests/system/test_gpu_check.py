@@ -2,13 +2,12 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 
 import pytest
 from helpers.places import ROOT
-
-from experiments.gpu.kernels import Kernel, kernels
 
 pytestmark = pytest.mark.system
 
@@ -49,7 +48,10 @@ def test_kernels_of_a_gpu_are_added_up_and_loops_are_not():
 
     gpu = [Of(events=[event("fusion.1", 3), event("gemm", 10), event("while.2", 40)]), Of(events=[event("gemm", 12)])]
     planes = [Of(name="/host:CPU", lines=[Of(events=[event("gemm", 99)])]), Of(name="/device:GPU:0", lines=gpu)]
-    found = kernels(Of(planes=[*planes, Of(name="/device:GPU:1", lines=[Of(events=[event(None, 5)])])]), calls=2)
+    script = runpy.run_path(str(ROOT / "experiments" / "gpu" / "kernels.py"))
+    found = script["kernels"](
+        Of(planes=[*planes, Of(name="/device:GPU:1", lines=[Of(events=[event(None, 5)])])]), calls=2
+    )
     assert [(kernel.name, kernel.runs) for kernel in found] == [("gemm", 1), ("fusion.1", 0.5)]
     assert found[0].seconds == pytest.approx(11e-6)
-    assert found[1] == Kernel("fusion.1", pytest.approx(1.5e-6), 0.5)
+    assert found[1] == ("fusion.1", pytest.approx(1.5e-6), 0.5)

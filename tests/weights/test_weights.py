@@ -12,6 +12,7 @@ MOST_BYTES = 12e6
 def test_what_comes_with_jaxpose_is_small_and_opens():
     files = sorted(weights.FOLDER.glob("*.npz"))
     assert sum(file.stat().st_size for file in files) <= MOST_BYTES
+    assert [file.stem for file in files] == sorted(weights.FILES)
     for file in files:
         opened = open_run(file)
         assert not opened.description.synthetic
@@ -31,5 +32,5 @@ def test_without_a_file_the_message_names_the_remedy(monkeypatch, tmp_path):
     )
     (tmp_path / "anywhere.npz").touch()
     assert weights.find_weights() == tmp_path / "anywhere.npz"
-    with pytest.raises(InputError, match="jaxpose comes without weights 'other'; it has anywhere"):
+    with pytest.raises(InputError, match="jaxpose has no weights 'other'; choose from anywhere, anywhere-causal"):
         weights.find_weights("other")
