@@ -22,9 +22,20 @@ from jaxpose.training import setup
 from jaxpose.training.config import Config
 from jaxpose.training.state import to_checkpoint
 
-clips, views, lifting, scores, real, triangulation, weaknesses, rows, command = (
+clips, views, lifting, scores, real, triangulation, weaknesses, tables, rows, command = (
     importlib.import_module(f"experiments.anywhere.{name}")
-    for name in ("clips", "views", "lifting", "scores", "real", "triangulation", "weaknesses", "rows", "__main__")
+    for name in (
+        "clips",
+        "views",
+        "lifting",
+        "scores",
+        "real",
+        "triangulation",
+        "weaknesses",
+        "tables",
+        "rows",
+        "__main__",
+    )
 )
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
@@ -370,14 +381,14 @@ def test_runs_of_one_label_are_a_row_of_means(drawn, run):
 
     overall = {"all": {lens: [seed(60), seed(70)] for lens in ("known", "unknown")}}
     overall["one"] = {lens: [seed(80)] for lens in ("known", "unknown")}
-    table = command.overall_table("title", overall, drawn)
+    table = tables.overall_table("title", overall, drawn)
     assert table.rows[0][1] == f"65.0 ± {np.std([60, 70], ddof=1):.1f}"
     assert table.rows[0][-1] == table.rows[0][1]
     assert table.rows[1][1] == "80.0 (77-83)"
     assert table.rows[1][-1] == "80.0"
     assert "± is the standard deviation over the seeds" in " ".join(table.notes)
     del overall["all"]
-    assert "±" not in " ".join(command.overall_table("title", overall, drawn).notes)
+    assert "±" not in " ".join(tables.overall_table("title", overall, drawn).notes)
     assert [len(of) for of in command.open_runs([f"a={run}", f"a={run}/", f"b={run}"]).values()] == [2, 1]
 
 
