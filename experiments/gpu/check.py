@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from xml.etree import ElementTree
 
 import jax
@@ -34,13 +34,11 @@ from jaxpose.models.configs import Precision, TemporalConfig
 from jaxpose.models.ops import matmul
 from jaxpose.models.temporal import multiply_adds
 from jaxpose.runs import checkpoint
-from jaxpose.runs.gpu_plan import HUMAN36M, TRAIN_FRAMES, measured
+from jaxpose.runs.gpu_plan import TRAIN_FRAMES, measured
 from jaxpose.runs.log import read_log
 from jaxpose.runtime.tables import Table, markdown, show
 from jaxpose.training import setup
 from jaxpose.training.config import Config
-
-FEATURES = HUMAN36M.layout.num_joints * HUMAN36M.channels
 
 
 class Sizes(NamedTuple):
@@ -64,8 +62,6 @@ SMALL = Sizes(
     ("--channels", "8", "--filter-widths", "3", "3", "--batch-size", "64", "--log-every", "5"),
 )  # fmt: skip
 """For a try without a GPU: that everything runs."""
-
-PRECISIONS: tuple[Precision, ...] = ("float32", "tf32", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +134,7 @@ def measure_steps(sizes: Sizes, end: float) -> list[dict[str, Any]]:
     """
     rows = []
     for channels in sizes.channels:
-        for precision in PRECISIONS:
+        for precision in get_args(Precision):
             name = {"channels": channels, "precision": precision}
             if left(end) < 2.5 * sizes.training:  # which the other parts need
                 rows.append(name | {"left out": "no time was left"})
@@ -146,7 +142,8 @@ def measure_steps(sizes: Sizes, end: float) -> list[dict[str, Any]]:
             config = step_config(sizes, channels, precision)
             thunks = {"product": product(sizes.product, precision)} | dict(by_each_library(config, sizes.steps))
             seconds = {key: statistics.median(of) for key, of in alternate(thunks, sizes.turns).items()}
-            work = config.batch_size * multiply_adds(setup.build_model(config, HUMAN36M), FEATURES, 1, training=True)
+            model = setup.build_model(config, steps.DESCRIPTION)
+            work = config.batch_size * multiply_adds(model, steps.FEATURES, 1, training=True)
             step = {key: of / sizes.steps for key, of in seconds.items() if key != "product"}
             rate, best = 2 * work / step["jaxpose"], 2 * sizes.product**3 / seconds["product"]
             rows.append(name | {"seconds": step, "rate": rate, "product": best, "share": rate / best})
@@ -249,12 +246,7 @@ def as_tables(found: Mapping[str, Any]) -> Iterator[Table]:
         yield Table("Training steps", STEP_HEADER, [step_row(row) for row in found["steps"]], text_columns=(0, 1))
     if "epoch" not in missing:
         rows = [
-            [
-                of["precision"],
-                f"{1000 * of['step']:.1f} ms",
-                f"{of['epoch']:.0f} s",
-                f"{(of['memory'] or 0) / 2**30:.1f}",
-            ]
+            [of["precision"], f"{1000 * of['step']:.1f} ms", f"{of['epoch']:.0f} s", f"{of['memory'] / 2**30:.1f}"]
             for of in found["epoch"]
         ]
         yield Table("All training frames of Human3.6M, mirrored", ["products", "step", "epoch", "GiB"], rows)

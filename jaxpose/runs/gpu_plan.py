@@ -56,9 +56,10 @@ def training_call(config: Config, mesh: Mesh) -> jax.stages.Traced:
     """The step program as `jaxpose train` calls it, for all training frames of Human3.6M."""
     recipe = setup.build_recipe(config, HUMAN36M, TRAIN_FRAMES // config.frames)._replace(mesh=mesh)
     data = jax.eval_shape(lambda: motion(jax.random.key(0), TRAIN_FRAMES, TRAIN_TRACKS))
-    starts, key = jax.ShapeDtypeStruct((recipe.windows,), jnp.int32), jax.eval_shape(lambda: jax.random.key(0))
-    arguments = (setup.init_program(recipe).eval_shape(jax.random.key(0)), Samples(data, starts, key))
-    return loop.step_program(recipe).trace(*cuda_compiler.on_every_device(arguments, mesh))
+    starts = jax.ShapeDtypeStruct((recipe.windows,), jnp.int32)
+    state = setup.init_program(recipe).eval_shape(jax.random.key(0))
+    samples = Samples(data, starts, jax.eval_shape(order_key, state))
+    return loop.step_program(recipe).trace(*cuda_compiler.on_every_device((state, samples), mesh))
 
 
 def initial_state_call(config: Config, mesh: Mesh) -> jax.stages.Traced:

@@ -12,7 +12,7 @@ import chex
 import jax
 import numpy as np
 import pytest
-from helpers.problems import CLIPPED, PLAIN, problem
+from helpers.problems import CLIPPED, PLAIN, problem, trained_without_transfers
 from helpers.samples import DESCRIPTION
 
 from jaxpose import alignment, inverse_kinematics, kinematics, losses, metrics
@@ -161,13 +161,5 @@ def test_a_resumed_training_has_the_same_bits(tmp_path):
 def test_nothing_crosses_between_host_and_device_unasked(monkeypatch):
     """Only explicit transfers: the log record, and the step that is read at the end of each call."""
     monkeypatch.setattr(Recipe, "on_cpu", False)  # steps are queued one by one, as on a GPU
-    recipe, data, starts = problem()
-    samples = Samples(data, starts, order_key(setup.init(recipe, jax.random.key(0))))
-    loop.train_steps(setup.init(recipe, jax.random.key(0)), samples, 1, recipe)  # tracing makes constants
-    state, records = setup.init(recipe, jax.random.key(0)), []
-    with jax.transfer_guard("disallow"):
-        loop.run(
-            state, recipe, data, starts, until=7, log_every=4, needs_state=lambda step: False,
-            after_call=lambda _state, _step, record: records.append(record),
-        )  # fmt: skip
-    assert [record["step"] for record in records if record] == [4, 6, 7]
+    records = trained_without_transfers(until=7, log_every=4)
+    assert [record["step"] for record in records] == [4, 6, 7]

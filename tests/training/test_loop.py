@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.networks import Standardised, WindowLinear
-from helpers.problems import CLIPPED, PLAIN, problem, trained
+from helpers.problems import CLIPPED, PLAIN, problem, trained, trained_without_transfers
 
 from jaxpose.runtime.errors import InputError
 from jaxpose.training import loop, objectives, optimizer, setup
@@ -197,18 +197,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_too():
 
 def test_nothing_crosses_between_host_and_device_unasked(accelerator):
     """Only explicit transfers: the log record, and the step that is read at the end of each call."""
-    recipe, data, starts = problem()
-    state = setup.init(recipe, jax.random.key(0))
-    samples = Samples(data, starts, order_key(state))
-    loop.train_steps(state, samples, 1, recipe)  # tracing makes constants
-    state = setup.init(recipe, jax.random.key(0))
-    records = []
-    with jax.transfer_guard("disallow"):
-        state = loop.run(
-            state, recipe, data, starts, until=7, log_every=4,
-            after_call=lambda _state, _step, record: records.append(record), needs_state=lambda step: False,
-        )  # fmt: skip
-    assert len(records) == 3
+    assert len(trained_without_transfers(until=7, log_every=4)) == 3
     with jax.transfer_guard("disallow"), pytest.raises(Exception, match=r"[Dd]isallowed host-to-device"):
         jax.jit(lambda x: x + 1)(np.float32(1))  # the guard works on this device
 
