@@ -244,6 +244,36 @@ def gather_windows(
     )
 
 
+def single_frames(windows: Windows, context: tuple[int, int], gap: int) -> Windows:
+    """Cut each window into windows of one output frame: its first one, and every gap-th from there.
+
+    Args:
+      windows: B of K output frames.
+      context: input frames before and after the output frames.
+      gap: frames from one to the next, at least 1.
+
+    Returns:
+      B · F windows of one output frame, F = 1 + (K - 1) // gap; those of a window follow each other.
+    """
+    starts = range(0, windows.visible.shape[1], gap)
+
+    def inputs(values: jax.Array) -> jax.Array:
+        of_each = [values[:, start : start + sum(context) + 1] for start in starts]
+        return jnp.stack(of_each, axis=1).reshape(-1, *of_each[0].shape[1:])
+
+    def outputs(values: jax.Array) -> jax.Array:
+        return values[:, ::gap].reshape(-1, 1, *values.shape[2:])
+
+    def repeated(values: jax.Array) -> jax.Array:
+        return jnp.repeat(values, len(starts), axis=0)
+
+    return windows.replace(
+        **{name: jax.tree.map(inputs, getattr(windows, name)) for name in ("keypoints", "positions")},
+        **{name: jax.tree.map(outputs, getattr(windows, name)) for name in ("poses", "visible", "root")},
+        **{name: jax.tree.map(repeated, getattr(windows, name)) for name in ("sample", "mirrored", "camera")},
+    )
+
+
 def _neighbours(
     values: jax.Array, starts: jax.Array, offset: jax.Array, first: jax.Array, last: jax.Array
 ) -> list[tuple[jax.Array, jax.Array]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from jaxpose.training.config import Config, flat_settings
 
-CONSTRAINT_SETTINGS = ("ramp", "clips", "clip_frames")
+CONSTRAINT_SETTINGS = ("ramp", "clips", "clip_frames", "clip_gap")
 """Settings that have an effect with constraints only."""
 
 

@@ -40,7 +40,10 @@ class Config:
     clips: int = 128
     """Windows of each batch that the constraints act on; each is read again with its neighbouring frames."""
     clip_frames: int = 3
-    """Consecutive frames of each window that the constraints act on."""
+    """Frames of each window that the constraints act on."""
+    clip_gap: int = 1
+    """Frames from one of these to the next, 1 for consecutive ones. With more, a velocity is the movement during that
+    time, of which noise is a smaller part, and the network predicts these frames alone."""
     objectives: tuple[str, ...] = ()
     """Further terms of the loss, by the names that a plugin gives them."""
     augment: tuple[str, ...] = ("mirror",)
@@ -88,7 +91,7 @@ class Config:
             if getattr(self, field) is not None:
                 one_line = is_printable_line(getattr(self, field))
                 require(self, one_line, field, "one line of text, of at most 500 characters")
-        for field in ("frames", "batch_size", "clip_frames", "epochs", "log_every", "keep"):
+        for field in ("frames", "batch_size", "clip_frames", "clip_gap", "epochs", "log_every", "keep"):
             require(self, 0 < getattr(self, field) < 2**31, field, "at least 1 and less than 2^31")
         require(self, self.steps is None or 0 < self.steps < 2**31, "steps", "at least 1 and less than 2^31")
         require(self, 0 < self.learning_rate < float("inf"), "learning_rate", "above 0")

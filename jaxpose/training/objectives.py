@@ -77,7 +77,9 @@ def position(loss: PositionLoss) -> Objective:
 
 
 @functools.lru_cache
-def constraints(weights: tuple[tuple[str, float], ...], skeleton: Skeleton, begin: float, end: float) -> Objective:
+def constraints(
+    weights: tuple[tuple[str, float], ...], skeleton: Skeleton, frames: int, begin: float, end: float
+) -> Objective:
     """The weighted constraint terms of the clips, with the network as in evaluation.
 
     Dropout changes a prediction from frame to frame more than people move, and the constraints would fit its noise at
@@ -87,13 +89,16 @@ def constraints(weights: tuple[tuple[str, float], ...], skeleton: Skeleton, begi
     Args:
       weights: names of constraint terms and their weights at the end of the ramp.
       skeleton: of the poses.
+      frames: of a clip, F. Windows of fewer frames are parts of a clip, one after the other.
       begin: epoch at which the weights begin to grow.
       end: epoch from which on they are whole.
     """
 
     def value(prediction: Prediction, windows: Windows, weight: chex.Numeric) -> tuple[jax.Array, dict[str, jax.Array]]:
         current = {name: final * weight for name, final in weights}
-        return losses.constraints(prediction.poses, windows.poses, current, skeleton, windows.visible[..., None])
+        values = (prediction.poses, windows.poses, windows.visible[..., None])
+        poses, targets, visible = (array.reshape(-1, frames, *array.shape[2:]) for array in values)
+        return losses.constraints(poses, targets, current, skeleton, visible)
 
     return Objective("constraints", "clips", False, ramp(begin, end), value, tuple(name for name, _ in weights))
 

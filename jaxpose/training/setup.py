@@ -82,7 +82,8 @@ def build_recipe(config: Config, description: Description, windows: int) -> Reci
     check_names(config)
     mesh, model = data_mesh(), build_model(config, description)
     chosen = _objectives(config, description)
-    sizes = {"windows": (config.batch_size, config.frames), "clips": (config.clips, config.clip_frames)}
+    clip = 1 + (config.clip_frames - 1) * config.clip_gap
+    sizes = {"windows": (config.batch_size, config.frames), "clips": (config.clips, clip, config.clip_gap)}
     names = dict.fromkeys(["windows", *(objective.stream for objective in chosen)])
     streams = tuple(
         Stream(name, find(STREAMS, name, "objectives"), *sizes.get(name, sizes["windows"])) for name in names
@@ -93,8 +94,9 @@ def build_recipe(config: Config, description: Description, windows: int) -> Reci
             raise InputError(f"--{size} is {stream.windows}; it must be at most --batch-size, {config.batch_size}")
         if stream.windows % mesh.size:
             raise InputError(f"--{size} is {stream.windows}; it must be a multiple of the {mesh.size} devices")
-        if model.frames not in (None, stream.frames):
-            raise InputError(f"--{length} is {stream.frames}; this network takes windows of {model.frames} frames")
+        if model.frames not in (None, stream.frames if stream.gap == 1 else 1):
+            setting = f"--{length} is {stream.frames}" if stream.gap == 1 else f"--clip-gap is {stream.gap}"
+            raise InputError(f"{setting}; this network takes windows of {model.frames} frames")
     if config.frame_rates is not None and description.fps is None:
         raise InputError("--frame-rates needs data of one frame rate, and these have several; prepare them with --fps")
     samples = 2 * windows if "mirror" in config.augment else windows
@@ -123,7 +125,7 @@ def _objectives(config: Config, description: Description) -> tuple[Objective, ..
     chosen = [objectives.position(objectives.LOSSES[config.loss])]
     if config.constraints:
         weights = tuple(sorted(config.constraints.items()))
-        chosen.append(objectives.constraints(weights, description.skeleton, *config.ramp))
+        chosen.append(objectives.constraints(weights, description.skeleton, config.clip_frames, *config.ramp))
     return (*chosen, *(objectives.OBJECTIVES[name](config, description) for name in config.objectives))
 
 

@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 
 from jaxpose.data.augmentation.transform import Transform
 from jaxpose.data.track import Description
-from jaxpose.data.windows import PackedTracks, Windows, to_rays
+from jaxpose.data.windows import PackedTracks, Windows, single_frames, to_rays
 from jaxpose.models.lifter import Collections, Lifter, Prediction, Progress
 from jaxpose.training.state import State
 
@@ -32,6 +32,7 @@ class Stream(NamedTuple):
     take: "Callable[[Recipe, Stream, Samples, jax.Array, Progress], Windows]"  # the jax.Array is a random key
     windows: int  # of a batch, B
     frames: int  # consecutive output frames of a window, K
+    gap: int = 1  # the network is shown every gap-th of them, each in a window of its own if that is above 1
 
 
 class Objective(NamedTuple):
@@ -117,6 +118,8 @@ def take_batch(samples: Samples, state: State, recipe: Recipe) -> Batch:
             windows = transform(its_key, windows)
         if recipe.model.rays:
             windows = windows.replace(keypoints=to_rays(windows.keypoints, windows.camera.intrinsics[:, None]))
+        if stream.gap > 1:
+            windows = single_frames(windows, recipe.model.context, stream.gap)
         batch[stream.name] = windows
     return batch
 

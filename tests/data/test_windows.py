@@ -149,6 +149,39 @@ def test_windows_have_the_sample_root_camera_and_positions_of_their_track(frames
             np.testing.assert_array_equal(mine[row], its[number])
 
 
+@pytest.mark.parametrize(("frames", "gap"), [(1, 3), (4, 1), (6, 2), (7, 3), (9, 8)])
+def test_windows_are_cut_into_windows_of_single_frames(frames, gap):
+    """They are those that are gathered at these frames, but beyond a track's end are not visible."""
+    data, context = windows.pack(tracks()), (4, 2)
+    starts = windows.window_starts(LENGTHS, frames)
+    sample = np.arange(len(starts), dtype=np.int32)
+
+    @jax.jit
+    def both(data):
+        whole = windows.gather_windows(data, starts, frames, context, sample=sample, mirrored=sample > 1)
+        offsets = np.arange(0, frames, gap)
+        last = data.last[data.track[starts]][:, None]
+        at = jnp.minimum(starts[:, None] + offsets, last).reshape(-1)
+        by_clip = {"sample": np.repeat(sample, len(offsets)), "mirrored": np.repeat(sample > 1, len(offsets))}
+        single = windows.gather_windows(data, at, 1, context, **by_clip)
+        inside = (starts[:, None] + offsets <= last).reshape(-1, 1)
+        return windows.single_frames(whole, context, gap), single.replace(visible=inside)
+
+    cut, expected = jax.device_get(both(data))
+    inside = expected.visible[:, 0]
+    np.testing.assert_array_equal(cut.visible, expected.visible)
+    jax.tree.map(lambda mine, its: np.testing.assert_array_equal(mine[inside], its[inside]), cut, expected)
+    assert cut.keypoints.shape[:2] == (len(starts) * len(range(0, frames, gap)), sum(context) + 1)
+
+
+def test_windows_without_poses_are_cut_too():
+    data = windows.pack(tracks())._replace(poses=None, root=None, camera=None)
+    whole = jax.jit(windows.gather_windows, static_argnums=(2, 3))(data, np.arange(2), 5, (1, 1))
+    cut = windows.single_frames(whole, (1, 1), 4)
+    assert cut.poses is cut.root is cut.positions is cut.camera is None
+    np.testing.assert_array_equal(cut.keypoints[1::2], whole.keypoints[:, 4:])
+
+
 def test_windows_of_keypoints_alone_have_no_poses():
     data = windows.pack_keypoints([track.keypoints_2d for track in tracks()], [(1000, 1000)] * len(LENGTHS))
     starts = windows.window_starts(LENGTHS, 3)

@@ -41,6 +41,7 @@ def test_presets_are_the_published_ones():
         ({"constraints": {"angle": 1.0}, "clips": 2000}, "--clips is 2000; it must be at least 1 and at most --batch"),
         ({"constraints": {"angle": 1.0}, "clips": 0}, "--clips is 0; it must be"),
         ({"clip_frames": 0}, "--clip-frames is 0"),
+        ({"clip_gap": 0}, "--clip-gap is 0; it must be at least 1"),
         ({"ramp": (2.0, 1.0)}, "--ramp is (2.0, 1.0); it must be two epochs"),
         ({"frame_rates": (0.0, 50.0)}, "--frame-rates is (0.0, 50.0); it must be two rates above 0"),
         ({"frame_rates": (50.0, 20.0)}, "--frame-rates is (50.0, 20.0); it must be two rates above 0"),

@@ -94,7 +94,7 @@ def test_constraints_are_those_of_the_library_to_the_bit():
     """Of frames within their track, at the weight of the moment; with the network as in evaluation."""
     predictions, targets = poses()
     visible = np.asarray([[True] * FRAMES, [True] * 3 + [False]])
-    objective = objectives.constraints(WEIGHTS, H36M_17, 1.0, 3.0)
+    objective = objectives.constraints(WEIGHTS, H36M_17, FRAMES, 1.0, 3.0)
     assert (objective.stream, objective.train, objective.terms) == ("clips", False, ("acceleration", "angle"))
     value = jax.jit(objective.value)(Prediction(predictions), windows_of(targets, visible), np.float32(0.3))
 
@@ -108,9 +108,24 @@ def test_constraints_are_those_of_the_library_to_the_bit():
     assert whole[0] != value[0]
 
 
+def test_windows_of_single_frames_are_parts_of_clips():
+    """The same terms, to the bit, of the frames in one window and in windows of their own."""
+    predictions, targets = poses()
+    visible = np.asarray([[True] * FRAMES, [True] * 3 + [False]])
+    objective = objectives.constraints(WEIGHTS, H36M_17, FRAMES, 1.0, 3.0)
+
+    def apart(array):
+        return array.reshape(-1, 1, *array.shape[2:])
+
+    value = jax.jit(objective.value)
+    whole = value(Prediction(predictions), windows_of(targets, visible), np.float32(0.3))
+    parts = value(Prediction(apart(predictions)), windows_of(apart(targets), apart(visible)), np.float32(0.3))
+    jax.tree.map(np.testing.assert_array_equal, whole, parts)
+
+
 def test_constraints_grow_from_zero_over_the_ramp():
     predictions, targets = poses()
-    objective = objectives.constraints(WEIGHTS, H36M_17, 1.0, 3.0)
+    objective = objectives.constraints(WEIGHTS, H36M_17, FRAMES, 1.0, 3.0)
 
     @jax.jit
     def loss(step):
@@ -129,7 +144,7 @@ def test_a_quantity_of_one_s_own_is_a_constraint(monkeypatch):
     own = losses.Quantity(heights, lambda skeleton: np.arange(skeleton.num_joints)[:, None], unit=0.05)
     monkeypatch.setitem(losses.QUANTITIES, "height", own)
     predictions, targets = poses()
-    objective = objectives.constraints((("height", 3.0),), H36M_17, 0.0, 0.0)
+    objective = objectives.constraints((("height", 3.0),), H36M_17, FRAMES, 0.0, 0.0)
     value, terms = jax.jit(objective.value)(Prediction(predictions), windows_of(targets), jnp.float32(1))
     squares = ((np.float64(predictions) - np.float64(targets))[..., 1] / 0.05) ** 2
     expected = (2 * (np.sqrt(1 + squares) - 1)).mean()

@@ -58,7 +58,8 @@ def test_settings_that_change_no_program_change_no_recipe(changes):
     [
         {"model": network(channels=16)}, {"frames": 3}, {"model": network(dropout=0.5)}, {"learning_rate": 0.01},
         {"learning_rate_decay": 0.5}, {"epochs": 3}, {"constraints": {}}, {"ramp": (0.0, 1.0)},
-        {"constraints": {"angle": 1.0, "acceleration": 1.0}}, {"clip_frames": 5}, {"model": network(causal=True)},
+        {"constraints": {"angle": 1.0, "acceleration": 1.0}}, {"clip_frames": 5}, {"clip_gap": 2},
+        {"model": network(causal=True)},
         {"model": network(precision="tf32")}, {"batch_size": 8}, {"clips": 16}, {"loss": "mse"}, {"augment": ()},
         {"augment": ("yaw",)}, {"augment": ("mirror", "yaw")}, {"augment": ("yaw", "mirror")}, {"optimizer": "adam"},
         {"schedule": "cosine"}, {"model": network(aim=5)}, {"model": network(aim=7)},
@@ -146,6 +147,14 @@ def test_the_focal_length_is_hidden_last():
     setup.check_names(Config(augment=("mirror", "camera", "lens")))
     with pytest.raises(InputError, match="--augment is lens camera; name lens last"):
         setup.check_names(Config(augment=("lens", "camera")))
+
+
+def test_the_frames_of_a_clip_may_lie_apart(monkeypatch):
+    """The stream gathers all frames from the first to the last, of which the network is given windows of one."""
+    assert recipe_of(clip_gap=4).streams[1] == Stream("clips", STREAMS["clips"], 8, 9, 4)
+    monkeypatch.setattr(setup, "build_model", lambda *_: FourFrames(17))
+    with pytest.raises(InputError, match="--clip-gap is 4; this network takes windows of 4 frames"):
+        recipe_of(frames=4, clip_gap=4)
 
 
 def test_an_objective_of_a_plugin_is_made_from_the_settings_and_the_data(monkeypatch):

@@ -9,9 +9,10 @@ from helpers.problems import CLIPPED, PLAIN, problem
 from helpers.samples import DESCRIPTION, make_track
 from scipy import stats
 
+from jaxpose import losses
 from jaxpose.data.windows import pack
 from jaxpose.training import setup, streams
-from jaxpose.training.step import Samples, order_key, take_batch
+from jaxpose.training.step import Samples, loss_of, order_key, take_batch
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -80,6 +81,42 @@ def test_clips_are_consecutive_frames_about_the_batch_s_first_windows():
             np.testing.assert_array_equal(clip, source[begin : begin + 4])
             assert data.track[begin] == data.track[begin + 3]
             assert (clip == window[0]).all((1, 2)).any()  # the window's frame is one of them
+
+
+def test_frames_of_a_clip_may_lie_apart():
+    """They are every third frame of the clip that would hold all of them, each in a window of its own."""
+    config = dataclasses.replace(CLIPPED, clip_frames=3, clip_gap=3)
+    recipe, _, seen = batches(config, 2)
+    _, _, whole = batches(dataclasses.replace(CLIPPED, clip_frames=7), 2)
+    for batch, clips in zip(seen, (batch["clips"] for batch in whole), strict=True):
+        apart = batch["clips"]
+        assert apart.keypoints.shape[:2] == (24, sum(recipe.model.context) + 1)
+        np.testing.assert_array_equal(apart.poses.reshape(8, 3, *apart.poses.shape[2:]), clips.poses[:, ::3])
+        np.testing.assert_array_equal(apart.sample, np.repeat(clips.sample, 3))
+        reach = sum(recipe.model.context) + 1
+        for index in range(3):
+            np.testing.assert_array_equal(apart.keypoints[index::3], clips.keypoints[:, 3 * index :][:, :reach])
+
+
+def test_the_loss_of_frames_that_lie_apart_is_that_of_every_nth_frame_of_longer_clips():
+    recipe, data, starts = problem(dataclasses.replace(CLIPPED, clip_frames=3, clip_gap=3))
+    state = setup.init(recipe, jax.random.key(0)).replace(step=np.int32(1000))  # past the ramp
+
+    @jax.jit
+    def both(samples, state):
+        batch = take_batch(samples, state, recipe)
+        _, (terms, _) = loss_of(state.params, state, batch, recipe)
+        longer = recipe._replace(streams=(recipe.streams[0], recipe.streams[1]._replace(gap=1)))
+        clips = take_batch(samples, state, longer)["clips"]
+        poses = recipe.model.apply(state.variables, clips.keypoints).poses
+        return terms, losses.constraints(
+            poses[:, ::3], clips.poses[:, ::3], CLIPPED.constraints, DESCRIPTION.skeleton, clips.visible[:, ::3, None]
+        )
+
+    terms, (total, parts) = both(Samples(data, starts, order_key(state)), state)
+    for name, value in parts.items():
+        np.testing.assert_allclose(terms[name], value, rtol=1e-5)
+    np.testing.assert_allclose(terms["loss"] - terms["position"], total, rtol=1e-4)
 
 
 def test_transforms_change_every_stream_by_keys_of_its_own():
