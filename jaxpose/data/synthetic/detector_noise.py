@@ -50,6 +50,10 @@ def add_detector_noise(key: jax.Array, keypoints: jax.Array, skeleton: Skeleton 
 
     innovations = draws[..., 2:]
     _, jitter = jax.lax.scan(step, innovations[0], innovations[early:])  # stationary from the start
+    return keypoints + jitter_spread(skeleton)[:, None] * jitter + outliers
+
+
+def jitter_spread(skeleton: Skeleton) -> np.ndarray:
+    """Standard deviation of the jitter of each joint along x and along y, (J,) pixels of the Human3.6M images."""
     kinds = [name.rpartition("_")[2] for name in skeleton.joints]
-    spread = np.asarray([_JITTER.get(kind, _OTHER_JITTER) for kind in kinds], np.float32)
-    return keypoints + spread[:, None] * jitter + outliers
+    return np.asarray([_JITTER.get(kind, _OTHER_JITTER) for kind in kinds], np.float32)

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxpose.data.synthetic.detector_noise import add_detector_noise
-from jaxpose.skeleton import H36M_17, layout
+from jaxpose.data.synthetic.detector_noise import add_detector_noise, jitter_spread
+from jaxpose.skeleton import H36M_17, Skeleton, layout
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 add_noise = jax.jit(add_detector_noise, static_argnums=2)
@@ -24,6 +24,11 @@ def test_jitter_is_smallest_at_the_trunk(noise):
     assert spread["right_wrist"] == pytest.approx(8, rel=0.07)
     assert max(spread.values()) == pytest.approx(8, rel=0.1)
     assert min(spread.values()) == pytest.approx(3, rel=0.1)
+
+
+def test_the_spread_goes_by_the_last_word_of_a_name():
+    spread = jitter_spread(Skeleton("some", ("left_hip", "right_hip", "tail"), (-1, -1, -1), (0,), (1,)))
+    np.testing.assert_array_equal(spread, np.float32([3.5, 3.5, 5]))
 
 
 def test_jitter_lasts_a_few_frames(noise):
