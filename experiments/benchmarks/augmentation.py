@@ -7,14 +7,11 @@ multiples of the plain step's. Data of `jaxpose prepare anywhere`; five minutes 
 """
 
 import dataclasses
-import statistics
 
 import jax
 import tyro
-from rich.console import Console
-from rich.table import Column, Table
 
-from experiments.benchmarks.turns import Thunk, alternate
+from experiments.benchmarks.turns import Thunk, alternate, print_steps
 from jaxpose.data.load import load
 from jaxpose.data.track import Description, Track, track_lengths
 from jaxpose.data.windows import pack, window_starts
@@ -40,13 +37,7 @@ def main(data: str, split: str = "S16+S55", preset: str = "anywhere", steps: int
         configs[name] = dataclasses.replace(plain, augment=(name,))
     configs["all"] = whole
     seconds = alternate({name: _steps(config, description, tracks, steps) for name, config in configs.items()}, turns)
-    medians = {name: statistics.median(times) / steps for name, times in seconds.items()}
-    table = Table(
-        Column("augmentation"), *(Column(name, justify="right") for name in ("ms a step", "of the plain step"))
-    )
-    for name, time in medians.items():
-        table.add_row(name, f"{1000 * time:.0f}", f"{time / medians['plain']:.2f}×")
-    Console().print(table)
+    print_steps("augmentation", seconds, steps)
 
 
 def _steps(config: Config, description: Description, tracks: list[Track], steps: int) -> Thunk:

@@ -1,12 +1,11 @@
 """Position against motion: the noise of the made keypoints, what filters do, the rows, and the whole command."""
 
+import importlib
 import json
-import runpy
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers.places import ROOT
 from helpers.samples import DESCRIPTION, make_track
 
 from jaxpose.data.load import load
@@ -20,7 +19,10 @@ pytestmark = pytest.mark.usefixtures("compiled_soon")
 
 @pytest.fixture(scope="module")
 def script():
-    return SimpleNamespace(**runpy.run_path(str(ROOT / "experiments" / "frontier.py")))
+    modules = [
+        importlib.import_module(f"experiments.frontier.{name}") for name in ("detectors", "measured", "__main__")
+    ]
+    return SimpleNamespace(**{name: value for module in modules for name, value in vars(module).items()})
 
 
 def keypoints(script, track, detector, fps=None, seed=0):
@@ -94,7 +96,7 @@ def test_runs_hold_the_share_and_last_as_long_as_asked(script):
 
 
 def test_only_causal_filters_count_for_causal_runs(script):
-    all_of_them = [Smoothing(SMOOTHERS[name], 2.0) for name in script.STYLES]
+    all_of_them = [Smoothing(SMOOTHERS[name], 2.0) for name in SMOOTHERS]
 
     def lifter(causal):
         return SimpleNamespace(config=SimpleNamespace(model=TemporalConfig(causal=causal)))

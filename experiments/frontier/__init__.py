@@ -1,0 +1,1 @@
+"""Position error against motion error: methods, filters, detectors and frame rates."""
