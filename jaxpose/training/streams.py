@@ -37,7 +37,7 @@ def take_windows(recipe: Recipe, stream: Stream, samples: Samples, key: jax.Arra
 def take_clips(recipe: Recipe, stream: Stream, samples: Samples, key: jax.Array, progress: Progress) -> Windows:
     """Take the first windows of the same batch once more, with the frames around them.
 
-    The constraints act on these: velocities need consecutive frames, of which the position loss needs no more than one.
+    The constraints act on these: velocities need several frames, of which the position loss needs no more than one.
     """
     sample = shard_in_jit(next_samples(recipe, samples.key, progress.step), recipe.mesh)
     start = samples.starts[sample % recipe.windows]
