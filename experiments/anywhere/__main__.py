@@ -24,11 +24,12 @@ from experiments.anywhere.lifting import constant_poses, facing_pose, lift_track
 from experiments.anywhere.scores import Score, means, measure, summarize
 from experiments.anywhere.tables import groups_table, overall_table, real_tables
 from experiments.anywhere.views import see
+from experiments.labelled_runs import open_runs
 from jaxpose.data.load import SYNTHETIC, load
 from jaxpose.data.smoothing import Smoothing, choose_smoothings, describe_smoothers, smooth_tracks
 from jaxpose.data.track import Description, Track, title_with_notice
 from jaxpose.files.atomic import atomic_write, atomic_write_text
-from jaxpose.runs.trained import TrainedModel, open_run
+from jaxpose.runs.trained import TrainedModel
 from jaxpose.runtime.command import run_command
 from jaxpose.runtime.errors import InputError
 from jaxpose.runtime.progress import working
@@ -146,25 +147,6 @@ def run(command: Command) -> None:
     atomic_write_text(command.out / "anywhere.md", "\n".join(map(markdown, tables)))
     atomic_write(command.out / "anywhere.png", lambda path: figure.savefig(path, dpi=120))
     print(f"Written: {command.out}/anywhere.md, .json and .png")
-
-
-def open_runs(named: Sequence[str]) -> dict[str, list[TrainedModel]]:
-    """Open the runs LABEL=RUN, by label.
-
-    Raises:
-      InputError: none is named, one has no label or is named twice, or one cannot be opened.
-    """
-    if not named:
-        raise InputError("no run is named; name at least one as LABEL=RUN")
-    runs: dict[str, list[TrainedModel]] = {}
-    for text in named:
-        label, equals, path = text.partition("=")
-        if not (label and equals and path):
-            raise InputError(f"{text!r} is not LABEL=RUN; write, for example, all=runs/all")
-        if named.count(text) > 1:
-            raise InputError(f"{text!r} is named twice; name it once")
-        runs.setdefault(label, []).append(open_run(path))
-    return runs
 
 
 def test_split(data: str) -> str:

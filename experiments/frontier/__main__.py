@@ -1,6 +1,6 @@
 """Position error against motion error, for every method and every strength of smoothing.
 
-    python -m experiments.frontier baseline=RUN,RUN joint-aware=RUN,RUN --out DIR
+    python -m experiments.frontier baseline=RUN baseline=RUN joint-aware=RUN --out DIR
     python -m experiments.frontier baseline=RUN joint-aware=RUN --detector white 0.95 bursts --fps 25 50 100 --out DIR
 
 The tracks of a split are lifted, and the predictions are scored as they are and through each filter at several
@@ -21,10 +21,11 @@ from rich.console import Console
 from experiments.frontier.detectors import PREPARED, Condition, see
 from experiments.frontier.figure import STYLES, draw
 from experiments.frontier.measured import as_json, measure, table
+from experiments.labelled_runs import open_runs
 from jaxpose.data.smoothing import SMOOTHERS, Smoothing
 from jaxpose.data.track import title_with_notice
 from jaxpose.files.atomic import atomic_write, atomic_write_text
-from jaxpose.runs.trained import TrainedModel, check_fits, load_fitting, open_run
+from jaxpose.runs.trained import check_fits, load_fitting
 from jaxpose.runtime import tables
 from jaxpose.runtime.command import run_command
 from jaxpose.runtime.errors import InputError
@@ -35,8 +36,8 @@ from jaxpose.runtime.progress import working
 class Command:
     """Options of the experiment."""
 
-    runs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="LABEL=RUN[,RUN...] ...")]
-    """Methods: each a label and its runs, or lifter files, such as those of several seeds."""
+    runs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="LABEL=RUN ...")]
+    """Runs, or lifter files, each with the label of its method. Runs of one label are those of several seeds."""
     out: Path
     """Folder of frontier.json with all numbers, and of frontier.png."""
     data: str | None = None
@@ -112,27 +113,6 @@ def run(command: Command) -> None:
     atomic_write_text(command.out / "frontier.json", json.dumps(numbers, indent=1) + "\n")
     atomic_write(command.out / "frontier.png", lambda path: figure.savefig(path, dpi=110))
     console.print(f"wrote {command.out}/frontier.json and frontier.png", soft_wrap=True, highlight=False)
-
-
-def open_runs(named: Sequence[str]) -> dict[str, list[TrainedModel]]:
-    """Open the runs LABEL=RUN[,RUN…], by label.
-
-    Raises:
-      InputError: none is named, one has no label, a label or a run is named twice, or a run cannot be opened.
-    """
-    if not named:
-        raise InputError("no run is named; name at least one as LABEL=RUN")
-    runs: dict[str, list[TrainedModel]] = {}
-    for text in named:
-        label, _, paths = text.partition("=")
-        folders = paths.split(",")
-        if not (label and all(folders)):
-            raise InputError(f"{text!r} is not LABEL=RUN[,RUN…]; write, for example, baseline=runs/0,runs/1")
-        if label in runs or len(set(folders)) < len(folders):
-            raise InputError(f"{text!r} names a label or a run twice; write each label once, with all of its runs")
-        with working(f"opening {label}"):
-            runs[label] = [open_run(folder) for folder in folders]
-    return runs
 
 
 def conditions_of(command: Command) -> list[Condition]:

@@ -364,7 +364,7 @@ def test_recordings_are_grouped_by_their_labels(tmp_path):
 def test_bad_input_is_named(run, tmp_path, refusal):
     for arguments, fault in (
         ([], "no run is named; name at least one as LABEL=RUN"),
-        ([str(run)], "is not LABEL=RUN; write, for example, all=runs/all"),
+        ([str(run)], "is not LABEL=RUN; write, for example, baseline=runs/0"),
         ([f"a={run}", f"a={run}"], "is named twice; name it once"),
         ([f"a={tmp_path / 'none'}"], "none is not a run"),
         ([f"a={run}", "--curves", "b"], "--curves names 'b'; the labels are a"),

@@ -136,7 +136,7 @@ def test_the_command_measures_prints_and_writes(script, untrained, prepared, tmp
     twice = tmp_path / "twice"
     twice.symlink_to(untrained)
     script.main([
-        f"two={untrained},{twice}", f"one={untrained}", "--detector", "prepared", "bursts", "--fps", "25",
+        f"two={untrained}", f"two={twice}", f"one={untrained}", "--detector", "prepared", "bursts", "--fps", "25",
         "--cutoffs", "6", "2", "--one-euro-cutoffs", "1", "--out", str(tmp_path / "out"),
     ])  # fmt: skip
     numbers = json.loads((tmp_path / "out" / "frontier.json").read_text())
@@ -175,7 +175,7 @@ def test_the_command_measures_prints_and_writes(script, untrained, prepared, tmp
         (["a=x", "--fps", "25"], "--fps changes the rate of projected keypoints"),
         (["a=x", "--cutoffs", "0"], "--cutoffs must be numbers above 0"),
         (["nothing"], "'nothing' is not LABEL=RUN"),
-        (["a=x,x"], "names a label or a run twice"),
+        (["a=x", "a=x"], "'a=x' is named twice"),
     ],
 )
 def test_what_cannot_be_used_is_named(script, arguments, message, tmp_path, refusal):
