@@ -93,6 +93,10 @@ def _all_joints_per_bone(skeleton: Skeleton) -> np.ndarray:
     return np.tile(np.arange(skeleton.num_joints), (len(skeleton.bones), 1))
 
 
+def _positions(positions: jax.Array, _: Skeleton) -> jax.Array:
+    return positions
+
+
 def _velocities(positions: jax.Array, _: Skeleton) -> jax.Array:
     return finite_difference(positions, 1)
 
@@ -125,8 +129,9 @@ QUANTITIES: dict[str, Quantity] = {
     # Beyond the paper:
     "consistency": Quantity(_length_changes, _bones, unit=0.002, order=1),  # of bone lengths, metres per frame
     "ratio": Quantity(_length_ratios, _all_joints_per_bone, unit=0.1),  # of each bone length to their mean
+    "pose": Quantity(_positions, _joints, unit=0.05),  # metres; in training, of clips, which evaluation mode predicts
 }
-"""The seven quantities of equation (1), Table 1, and two more; a plugin adds its own with
+"""The seven quantities of equation (1), Table 1, and three more; a plugin adds its own with
 `QUANTITIES["mine"] = Quantity(…)`, before any is computed: programs that were compiled earlier do not see it.
 
 A unit is about the error that a network trained for positions alone leaves on real motion at 50 frames per second:

@@ -16,11 +16,17 @@ from jaxpose.models.configs import TemporalConfig
 from jaxpose.training.config import PRESETS, Config
 
 
+def with_clips(plain: Config, preset: str, clips: int) -> Config:
+    """Settings with a preset's constraints at their whole weights, on this many clips."""
+    source = PRESETS[preset]
+    settings = {name: getattr(source, name) for name in ("constraints", "clip_frames", "clip_gap")}
+    return dataclasses.replace(plain, clips=clips, ramp=(0.0, 0.0), **settings)
+
+
 def main(
     filter_widths: tuple[int, ...] = (3, 3, 3),
     channels: int = 256,
     batch_size: int = 512,
-    gap: int = 8,
     steps: int = 10,
     turns: int = 7,
 ) -> None:
@@ -30,20 +36,17 @@ def main(
       filter_widths: of the network.
       channels: of the network.
       batch_size: windows of a step. A quarter of them have clips of three consecutive frames, as in `joint-aware`, or
-        a tenth have clips of two frames.
-      gap: frames between these two.
+        one in 15 has a clip of three frames apart, as in `joint-aware-smoothed`.
       steps: of a turn.
       turns: the median counts.
     """
     plain = Config(model=TemporalConfig(filter_widths=filter_widths, channels=channels), batch_size=batch_size)
-    joint_aware = dataclasses.replace(plain, constraints=PRESETS["joint-aware"].constraints, ramp=(0.0, 0.0))
-    thrice, twice = batch_size // 4, batch_size // 10
+    consecutive = with_clips(plain, "joint-aware", batch_size // 4)
+    apart = with_clips(plain, "joint-aware-smoothed", batch_size // 15)
     configs = {
         "plain": plain,
-        f"{thrice} clips of 3 consecutive frames": dataclasses.replace(joint_aware, clips=thrice),
-        f"{twice} clips of 2 frames, {gap} apart": dataclasses.replace(
-            joint_aware, clips=twice, clip_frames=2, clip_gap=gap
-        ),
+        f"{consecutive.clips} clips of {consecutive.clip_frames} consecutive frames": consecutive,
+        f"{apart.clips} clips of {apart.clip_frames} frames, {apart.clip_gap} apart": apart,
     }
     seconds = alternate({name: training_steps(config, steps, whole=True) for name, config in configs.items()}, turns)
     print_steps("constraints on", seconds, steps)

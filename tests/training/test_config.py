@@ -20,6 +20,7 @@ def test_presets_are_the_published_ones():
         "baseline": (1024, (3, 3, 3, 3, 3), 80),
         "baseline-2048": (2048, (3, 3, 3, 3, 3), 80),
         "joint-aware": (2048, (3, 3, 3, 3, 3), 85),
+        "joint-aware-smoothed": (1024, (3, 3, 3, 3, 3), 80),
         "anywhere": (512, (3, 3, 3), 60),
     }
     for name in ("baseline", "baseline-2048", "joint-aware"):
