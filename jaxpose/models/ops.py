@@ -32,19 +32,33 @@ class Reading(NamedTuple):
 def read_tap(x: jax.Array, reading: Reading, tap: int) -> jax.Array:
     """Select the input frames of one tap, without a gather: (B, input frames, C) to (B, output frames, C)."""
     batch, _, channels = x.shape
+    runs = _runs_of_tap(reading, tap)
+    x = x[:, runs.first : runs.first + runs.count * runs.spacing]
+    x = x.reshape(batch, runs.count, runs.spacing, channels)[:, :, runs.start : runs.start + runs.length]
+    return x.reshape(batch, runs.count * runs.length, channels)
+
+
+class _Runs(NamedTuple):
+    """Input frames of a tap: from frame `first` on, `length` frames beginning at `start` of every `spacing`."""
+
+    first: int
+    count: int
+    spacing: int
+    start: int
+    length: int
+
+
+def _runs_of_tap(reading: Reading, tap: int) -> _Runs:
+    """Where the frames of a tap lie in the input of a `receptive_plan`."""
     source, target = reading.input, reading.output
     if source.clusters > 1:  # the taps of an output cluster are neighbours
-        taps = x.reshape(batch, target.clusters, reading.width, target.length, channels)
-        return taps[:, :, tap].reshape(batch, target.clusters * target.length, channels)
+        return _Runs(0, target.clusters, reading.width * target.length, tap * target.length, target.length)
     start = tap * reading.dilation
-    if target.length == 1:  # a strided read
-        stop = start + (target.clusters - 1) * target.spacing + 1
-        return jax.lax.slice_in_dim(x, start, stop, target.spacing, axis=1)
-    # The first `length` of every `spacing` frames; the last cluster is padded to a whole spacing for the reshape.
-    x = x[:, start : start + target.clusters * target.spacing]
-    missing = target.clusters * target.spacing - x.shape[1]
-    x = jnp.pad(x, ((0, 0), (0, missing), (0, 0))).reshape(batch, target.clusters, target.spacing, channels)
-    return x[:, :, : target.length].reshape(batch, target.clusters * target.length, channels)
+    if target.clusters == 1:
+        return _Runs(start, 1, target.length, 0, target.length)
+    # The input has `length - dilation` frames more than whole spacings: they are left out before or behind.
+    first = min(start, target.length - reading.dilation)
+    return _Runs(first, target.clusters, target.spacing, start - first, target.length)
 
 
 def matmul(x: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
