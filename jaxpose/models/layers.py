@@ -1,4 +1,4 @@
-"""Layers of the temporal stack: convolutions at selected frames, 1×1 convolutions and BatchNorm.
+"""Layers of the temporal stack: convolutions at selected frames, 1×1 convolutions, and BatchNorm with ReLU.
 
 A `Reading`, made by `temporal.receptive_plan`, lists the frames that a convolution reads and computes.
 """
@@ -10,7 +10,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxpose.models.ops import Precision, Reading, convolve, matmul, sum_of_taps
+from jaxpose.models.memory import recomputed
+from jaxpose.models.ops import Precision, Reading, batch_normalised_relu, convolve, matmul, normalised_relu
+
+Activation = jax.tree_util.Partial
+"""A function (..., C) to (..., C), and a pytree of the arrays that it holds, so that gradients pass through them."""
 
 # PyTorch's default for convolutions, used by the published recipe: uniform within ±1/sqrt(fan_in).
 _uniform_fan_in = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
@@ -26,18 +30,15 @@ class Convolution(nn.Module):
     def __call__(self, x: jax.Array, reading: Reading) -> jax.Array:
         """Convolve (B, input frames, C) to (B, output frames, features).
 
-        Three forms of one sum, each the fastest where it applies (measured: experiments/benchmarks/README.md).
+        Three forms of one sum, each the fastest where it applies (measured: experiments/benchmarks/README.md): this one
+        product, and those of `convolve`.
         """
         kernel = self.param("kernel", _uniform_fan_in, (reading.width, x.shape[-1], self.features))
         if reading.output.length == 1 and reading.width * reading.output.clusters == x.shape[1]:
             # Strided: the taps of an output frame are neighbours in memory, so one matrix product computes the sum.
             x = x.reshape(x.shape[0], reading.output.clusters, reading.width * x.shape[-1])
             return matmul(x, kernel.reshape(-1, self.features), self.precision)
-        # A run of consecutive frames: XLA's convolution, except for bfloat16, where it is slow on a CPU.
-        if reading.input.clusters == reading.output.clusters == 1 and self.precision != "bfloat16":
-            return convolve(x, kernel, reading, self.precision)
-        # Clusters of frames: a matrix product for each tap.
-        return sum_of_taps(x, kernel, reading, self.precision)
+        return convolve(x, kernel, reading, self.precision)
 
 
 class Pointwise(nn.Module):
@@ -48,10 +49,15 @@ class Pointwise(nn.Module):
     bias: bool = False
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Multiply (..., C) to (..., features)."""
+    def __call__(self, x: jax.Array, activation: Activation | None = None) -> jax.Array:
+        """Multiply (..., C) to (..., features), after an activation; its result is not kept for the gradient."""
         fan_in = x.shape[-1]
-        x = matmul(x, self.param("kernel", _uniform_fan_in, (fan_in, self.features)), self.precision)
+        kernel = self.param("kernel", _uniform_fan_in, (fan_in, self.features))
+        if activation is None:
+            x = matmul(x, kernel, self.precision)
+        else:
+            product = recomputed(lambda x, activation, kernel: matmul(activation(x), kernel, self.precision))
+            x = product(x, activation, kernel)
         if not self.bias:
             return x
 
@@ -61,8 +67,8 @@ class Pointwise(nn.Module):
         return x + self.param("bias", initial_bias, (self.features,))
 
 
-class BatchNorm(nn.Module):
-    """BatchNorm over all axes but the last, with PyTorch's conventions and the momentum as an argument.
+class BatchNormReLU(nn.Module):
+    """BatchNorm over all axes but the last, with PyTorch's conventions and the momentum as an argument; then ReLU.
 
     The batch is normalised by its biased variance; the running variance is the unbiased one; `momentum` is the weight
     of the new batch. The published schedule changes it every epoch, so that it is an argument, not a field.
@@ -70,9 +76,16 @@ class BatchNorm(nn.Module):
 
     epsilon: float = 1e-5
 
-    @nn.compact
     def __call__(self, x: jax.Array, *, train: bool, momentum: chex.Numeric) -> jax.Array:
-        """Normalise (..., C) over all axes but the last."""
+        """Normalise (..., C) over all axes but the last, and set what is negative to zero."""
+        return self.activation(x, train=train, momentum=momentum)(x)
+
+    @nn.compact
+    def activation(self, x: jax.Array, *, train: bool, momentum: chex.Numeric) -> Activation:
+        """The function that normalises `x` (..., C) and sets what is negative to zero.
+
+        With `train` it is for this `x` alone, whose statistics it has, and the running ones are updated.
+        """
         features = x.shape[-1]
         scale = self.param("scale", nn.initializers.ones, (features,))
         bias = self.param("bias", nn.initializers.zeros, (features,))
@@ -82,10 +95,13 @@ class BatchNorm(nn.Module):
             mean, var = running_mean.value, running_var.value
         else:
             axes, count = tuple(range(x.ndim - 1)), x.size // features
+            x = jax.lax.stop_gradient(x)  # the derivative of `batch_normalised_relu` has that of the statistics
             mean = jnp.mean(x, axis=axes)
             var = jnp.mean((x - mean) ** 2, axis=axes)
             if not self.is_initializing():
                 unbiased = var * (count / max(count - 1, 1))
                 running_mean.value += momentum * (mean - running_mean.value)
                 running_var.value += momentum * (unbiased - running_var.value)
-        return (x - mean) * (scale * jax.lax.rsqrt(var + self.epsilon)) + bias
+        function = batch_normalised_relu if train else normalised_relu
+        inverse_deviation = jax.lax.rsqrt(var + self.epsilon)
+        return Activation(function, mean=mean, inverse_deviation=inverse_deviation, scale=scale, bias=bias)

@@ -18,7 +18,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxpose.models.layers import BatchNorm
+from jaxpose.models.layers import BatchNormReLU
 from jaxpose.models.lifter import Collections, Lifter, Prediction, Progress
 from jaxpose.models.ops import Precision, dropout, matmul
 from jaxpose.numerics import as_floating, safe_divide, safe_norm
@@ -132,7 +132,7 @@ class LinearModel(Lifter):
 
         def layer(x: jax.Array, name: str, precision: Precision) -> jax.Array:
             x = LimitedLinear(self.channels, self.max_norm, precision, name=name)(x)
-            x = nn.relu(BatchNorm(self.epsilon, name=f"{name}_norm")(x, train=train, momentum=self.momentum))
+            x = BatchNormReLU(self.epsilon, name=f"{name}_norm")(x, train=train, momentum=self.momentum)
             return dropout(self.make_rng("dropout"), x, self.dropout) if train and self.dropout else x
 
         x = layer(x, "input", self.coordinate_precision)

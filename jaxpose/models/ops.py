@@ -1,4 +1,4 @@
-"""Array operations of the temporal stack: convolutions at selected frames, matrix products, dropout."""
+"""Array operations of the temporal stack: convolutions at selected frames, matrix products, BatchNorm, dropout."""
 
 import functools
 import math
@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+
+from jaxpose.models.memory import after
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 """Of matrix products; `matmul` defines them."""
@@ -61,6 +63,41 @@ def _runs_of_tap(reading: Reading, tap: int) -> _Runs:
     return _Runs(first, target.clusters, target.spacing, start - first, target.length)
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def with_residual(x: jax.Array, reading: Reading) -> tuple[jax.Array, jax.Array]:
+    """`x` (B, input frames, C) and its frames at the output, which go around a convolution (B, output frames, C).
+
+    The gradient of the residual is added to that of `x` in its place. JAX by itself pads it with zeros to the size of
+    `x`, a whole array more at the time when most memory is used.
+    """
+    return x, read_tap(x, reading, reading.residual)
+
+
+def _with_residual_forward(x: jax.Array, reading: Reading) -> tuple[tuple[jax.Array, jax.Array], None]:
+    return with_residual(x, reading), None
+
+
+def _with_residual_backward(reading: Reading, _: None, gradients: tuple[jax.Array, jax.Array]) -> tuple[jax.Array]:
+    g, residual = gradients
+    batch, frames, channels = g.shape
+    runs = _runs_of_tap(reading, reading.residual)
+    residual = residual.reshape(batch, runs.count, runs.length, channels)
+    if runs.count * runs.spacing == frames:  # one addition in a view of `g`
+        views = _added_at(g.reshape(batch, runs.count, runs.spacing, channels), residual, (0, 0, runs.start, 0))
+        return (views.reshape(g.shape),)
+    for run in range(runs.count):
+        g = _added_at(g, residual[:, run], (0, runs.first + run * runs.spacing + runs.start, 0))
+    return (g,)
+
+
+def _added_at(x: jax.Array, y: jax.Array, corner: tuple[int, ...]) -> jax.Array:
+    """Add an array to a part of another, from a corner on: XLA does it in place if `x` is not used again."""
+    return jax.lax.dynamic_update_slice(x, jax.lax.dynamic_slice(x, corner, y.shape) + y, corner)
+
+
+with_residual.defvjp(_with_residual_forward, _with_residual_backward)
+
+
 def matmul(x: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
     """Matrix product (..., C) @ (C, F) of float32 arrays, in float32.
 
@@ -112,13 +149,18 @@ def _rounded_product_backward(factors: tuple[jax.Array, jax.Array], g: jax.Array
 _rounded_product.defvjp(_rounded_product_forward, _rounded_product_backward)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
+def sum_of_taps(x: jax.Array, kernel: jax.Array, reading: Reading, precision: Precision) -> jax.Array:
+    """Convolution as a matrix product for each tap: (B, input frames, C), (width, C, F) to (B, output frames, F)."""
+    return sum(matmul(read_tap(x, reading, tap), kernel[tap], precision) for tap in range(reading.width))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def convolve(x: jax.Array, kernel: jax.Array, reading: Reading, precision: Precision) -> jax.Array:
-    """Dilated convolution of a run of consecutive frames to another: `sum_of_taps`, on a CPU by XLA's convolution.
+    """`sum_of_taps`; for a run of consecutive frames on a CPU, XLA's dilated convolution.
 
     On a CPU, XLA's convolution is faster forwards, because it copies no taps (415 against 387 GFLOP/s,
-    experiments/benchmarks/README.md). Its derivatives take 15 to 25 times as long as those of the matrix products,
-    which therefore give the derivative.
+    experiments/benchmarks/README.md), except for bfloat16. Its derivatives take 15 to 25 times as long as those of the
+    matrix products, which therefore give the derivative. For that the input is kept, and not its taps.
     """
 
     def xla_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -133,31 +175,87 @@ def convolve(x: jax.Array, kernel: jax.Array, reading: Reading, precision: Preci
         )
 
     products = functools.partial(sum_of_taps, reading=reading, precision=precision)
-    return jax.lax.platform_dependent(x, kernel, cpu=xla_convolution, default=products)
+    if reading.input.clusters == reading.output.clusters == 1 and precision != "bfloat16":
+        return jax.lax.platform_dependent(x, kernel, cpu=xla_convolution, default=products)
+    return products(x, kernel)
 
 
-@convolve.defjvp
-def _convolve_jvp(
-    reading: Reading,
-    precision: Precision,
-    primals: tuple[jax.Array, jax.Array],
-    tangents: tuple[jax.Array, jax.Array],
+def _convolve_forward(
+    x: jax.Array, kernel: jax.Array, reading: Reading, precision: Precision
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    return convolve(x, kernel, reading, precision), (x, kernel)
+
+
+def _convolve_backward(
+    reading: Reading, precision: Precision, factors: tuple[jax.Array, jax.Array], g: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    (x, kernel), (dx, dkernel) = primals, tangents
-    tangent = sum_of_taps(dx, kernel, reading, precision) + sum_of_taps(x, dkernel, reading, precision)
-    return convolve(x, kernel, reading, precision), tangent
+    x, kernel = factors
+    products = functools.partial(sum_of_taps, reading=reading, precision=precision)
+    # The taps are read anew, and the kernel's gradient is first: the input is not needed for its own.
+    (kernel_gradient,) = jax.vjp(functools.partial(products, after(x, g)), kernel)[1](g)
+    later = after(kernel, kernel_gradient)
+    (gradient,) = jax.vjp(lambda x: products(x, later), x)[1](g)
+    return gradient, kernel_gradient
 
 
-def sum_of_taps(x: jax.Array, kernel: jax.Array, reading: Reading, precision: Precision) -> jax.Array:
-    """Convolution as a matrix product for each tap: (B, input frames, C), (width, C, F) to (B, output frames, F)."""
-    return sum(matmul(read_tap(x, reading, tap), kernel[tap], precision) for tap in range(reading.width))
+convolve.defvjp(_convolve_forward, _convolve_backward)
+
+
+def normalised_relu(
+    x: jax.Array, mean: jax.Array, inverse_deviation: jax.Array, scale: jax.Array, bias: jax.Array
+) -> jax.Array:
+    """ReLU of BatchNorm by given statistics: (..., C), and (C,) for each of the others, to (..., C)."""
+    return jax.nn.relu((x - mean) * (scale * inverse_deviation) + bias)
+
+
+@jax.custom_vjp
+def batch_normalised_relu(
+    x: jax.Array, mean: jax.Array, inverse_deviation: jax.Array, scale: jax.Array, bias: jax.Array
+) -> jax.Array:
+    """`normalised_relu` by the batch's own statistics, which its derivative takes for functions of `x`.
+
+    The derivative is that of the textbook: with d = (x - mean) · inverse_deviation, n rows of `x`, and the gradient g
+    of ReLU's argument,
+
+        scale · inverse_deviation · (g - (sum of g + d · sum of g·d) / n).
+
+    It keeps `x` and reads it twice. JAX's own takes more sums, each of an array of the size of `x` that XLA stores.
+
+    Args:
+      x: (..., C).
+      mean: (C,) of `x`.
+      inverse_deviation: (C,) of `x`: 1 / sqrt(biased variance + epsilon).
+      scale: (C,).
+      bias: (C,).
+
+    Returns:
+      (..., C). The gradients of `mean` and `inverse_deviation` are zero.
+    """
+    return normalised_relu(x, mean, inverse_deviation, scale, bias)
+
+
+def _batch_normalised_relu_forward(*arguments: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    return normalised_relu(*arguments), arguments
+
+
+def _batch_normalised_relu_backward(arguments: tuple[jax.Array, ...], g: jax.Array) -> tuple[jax.Array, ...]:
+    x, mean, inverse_deviation, scale, bias = arguments
+    axes, count = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
+    # With this mean nothing is an array of the forward pass again, which XLA would then keep until here.
+    deviation = x - after(mean, g)
+    factor = scale * inverse_deviation
+    g = jnp.where(deviation * factor + bias > 0, g, 0)
+    bias_gradient = jnp.sum(g, axis=axes)
+    along = jnp.sum(g * deviation, axis=axes) * inverse_deviation
+    gradient = factor * (g - (bias_gradient + deviation * (along * inverse_deviation)) / count)
+    return gradient, jnp.zeros_like(mean), jnp.zeros_like(inverse_deviation), along, bias_gradient
+
+
+batch_normalised_relu.defvjp(_batch_normalised_relu_forward, _batch_normalised_relu_backward)
 
 
 def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
     """Dropout: set a share `rate` of the elements to zero and scale up the others.
-
-    A random byte decides each element if the rate is a multiple of 1/256, such as the published 0.25: a quarter of the
-    random bits of a uniform float. Other rates take 32 bits, and are met to within 2⁻³².
 
     Args:
       key: random key.
@@ -167,12 +265,22 @@ def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
     Returns:
       (..., C), with the expectation of `x`.
     """
+    kept, scale = dropout_mask(key, x.shape, rate)
+    return jnp.where(kept, x * scale, 0)
+
+
+def dropout_mask(key: jax.Array, shape: tuple[int, ...], rate: float) -> tuple[jax.Array, float]:
+    """Draw the elements that dropout keeps, (..., C) booleans of that shape, and the factor that scales them up.
+
+    A random byte decides each element if the rate is a multiple of 1/256, such as the published 0.25: a quarter of the
+    random bits of a uniform float. Other rates take 32 bits, and are met to within 2⁻³².
+    """
     levels = 256 if float(256 * rate).is_integer() else 2**32
     threshold = min(round(rate * levels), levels - 1)
     if levels == 256:
-        words = jax.random.bits(key, (*x.shape[:-1], -(-x.shape[-1] // 4)), "uint32")
+        words = jax.random.bits(key, (*shape[:-1], -(-shape[-1] // 4)), "uint32")
         random = jax.lax.bitcast_convert_type(words, jnp.uint8)
-        random = random.reshape(*x.shape[:-1], 4 * words.shape[-1])[..., : x.shape[-1]]
+        random = random.reshape(*shape[:-1], 4 * words.shape[-1])[..., : shape[-1]]
     else:
-        random = jax.random.bits(key, x.shape, "uint32")
-    return jnp.where(random >= jnp.asarray(threshold, random.dtype), x * (levels / (levels - threshold)), 0)
+        random = jax.random.bits(key, shape, "uint32")
+    return random >= jnp.asarray(threshold, random.dtype), levels / (levels - threshold)

@@ -45,7 +45,7 @@ class PublishedNetwork(NamedTuple):
 
 
 def batch_norm_places(published: str, layer: str) -> dict[str, Place]:
-    """The weights of a BatchNorm of PyTorch, by name, and their places in a `layers.BatchNorm`."""
+    """The weights of a BatchNorm of PyTorch, by name, and their places in a `layers.BatchNormReLU`."""
     return {
         f"{published}.weight": ("params", layer, "scale"),
         f"{published}.bias": ("params", layer, "bias"),

@@ -24,9 +24,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxpose.models.layers import BatchNorm, Convolution, Pointwise
+from jaxpose.models.layers import Activation, BatchNormReLU, Convolution, Pointwise
 from jaxpose.models.lifter import Lifter, Prediction, Progress
-from jaxpose.models.ops import FrameSet, Precision, Reading, dropout, read_tap
+from jaxpose.models.ops import FrameSet, Precision, Reading, dropout_mask, with_residual
 from jaxpose.numerics import as_floating
 from jaxpose.shapes import require_rank
 
@@ -127,20 +127,24 @@ class TemporalModel(Lifter):
 
         momentum = INITIAL_MOMENTUM if progress is None else batch_norm_momentum(progress)
 
-        def activate(x: jax.Array, name: str) -> jax.Array:
-            x = nn.relu(BatchNorm(name=name)(x, train=train, momentum=momentum))
-            return dropout(self.make_rng("dropout"), x, self.dropout) if train and self.dropout else x
+        def activation(x: jax.Array, name: str) -> Activation:
+            """BatchNorm, ReLU and dropout of `x`."""
+            norm = BatchNormReLU(name=name).activation(x, train=train, momentum=momentum)
+            if not (train and self.dropout):
+                return norm
+            kept, scale = dropout_mask(self.make_rng("dropout"), x.shape, self.dropout)
+            return Activation(lambda norm, kept, x: jnp.where(kept, norm(x) * scale, 0), norm, kept)
 
         x = keypoints.reshape(batch, available, math.prod(keypoints.shape[2:]))
         readings = receptive_plan(self.filter_widths, frames, causal=self.causal, dense=self.dense)
         x = Convolution(self.channels, self.coordinate_precision, name="expand")(x, readings[0])
-        x = activate(x, "expand_norm")
+        x = activation(x, "expand_norm")(x)
         for block, reading in enumerate(readings[1:], start=1):
-            residual = read_tap(x, reading, reading.residual)
+            x, residual = with_residual(x, reading)
             x = Convolution(self.channels, self.precision, name=f"dilated_{block}")(x, reading)
-            x = activate(x, f"dilated_norm_{block}")
-            x = Pointwise(self.channels, self.precision, name=f"pointwise_{block}")(x)
-            x = residual + activate(x, f"pointwise_norm_{block}")
+            activate = activation(x, f"dilated_norm_{block}")
+            x = Pointwise(self.channels, self.precision, name=f"pointwise_{block}")(x, activate)
+            x = residual + activation(x, f"pointwise_norm_{block}")(x)
         x = Pointwise(3 * self.num_joints, self.coordinate_precision, bias=True, name="shrink")(x)
         return Prediction(x.reshape(batch, frames, self.num_joints, 3))
 

@@ -12,7 +12,7 @@ import chex
 import numpy as np
 
 from jaxpose.models.aimed import FORWARD, LEAST_SIZE, NEAREST, AimedLifter
-from jaxpose.models.layers import BatchNorm
+from jaxpose.models.layers import BatchNormReLU
 from jaxpose.models.lifter import Lifter
 from jaxpose.models.temporal import TemporalModel, receptive_plan
 from jaxpose.runtime.errors import InputError
@@ -146,7 +146,7 @@ def _stack(graph: _Graph, model: TemporalModel, variables: Variables, keypoints:
         """A convolution, the BatchNorm after it as part of its weights, and ReLU."""
         kernel = np.float64(params[layer]["kernel"])
         kernel = kernel.reshape(-1, *kernel.shape[-2:])  # (width, C, features), width 1 of a 1×1 convolution
-        scale = params[norm]["scale"] / np.sqrt(np.float64(statistics[norm]["var"]) + BatchNorm.epsilon)
+        scale = params[norm]["scale"] / np.sqrt(np.float64(statistics[norm]["var"]) + BatchNormReLU.epsilon)
         bias = params[norm]["bias"] - scale * statistics[norm]["mean"]
         x = graph.add("Conv", x, (scale * kernel).transpose(2, 1, 0), bias, dilations=[dilation])
         return graph.add("Relu", x)

@@ -28,7 +28,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxpose.models.aimed import AimedLifter, aim
-from jaxpose.models.layers import BatchNorm
+from jaxpose.models.layers import BatchNormReLU
 from jaxpose.models.ops import Precision, Reading, matmul
 from jaxpose.models.temporal import TemporalModel, receptive_plan
 from jaxpose.numerics import as_floating
@@ -175,7 +175,7 @@ def _lift(
 
     def activate(x: jax.Array, name: str) -> jax.Array:
         norm = {"params": params[name], "batch_stats": statistics[name]}
-        return jax.nn.relu(BatchNorm().apply(norm, x, train=False, momentum=0))
+        return BatchNormReLU().apply(norm, x, train=False, momentum=0)
 
     def convolve(x: jax.Array, name: str, precision: Precision = model.precision) -> jax.Array:
         """Convolve one position, (B, taps, C) or (B, C), by one matrix product: its taps are neighbours in memory."""

@@ -8,7 +8,7 @@ import math
 import jax
 import optax
 
-from jaxpose.models.layers import BatchNorm
+from jaxpose.models.layers import BatchNormReLU
 from jaxpose.models.ops import Reading
 from jaxpose.models.temporal import TemporalModel, receptive_plan
 
@@ -34,7 +34,7 @@ def apply(model: TemporalModel, variables: optax.Params, keypoints: jax.Array) -
         kind, underscore, number = name.partition("_")
         norm = f"{kind}_norm{underscore}{number}"
         norms = {"params": params[norm], "batch_stats": statistics[norm]}
-        return jax.nn.relu(BatchNorm().apply(norms, x, train=False, momentum=0))
+        return BatchNormReLU().apply(norms, x, train=False, momentum=0)
 
     x = layer(keypoints.reshape(*keypoints.shape[:2], -1), "expand")
     for block, reading in enumerate(_readings(model)[1:], start=1):

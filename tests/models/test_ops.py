@@ -1,4 +1,4 @@
-"""Array operations of the temporal stack: dropout, rounded products, and derivatives of the convolution."""
+"""Array operations of the temporal stack: dropout, rounded products, taps, and derivatives written by hand."""
 
 import functools
 import math
@@ -10,6 +10,7 @@ import pytest
 from helpers.derivatives import assert_derivatives_agree
 
 from jaxpose.models import ops
+from jaxpose.models.temporal import receptive_plan
 
 dropout = jax.jit(ops.dropout, static_argnames="rate")
 
@@ -55,10 +56,94 @@ def test_the_convolution_of_a_run_is_the_sum_of_its_taps_with_its_derivatives(wi
     x, kernel = random.normal(size=(2, 12, 3)), random.normal(size=(width, 3, 4))
     run, shorter = ops.FrameSet(1, 12, 12), ops.FrameSet(1, 14 - 2 * width, 14 - 2 * width)
     reading = ops.Reading(width, 2, width // 2, run, shorter)
-    convolve = functools.partial(ops.convolve, reading=reading, precision="float32")
     expected = sum(x[:, 2 * tap : 2 * tap + shorter.length] @ kernel[tap] for tap in range(width))
-    np.testing.assert_allclose(jax.jit(convolve)(x, kernel), expected, atol=1e-12)
-    np.testing.assert_allclose(
-        jax.jit(ops.sum_of_taps, static_argnums=(2, 3))(x, kernel, reading, "float32"), expected, atol=1e-12
+    assert_derivatives_agree(lambda x, kernel: ops.sum_of_taps(x, kernel, reading, "float32"), x, kernel)
+    assert_same_values_and_gradients(
+        lambda x, kernel: ops.convolve(x, kernel, reading, "float32"),
+        lambda x, kernel: ops.sum_of_taps(x, kernel, reading, "float32"),
+        x,
+        kernel,
+        expected=expected,
     )
-    assert_derivatives_agree(convolve, x, kernel)
+
+
+def assert_same_values_and_gradients(function, plain, *arguments, expected=None):
+    """Compare two functions in float64, and their gradients along a random direction of the result."""
+
+    @jax.jit
+    def both(arguments, g):
+        results = [jax.vjp(each, *arguments) for each in (function, plain)]
+        return [(value, pull_back(g)) for value, pull_back in results]
+
+    shape = jax.eval_shape(plain, *arguments)
+    g = jax.tree.map(lambda leaf: np.random.default_rng(0).normal(size=leaf.shape), shape)
+    (value, gradients), (plain_value, plain_gradients) = both(arguments, g)
+    compare = functools.partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-12)
+    jax.tree.map(compare, value, plain_value if expected is None else expected)
+    jax.tree.map(compare, gradients, plain_gradients)
+
+
+def frames_of(frames: ops.FrameSet) -> list[int]:
+    return [c * frames.spacing + k for c in range(frames.clusters) for k in range(frames.length)]
+
+
+# Frames of a window: clusters; a run that is, and one that is not, as long as the clusters with their spaces; one run.
+@pytest.mark.compilations(80)
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("frames", [1, 2, 3, 5, 9])
+@pytest.mark.parametrize("causal", [False, True])
+def test_taps_and_residuals_are_the_frames_of_the_plan_and_return_their_gradients(frames, causal):
+    for reading in receptive_plan((3, 3, 3), frames, causal=causal, dense=False):
+        inputs, outputs = frames_of(reading.input), frames_of(reading.output)
+        places = [[inputs.index(frame + tap * reading.dilation) for frame in outputs] for tap in range(reading.width)]
+        x = np.random.default_rng(8).normal(size=(2, len(inputs), 3))
+        taps = jax.jit(lambda x, reading=reading: [ops.read_tap(x, reading, tap) for tap in range(reading.width)])
+        for tap, values in enumerate(taps(x)):
+            np.testing.assert_array_equal(values, x[:, places[tap]])
+        assert_same_values_and_gradients(
+            lambda x, reading=reading: ops.with_residual(x, reading),
+            lambda x, places=places[reading.residual]: (x, x[:, np.array(places)]),
+            x,
+        )
+
+
+def normalised_by_its_own(x, scale, bias):
+    """BatchNorm and ReLU as they are defined."""
+    mean = jnp.mean(x, axis=(0, 1))
+    return jax.nn.relu((x - mean) / jnp.sqrt(jnp.mean((x - mean) ** 2, axis=(0, 1)) + 1e-5) * scale + bias)
+
+
+def batch_normalised(x, scale, bias):
+    fixed = jax.lax.stop_gradient(x)
+    mean, var = jnp.mean(fixed, axis=(0, 1)), jnp.var(fixed, axis=(0, 1))
+    return ops.batch_normalised_relu(x, mean, jax.lax.rsqrt(var + 1e-5), scale, bias)
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("shape", [(3, 4, 6), (1, 1, 6)])
+def test_the_derivative_of_batch_norm_has_that_of_the_statistics(shape):
+    """Also where a column does not vary, where the scale is zero, and of a single row."""
+    random = np.random.default_rng(9)
+    x, scale, bias = random.normal(2, 3, shape), random.normal(size=6), random.normal(size=6)
+    x[..., 0], scale[1], bias[2] = 5, 0, 0
+    x[..., 3], scale[3], bias[3] = -7, 0, 0
+    assert_same_values_and_gradients(batch_normalised, normalised_by_its_own, x, scale, bias)
+
+
+def test_the_derivative_of_batch_norm_is_as_exact_in_float32_as_jax_s_own():
+    """Against float64; columns far from zero, of large and small numbers, and one that does not vary."""
+    random = np.random.default_rng(10)
+    x = random.normal(size=(8, 50, 4)) * [1, 1e3, 1e-3, 0] + [30, 0, 0, 7]
+    scale, bias, g = random.normal(size=4), random.normal(size=4), random.normal(size=x.shape)
+
+    def gradients(function, dtype):
+        arguments = [np.float32(values).astype(dtype) for values in (x, scale, bias, g)]
+        return jax.device_get(jax.jit(lambda *a: jax.vjp(function, *a[:-1])[1](a[-1]))(*arguments))
+
+    ours, plain = gradients(batch_normalised, np.float32), gradients(normalised_by_its_own, np.float32)
+    with jax.enable_x64(True):
+        exact = gradients(normalised_by_its_own, np.float64)
+    for one, other, true in zip(ours, plain, exact, strict=True):
+        axes = tuple(range(one.ndim - 1))
+        errors = [np.max(np.abs(np.float64(values) - true), axis=axes) for values in (one, other)]
+        assert (errors[0] <= 2 * errors[1] + 1e-6 * np.max(np.abs(true), axis=axes)).all()

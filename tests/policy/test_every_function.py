@@ -236,6 +236,7 @@ def track_of(case: Case, action: str) -> Track:
     return make_track(frames=4, action=action)._replace(positions_3d=case.poses(), keypoints_2d=case.poses()[..., :2])
 
 
+NORMALISED = {name: lambda c: c.array(3) for name in ("mean", "inverse_deviation", "scale", "bias")}
 CONVOLUTION = {
     "x": lambda c: c.array(c.batch, 5, 3),
     "kernel": lambda c: c.array(3, 3, 2),
@@ -347,6 +348,17 @@ ROWS: dict[str, Row] = {
         nan="the tap does not reach it",
         inf="the tap does not reach it",
     ),
+    "models.ops.with_residual": row(
+        arguments={
+            "x": lambda c: c.array(c.batch, 5, 3),
+            "reading": receptive_plan((3,), 3, causal=False, dense=False)[0],
+        },
+    ),
+    **{
+        f"models.ops.{name}": row(arguments=NORMALISED, **TRACK)
+        for name in ("normalised_relu", "batch_normalised_relu")
+    },
+    "models.memory.after": row(arguments={"event": lambda c: c.array(c.frames, 2)}, **TRACK),
     "models.ops.matmul": row(arguments={"kernel": lambda c: c.array(3, 2), "precision": "float32"}, **TRACK),
     **{f"models.ops.{name}": row(arguments=CONVOLUTION) for name in ("convolve", "sum_of_taps")},
     "models.ops.dropout": row(
@@ -645,7 +657,9 @@ STATIC = {  # they take settings, shapes and names, and give what is static; a t
     # Layers of temporal.TemporalModel:
     "models.layers.Convolution",
     "models.layers.Pointwise",
-    "models.layers.BatchNorm",
+    "models.layers.BatchNormReLU",
+    "models.memory.recomputed",  # of functions: tests/models/test_memory.py
+    "models.ops.dropout_mask",  # of shapes, for `dropout`
     "models.linear.LimitedLinear",  # of linear.LinearModel
     *(f"data.one_euro.{name}" for name in ("keeps_all", "floating")),  # tests/data/test_smoothing.py, test_one_euro.py
     # A graph in another format: tests/models/test_temporal_onnx.py
