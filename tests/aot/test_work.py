@@ -30,8 +30,8 @@ def test_work_and_memory_are_near_the_minimum_for_every_window(tmp_path):
     assert {row["frames"]: row["batch"] for row in rows}[1000] == 4096 * 81 // 1240
     for row in rows:
         assert 1 <= row["multiply_adds"] / row["least_multiply_adds"] < 1.05, row
-        # For the backward pass XLA also stores arrays that follow element by element: experiments/benchmarks/README.md.
-        assert 1 <= row["memory"] / row["least_memory"] < (5 if row["training"] else 2.1), row
+        # For the backward pass XLA also stores the inputs of the blocks: experiments/benchmarks/README.md.
+        assert 1 <= row["memory"] / row["least_memory"] < (2.5 if row["training"] else 2.1), row
 
 
 def test_the_benchmark_of_work_prints_its_rows(tmp_path):

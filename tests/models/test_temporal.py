@@ -206,7 +206,9 @@ def test_live_activations_are_those_counted_by_hand(frames, counts, evaluation, 
     assert temporal.live_activations(model, frames, training=True) == 8 * training
 
 
-@pytest.mark.parametrize(("frames", "batch", "training"), [(1, 4096, False), (1, 4096, True), (27, 1237, False)])
+@pytest.mark.parametrize(
+    ("frames", "batch", "training"), [(1, 4096, False), (1, 4096, True), (27, 1237, False), (27, 1237, True)]
+)
 def test_work_and_memory_are_near_the_minimum(frames, batch, training):
     """XLA's count and plan; norms, activations and copies of weights are a small part at this size.
 
@@ -231,8 +233,8 @@ def test_work_and_memory_are_near_the_minimum(frames, batch, training):
     least = batch * temporal.multiply_adds(model, 34, frames, training=training)
     assert 1 <= compiled_cost.multiply_adds(program) / least < 1.05
     live = 4 * batch * temporal.live_activations(model, frames, training=training)
-    # For the backward pass XLA also stores arrays that follow element by element: experiments/benchmarks/README.md.
-    assert 1 <= compiled_cost.temporary_bytes(program) / live < (5 if training else 2.1)
+    # For the backward pass XLA also stores the inputs of the blocks: experiments/benchmarks/README.md.
+    assert 1 <= compiled_cost.temporary_bytes(program) / live < (2.5 if training else 2.1)
 
 
 def test_momentum_falls_from_a_tenth_to_a_thousandth():
