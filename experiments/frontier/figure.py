@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
 from experiments.frontier.measured import CONSTANT, Measured, mean_and_spread
 from jaxpose.visualization.comparison_figures import run_colours
@@ -66,16 +67,21 @@ def draw_panel(axes: Axes, measured: Measured, key: str, colours: Mapping[str, A
     for (label, name), points in curves.items():
         x, y, hertz = np.transpose(points)
         axes.plot(x, y, STYLES[name], color=colours[label], marker=".", linewidth=1.3)
-        below = name == "butterworth"  # whose curve is nearly that of savgol
+        if name == "butterworth":  # beside savgol, whose cut-offs it has
+            continue
         for end in {0, len(points) - 1}:
             axes.annotate(
                 f"{hertz[end]:g} Hz",
                 (x[end], y[end]),
-                xytext=(4, -10 if below else 4),
+                xytext=(4, 4),
                 textcoords="offset points",
                 fontsize=7,
                 color=colours[label],
             )
     axes.axhline(measured.references[CONSTANT][key], color="0.5", linestyle=DOTTED, zorder=0)
+    axes.set_yscale("log")  # a filter changes motion by factors
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.margins(0.1)
     axes.grid(alpha=0.3)
