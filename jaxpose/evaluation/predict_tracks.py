@@ -17,7 +17,7 @@ from jaxpose.kinematics import mirror
 from jaxpose.models.lifter import Lifter
 from jaxpose.runtime.devices import replicate_in_jit, shard_in_jit
 
-WINDOWS: Mapping[int, int] = {2048: 1, 512: 2, 128: 4, 32: 8}
+WINDOWS: Mapping[int, int] = {2048: 1, 1024: 2, 512: 2, 128: 4, 32: 8}
 """Output frames of a window, and how many windows a device lifts at once: the shapes of all compiled programs. Longer
 windows repeat less context, but exceed a CPU's cache; fewer lengths would mean more padding."""
 

@@ -82,7 +82,7 @@ def test_few_programs_lift_tracks_of_any_length():
     small = TemporalModel(17, (3,), 2)
     weights = jax.jit(small.init)(jax.random.key(0), np.zeros((1, 3, 17, 2), np.float32))
     before = predict_tracks._predict_windows._cache_size()
-    for lengths in ((1,), (33, 2), (31, 300, 4500), (2047,), (2049, 700, 1, 5000)):
+    for lengths in ((1,), (33, 2), (31, 300, 4500), (2047,), (2049, 700, 100, 1, 5000)):
         frames = sum(lengths)
         ends = np.cumsum(lengths, dtype=np.int32)
         keypoints = np.random.default_rng(0).normal(size=(frames, 17, 2)).astype(np.float32)
