@@ -35,8 +35,9 @@ def main(
     Args:
       filter_widths: of the network.
       channels: of the network.
-      batch_size: windows of a step. A quarter of them have clips of three consecutive frames, as in `joint-aware`, or
-        one in 15 has a clip of three frames apart, as in `joint-aware-smoothed`.
+      batch_size: windows of a step. A quarter of them have clips of three consecutive frames, as where the weights of
+        `joint-aware` were chosen (the preset: an eighth), or one in 15 has a clip of three frames apart, as in
+        `joint-aware-smoothed`.
       steps: of a turn.
       turns: the median counts.
     """
