@@ -1,4 +1,4 @@
-"""What constraints cost: training steps with clips of consecutive frames, and of frames apart, beside the plain step.
+"""What constraints cost: training steps of `joint-aware` and `joint-aware-smoothed` beside the plain step.
 
     python -m experiments.benchmarks.constraints
     python -m experiments.benchmarks.constraints --filter-widths 3 3 3 3 3 --channels 1024 --batch-size 256
@@ -16,10 +16,10 @@ from jaxpose.models.configs import TemporalConfig
 from jaxpose.training.config import PRESETS, Config
 
 
-def with_clips(plain: Config, preset: str, clips: int) -> Config:
-    """Settings with a preset's constraints at their whole weights, on this many clips."""
-    source = PRESETS[preset]
-    settings = {name: getattr(source, name) for name in ("constraints", "clip_frames", "clip_gap")}
+def with_constraints(plain: Config, preset: Config) -> Config:
+    """Settings with a preset's constraints at their whole weights, on as large a part of the batch as in the preset."""
+    settings = {name: getattr(preset, name) for name in ("constraints", "clip_frames", "clip_gap")}
+    clips = plain.batch_size * preset.clips // preset.batch_size
     return dataclasses.replace(plain, clips=clips, ramp=(0.0, 0.0), **settings)
 
 
@@ -27,28 +27,23 @@ def main(
     filter_widths: tuple[int, ...] = (3, 3, 3),
     channels: int = 256,
     batch_size: int = 512,
-    steps: int = 10,
-    turns: int = 7,
+    steps: int = 3,
+    turns: int = 31,
 ) -> None:
     """Measure and print.
 
     Args:
       filter_widths: of the network.
       channels: of the network.
-      batch_size: windows of a step. A quarter of them have clips of three consecutive frames, as where the weights of
-        `joint-aware` were chosen (the preset: an eighth), or one in 15 has a clip of three frames apart, as in
-        `joint-aware-smoothed`.
+      batch_size: windows of a step.
       steps: of a turn.
       turns: the median counts.
     """
     plain = Config(model=TemporalConfig(filter_widths=filter_widths, channels=channels), batch_size=batch_size)
-    consecutive = with_clips(plain, "joint-aware", batch_size // 4)
-    apart = with_clips(plain, "joint-aware-smoothed", batch_size // 15)
-    configs = {
-        "plain": plain,
-        f"{consecutive.clips} clips of {consecutive.clip_frames} consecutive frames": consecutive,
-        f"{apart.clips} clips of {apart.clip_frames} frames, {apart.clip_gap} apart": apart,
-    }
+    configs = {"plain": plain}
+    for preset in ("joint-aware", "joint-aware-smoothed"):
+        config = with_constraints(plain, PRESETS[preset])
+        configs[f"{preset}: {config.clips} clips of {config.clip_frames} frames, {config.clip_gap} apart"] = config
     seconds = alternate({name: training_steps(config, steps, whole=True) for name, config in configs.items()}, turns)
     print_steps("constraints on", seconds, steps)
 

@@ -9,7 +9,8 @@ One algorithm serves every K. From the output back to the input, each layer need
 layer needs: equally spaced clusters of consecutive frames. While the dilation is at least a cluster's length, the
 number of clusters multiplies; when it is smaller, they merge into one run of consecutive frames. Only these frames are
 computed and stored. K = 1 is the published strided training network, a whole track the published dilated network, and
-the weights are the same for all.
+the weights are the same for all. As few frames as the first filter is wide share inputs, but nothing that is computed
+from them: they are K windows of one frame, whose taps lie side by side.
 
 Source: Pavllo et al., "3D human pose estimation in video with temporal convolutions and semi-supervised training",
 CVPR 2019, section 3.
@@ -136,7 +137,12 @@ class TemporalModel(Lifter):
             return Activation(lambda norm, kept, x: jnp.where(kept, norm(x) * scale, 0), norm, kept)
 
         x = keypoints.reshape(batch, available, math.prod(keypoints.shape[2:]))
-        readings = receptive_plan(self.filter_widths, frames, causal=self.causal, dense=self.dense)
+        together = frames
+        if not self.dense and 1 < frames <= self.filter_widths[0]:
+            span = sum(self.context) + 1
+            windows = jnp.stack([x[:, frame : frame + span] for frame in range(frames)], axis=1)
+            x, together = windows.reshape(batch * frames, span, x.shape[-1]), 1
+        readings = receptive_plan(self.filter_widths, together, causal=self.causal, dense=self.dense)
         x = Convolution(self.channels, self.coordinate_precision, name="expand")(x, readings[0])
         x = activation(x, "expand_norm")(x)
         for block, reading in enumerate(readings[1:], start=1):

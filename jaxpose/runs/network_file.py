@@ -75,8 +75,8 @@ def lifting_function(lifter: SavedLifter) -> Callable[[jax.Array], jax.Array]:
     before, after = model.context
 
     def lift(keypoints: jax.Array) -> jax.Array:
-        # As many frames again as the context: so N may be unknown, as no plan of frames depends on whether it is short.
-        padding = (before, after + before + after)
+        # One frame more than the context again: so N may be unknown, as no plan of frames depends on how short it is.
+        padding = (before, after + before + after + 1)
         padded = jnp.pad(keypoints, ((0, 0), padding, (0, 0), (0, 0)), mode="edge")
         return lift_mirrored(model, lifter.variables, padded, lifter.description)[:, : keypoints.shape[1]]
 

@@ -37,8 +37,9 @@ class Config:
     plugin adds others."""
     ramp: tuple[float, float] = (1.0, 2.0)
     """Epochs between which the weights of the constraints grow from zero to their values."""
-    clips: int = 128
-    """Windows of each batch that the constraints act on; each is read again with its neighbouring frames."""
+    clips: int = 56
+    """Windows of each batch that the constraints act on; each is read again with its neighbouring frames. These frames
+    are what constraints cost: three for each of 56 clips, beside 1024 windows, a sixth of a step."""
     clip_frames: int = 3
     """Frames of each window that the constraints act on."""
     clip_gap: int = 1
@@ -158,7 +159,7 @@ PRESETS: dict[str, Config] = {
     "joint-aware-smoothed": Config(
         model=TemporalConfig(dropout=0.1),
         constraints={"angle": 2.0, "velocity": 8.0, "pose": 25.0},
-        clips=66,  # with their frames, a fifth as many windows as the batch
+        clips=64,
         clip_gap=8,
     ),
     "linear": Config(

@@ -90,7 +90,9 @@ def test_a_kept_run_with_other_settings_is_trained_again(ablation, tiny, tmp_pat
     assert trained == [8, 4]
     ablation.main("somewhere", tmp_path, settings=("none",), seeds=(0,), test_split="S1+S5")
     assert trained == [8, 4, 4]  # of other tracks, it is another run
-    assert json.loads((tmp_path / "none-0.json").read_text())["config"]["model"]["channels"] == 4
+    ablation.main("somewhere", tmp_path, settings=("none",), seeds=(0,), schedule="cosine")
+    config = json.loads((tmp_path / "none-0.json").read_text())["config"]
+    assert (config["model"]["channels"], config["schedule"]) == (4, "cosine")
 
 
 def test_a_damaged_kept_run_is_refused(ablation, tiny, tmp_path, replace):

@@ -102,6 +102,18 @@ def test_the_plan_holds_exactly_the_frames_that_are_needed(widths, frames, causa
     assert needed == set(range(frames + math.prod(widths) - 1))
 
 
+@given(
+    widths=st.lists(st.sampled_from([1, 3, 5, 7]), min_size=1, max_size=4).map(tuple),
+    causal=st.booleans(),
+    data=st.data(),
+)
+def test_no_more_frames_than_the_first_filter_is_wide_share_nothing_that_is_computed(widths, causal, data):
+    frames = data.draw(st.integers(1, widths[0]))
+    plans = (temporal.receptive_plan(widths, count, causal=causal, dense=False) for count in (1, frames))
+    for one, several in zip(*plans, strict=True):
+        assert len(listed(several.output)) == frames * len(listed(one.output))
+
+
 def listed(frames):
     """All frames of a set, each of which must be stored once."""
     indices = [c * frames.spacing + k for c in range(frames.clusters) for k in range(frames.length)]

@@ -33,6 +33,13 @@ def test_presets_are_the_published_ones():
     assert PRESET_TEXTS.keys() == PRESETS.keys()
 
 
+@pytest.mark.parametrize("name", ["joint-aware", "joint-aware-smoothed"])
+def test_clips_of_presets_have_a_fifth_of_the_batch_s_frames_at_most_and_divide_among_eight_devices(name):
+    c = PRESETS[name]
+    assert c.clips * c.clip_frames <= 0.2 * c.batch_size * c.frames
+    assert c.clips % 8 == 0
+
+
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
