@@ -41,7 +41,7 @@ from jaxpose.training.state import State
 from jaxpose.training.step import Recipe
 from jaxpose.visualization import figures
 
-PRESET = PRESETS["joint-aware"]
+JOINT_AWARE = {"constraints": PRESETS["joint-aware"].constraints}
 BASE = Config(model=TemporalConfig(filter_widths=(3, 3, 3), channels=256), batch_size=512, epochs=8, clips=128)
 TERMS = ("angle", "distance", "symmetry", "range_of_motion", "velocity", "acceleration", "angular_acceleration")
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
@@ -49,9 +49,9 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     **{term: {"constraints": {term: 1.0}} for term in TERMS},
     "all": {"constraints": dict.fromkeys(TERMS, 1.0)},
     "all, halved": {"constraints": dict.fromkeys(TERMS, 0.5)},
-    "joint-aware": {"constraints": PRESET.constraints},
+    "joint-aware": JOINT_AWARE,
     # Fewer clips; 28 are as large a part of the batch as the preset's.
-    **{f"joint-aware, {clips} clips": {"constraints": PRESET.constraints, "clips": clips} for clips in (64, 32, 28)},
+    **{f"joint-aware, {clips} clips": JOINT_AWARE | {"clips": clips} for clips in (64, 32, 28)},
     # Batches of windows of three frames, without constraints: as many windows, and as many frames, as the baseline's.
     "none, as many windows": {"frames": 3},
     "none, as many frames": {"frames": 3, "batch_size": BASE.batch_size // 3},

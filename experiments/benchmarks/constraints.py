@@ -3,7 +3,7 @@
     python -m experiments.benchmarks.constraints
     python -m experiments.benchmarks.constraints --filter-widths 3 3 3 3 3 --channels 1024 --batch-size 256
 
-The steps take turns; their times are printed as multiples of the plain step's. Two minutes on one core.
+The steps take turns; their times are printed as multiples of the plain step's. A minute on two cores.
 """
 
 import dataclasses

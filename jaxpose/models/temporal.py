@@ -137,12 +137,12 @@ class TemporalModel(Lifter):
             return Activation(lambda norm, kept, x: jnp.where(kept, norm(x) * scale, 0), norm, kept)
 
         x = keypoints.reshape(batch, available, math.prod(keypoints.shape[2:]))
-        together = frames
+        run = frames
         if not self.dense and 1 < frames <= self.filter_widths[0]:
             span = sum(self.context) + 1
             windows = jnp.stack([x[:, frame : frame + span] for frame in range(frames)], axis=1)
-            x, together = windows.reshape(batch * frames, span, x.shape[-1]), 1
-        readings = receptive_plan(self.filter_widths, together, causal=self.causal, dense=self.dense)
+            x, run = windows.reshape(batch * frames, span, x.shape[-1]), 1
+        readings = receptive_plan(self.filter_widths, run, causal=self.causal, dense=self.dense)
         x = Convolution(self.channels, self.coordinate_precision, name="expand")(x, readings[0])
         x = activation(x, "expand_norm")(x)
         for block, reading in enumerate(readings[1:], start=1):

@@ -107,7 +107,7 @@ def test_the_plan_holds_exactly_the_frames_that_are_needed(widths, frames, causa
     causal=st.booleans(),
     data=st.data(),
 )
-def test_no_more_frames_than_the_first_filter_is_wide_share_nothing_that_is_computed(widths, causal, data):
+def test_as_few_frames_as_the_first_filter_is_wide_share_nothing_that_is_computed(widths, causal, data):
     frames = data.draw(st.integers(1, widths[0]))
     plans = (temporal.receptive_plan(widths, count, causal=causal, dense=False) for count in (1, frames))
     for one, several in zip(*plans, strict=True):
