@@ -179,7 +179,7 @@ def main(
     """
     with cli_errors():
         if unknown := set(settings) - set(SETTINGS):
-            raise InputError(f"there is no setting {min(unknown)!r}; choose from {', '.join(SETTINGS)}")
+            raise InputError(f"there is no setting {min(unknown)!r}; choose from {'; '.join(SETTINGS)}")
         keep_compiled()
         base = dataclasses.replace(BASE, data=data, train_split=train_split, test_split=test_split, schedule=schedule)
         description, train = load(data, train_split)

@@ -107,7 +107,7 @@ def test_an_unknown_setting_is_named(ablation, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         ablation.main("somewhere", tmp_path, settings=("sideways",))
     assert stopped.value.code == 2
-    assert "there is no setting 'sideways'; choose from none, angle" in capsys.readouterr().err
+    assert "there is no setting 'sideways'; choose from none; angle" in capsys.readouterr().err
 
 
 def test_every_setting_is_one(ablation):
