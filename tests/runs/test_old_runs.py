@@ -52,6 +52,7 @@ def runs(prepared, tmp_path_factory):
     whole, stopped, old = (folder / name for name in ("whole", "stopped", "old"))
     arguments = ["--data", str(prepared), "--train-split", "S1", "--test-split", "S9", "--filter-widths", "3", "3"]
     arguments += ["--channels", "8", "--batch-size", "32", "--epochs", "2", "--log-every", "2"]
+    arguments += ["--clips", "128"]  # the default when the older version wrote its settings
     train.main([*arguments, "--out", str(whole)])
     train.main([*arguments, "--out", str(stopped), "--steps", "4"])
 
