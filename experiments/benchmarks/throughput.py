@@ -43,7 +43,7 @@ WHOLE = "the same, with batches, mirroring and records"
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One measured pair: seconds of each turn, the least multiply-adds of the work, and the rate of a product."""
+    """One measured pair: seconds of each turn, multiply-adds of direct convolutions, and a product's rate."""
 
     name: str
     work: int

@@ -1,4 +1,4 @@
-"""Compare multiply-adds and memory of the compiled stack with the minimum for the predicted frames.
+"""Compare multiply-adds and memory of the compiled stack with those that the predicted frames need.
 
     python -m experiments.benchmarks.work [--channels 1024] [--out work.json]
 
@@ -30,20 +30,20 @@ FRAMES = (1, 3, 9, 27, 81, 243, 1000)  # K; the last is a whole track
 
 
 class Row(NamedTuple):
-    """Cost of one compiled program, and the minimum."""
+    """Cost of one compiled program, beside direct convolutions and the least memory."""
 
     frames: int  # K, output frames of a window
     batch: int  # windows
     training: bool
-    least_multiply_adds: int  # minimum, of a window
+    direct_multiply_adds: int  # of direct convolutions, of a window
     multiply_adds: float  # XLA's count, of a window
     least_memory: int  # bytes of the batch's live activations
     memory: int  # bytes of temporaries at the peak: without the arguments and results of the call
 
     @property
     def more_work(self) -> float:
-        """XLA's multiply-adds as a multiple of the minimum."""
-        return self.multiply_adds / self.least_multiply_adds
+        """XLA's multiply-adds as a multiple of those of direct convolutions."""
+        return self.multiply_adds / self.direct_multiply_adds
 
     @property
     def more_memory(self) -> float:
@@ -92,13 +92,13 @@ def equal_batch(model: TemporalModel, frames: int, batch: int) -> int:
 
 
 def measure(model: TemporalModel, batch: int, frames: int, *, training: bool) -> Row:
-    """Compile a batch of windows of `frames` frames, and compare its cost with the minimum."""
+    """Compile a batch of windows of `frames` frames, and compare its cost with what it needs."""
     program = compile_windows(model, batch, frames, training=training)
     return Row(
         frames=frames,
         batch=batch,
         training=training,
-        least_multiply_adds=temporal.multiply_adds(model, JOINTS * COORDINATES, frames, training=training),
+        direct_multiply_adds=temporal.multiply_adds(model, JOINTS * COORDINATES, frames, training=training),
         multiply_adds=compiled_cost.multiply_adds(program) / batch,
         least_memory=4 * batch * temporal.live_activations(model, frames, training=training),
         memory=compiled_cost.temporary_bytes(program),
@@ -130,7 +130,7 @@ def compile_windows(model: TemporalModel, batch: int, frames: int, *, training: 
 def show(console: Console, rows: list[Row], model: TemporalModel) -> None:
     """Print a table with a row per program."""
     table = Table(title=f"{sum(model.context) + 1} frames, {model.channels} channels, float32", box=box.SIMPLE)
-    for heading in ("K", "windows", "least M multiply-adds", "XLA's", "live MB", "XLA's peak"):
+    for heading in ("K", "windows", "direct M multiply-adds", "XLA's", "live MB", "XLA's peak"):
         table.add_column(heading, justify="right")
     for name, training in (("evaluation", False), ("training", True)):
         table.add_section()
@@ -140,7 +140,7 @@ def show(console: Console, rows: list[Row], model: TemporalModel) -> None:
                 table.add_row(
                     str(row.frames),
                     str(row.batch),
-                    f"{row.least_multiply_adds / 1e6:,.0f}",
+                    f"{row.direct_multiply_adds / 1e6:,.0f}",
                     f"{row.more_work:.3f}×",
                     f"{row.least_memory / 1e6:,.0f}",
                     f"{row.more_memory:.2f}×",

@@ -130,7 +130,7 @@ def run_tests(out: Path, end: float) -> dict[str, Any]:
 def measure_steps(sizes: Sizes, end: float) -> list[dict[str, Any]]:
     """Time training steps on one batch, by jaxpose and by PyTorch in turn, of each width and precision.
 
-    Rates are of the least work (`temporal.multiply_adds`), beside that of a product of square matrices by JAX.
+    Rates are of direct convolutions (`temporal.multiply_adds`), beside that of a product of square matrices by JAX.
     """
     rows = []
     for channels in sizes.channels:

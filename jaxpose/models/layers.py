@@ -10,8 +10,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxpose.models.convolution import Reading, convolve
 from jaxpose.models.memory import recomputed
-from jaxpose.models.ops import Precision, Reading, batch_normalised_relu, convolve, matmul, normalised_relu
+from jaxpose.models.ops import Precision, batch_normalised_relu, matmul, normalised_relu
 
 Activation = jax.tree_util.Partial
 """A function (..., C) to (..., C), and a pytree of the arrays that it holds, so that gradients pass through them."""
@@ -30,8 +31,8 @@ class Convolution(nn.Module):
     def __call__(self, x: jax.Array, reading: Reading) -> jax.Array:
         """Convolve (B, input frames, C) to (B, output frames, features).
 
-        Three forms of one sum, each the fastest where it applies (measured: experiments/benchmarks/README.md): this one
-        product, and those of `convolve`.
+        Several forms of one sum, each the fastest where it applies (measured: experiments/benchmarks/README.md): this
+        one product, and those of `convolve`.
         """
         kernel = self.param("kernel", _uniform_fan_in, (reading.width, x.shape[-1], self.features))
         if reading.output.length == 1 and reading.width * reading.output.clusters == x.shape[1]:

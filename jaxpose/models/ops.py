@@ -1,8 +1,7 @@
-"""Array operations of the temporal stack: convolutions at selected frames, matrix products, BatchNorm, dropout."""
+"""Array operations of the networks: matrix products and their precision, BatchNorm with its derivative, dropout."""
 
-import functools
 import math
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -11,91 +10,6 @@ from jaxpose.models.memory import after
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 """Of matrix products; `matmul` defines them."""
-
-
-class FrameSet(NamedTuple):
-    """The frames in a layer's array: `clusters` runs of `length` consecutive frames, with starts `spacing` apart."""
-
-    clusters: int
-    spacing: int
-    length: int
-
-
-class Reading(NamedTuple):
-    """The frames that a convolution reads and computes: `width` taps, `dilation` frames apart, from input to output."""
-
-    width: int
-    dilation: int
-    residual: int  # index of the tap at the output frame itself
-    input: FrameSet
-    output: FrameSet
-
-
-def read_tap(x: jax.Array, reading: Reading, tap: int) -> jax.Array:
-    """Select the input frames of one tap, without a gather: (B, input frames, C) to (B, output frames, C)."""
-    batch, _, channels = x.shape
-    runs = _runs_of_tap(reading, tap)
-    x = x[:, runs.first : runs.first + runs.count * runs.spacing]
-    x = x.reshape(batch, runs.count, runs.spacing, channels)[:, :, runs.start : runs.start + runs.length]
-    return x.reshape(batch, runs.count * runs.length, channels)
-
-
-class _Runs(NamedTuple):
-    """Input frames of a tap: from frame `first` on, `length` frames beginning at `start` of every `spacing`."""
-
-    first: int
-    count: int
-    spacing: int
-    start: int
-    length: int
-
-
-def _runs_of_tap(reading: Reading, tap: int) -> _Runs:
-    """Where the frames of a tap lie in the input of a `receptive_plan`."""
-    source, target = reading.input, reading.output
-    if source.clusters > 1:  # the taps of an output cluster are neighbours
-        return _Runs(0, target.clusters, reading.width * target.length, tap * target.length, target.length)
-    start = tap * reading.dilation
-    if target.clusters == 1:
-        return _Runs(start, 1, target.length, 0, target.length)
-    # The input has `length - dilation` frames more than whole spacings: they are left out before or behind.
-    first = min(start, target.length - reading.dilation)
-    return _Runs(first, target.clusters, target.spacing, start - first, target.length)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def with_residual(x: jax.Array, reading: Reading) -> tuple[jax.Array, jax.Array]:
-    """`x` (B, input frames, C) and its frames at the output, which go around a convolution (B, output frames, C).
-
-    The gradient of the residual is added to that of `x` in its place. JAX by itself pads it with zeros to the size of
-    `x`, a whole array more at the time when most memory is used.
-    """
-    return x, read_tap(x, reading, reading.residual)
-
-
-def _with_residual_forward(x: jax.Array, reading: Reading) -> tuple[tuple[jax.Array, jax.Array], None]:
-    return with_residual(x, reading), None
-
-
-def _with_residual_backward(reading: Reading, _: None, gradients: tuple[jax.Array, jax.Array]) -> tuple[jax.Array]:
-    g, residual = gradients
-    batch, frames, channels = g.shape
-    runs = _runs_of_tap(reading, reading.residual)
-    residual = residual.reshape(batch, runs.count, runs.length, channels)
-    if runs.count * runs.spacing == frames:  # one addition in a view of `g`
-        views = _added_at(g.reshape(batch, runs.count, runs.spacing, channels), residual, (0, 0, runs.start, 0))
-        return (views.reshape(g.shape),)
-    for run in range(runs.count):
-        g = _added_at(g, residual[:, run], (0, runs.first + run * runs.spacing + runs.start, 0))
-    return (g,)
-
-
-def _added_at(x: jax.Array, y: jax.Array, corner: tuple[int, ...]) -> jax.Array:
-    """Add an array to a part of another, from a corner on: XLA does it in place if `x` is not used again."""
-    return jax.lax.dynamic_update_slice(x, jax.lax.dynamic_slice(x, corner, y.shape) + y, corner)
-
-
-with_residual.defvjp(_with_residual_forward, _with_residual_backward)
 
 
 def matmul(x: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
@@ -109,11 +23,11 @@ def matmul(x: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
     if precision == "bfloat16":
         rows = _rounded_product(rows, kernel)
     else:
-        rows = jnp.matmul(rows, kernel, precision=_lax_precision(precision))
+        rows = jnp.matmul(rows, kernel, precision=lax_precision(precision))
     return rows.reshape(*x.shape[:-1], kernel.shape[-1])
 
 
-def _lax_precision(precision: Precision) -> jax.lax.Precision | None:
+def lax_precision(precision: Precision) -> jax.lax.Precision | None:
     """JAX's name of the precision of a product of float32 arrays."""
     return jax.lax.Precision.HIGHEST if precision == "float32" else None
 
@@ -147,58 +61,6 @@ def _rounded_product_backward(factors: tuple[jax.Array, jax.Array], g: jax.Array
 
 
 _rounded_product.defvjp(_rounded_product_forward, _rounded_product_backward)
-
-
-def sum_of_taps(x: jax.Array, kernel: jax.Array, reading: Reading, precision: Precision) -> jax.Array:
-    """Convolution as a matrix product for each tap: (B, input frames, C), (width, C, F) to (B, output frames, F)."""
-    return sum(matmul(read_tap(x, reading, tap), kernel[tap], precision) for tap in range(reading.width))
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def convolve(x: jax.Array, kernel: jax.Array, reading: Reading, precision: Precision) -> jax.Array:
-    """`sum_of_taps`; for a run of consecutive frames on a CPU, XLA's dilated convolution.
-
-    On a CPU, XLA's convolution is faster forwards, because it copies no taps (415 against 387 GFLOP/s,
-    experiments/benchmarks/README.md), except for bfloat16. Its derivatives take 15 to 25 times as long as those of the
-    matrix products, which therefore give the derivative. For that the input is kept, and not its taps.
-    """
-
-    def xla_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
-        return jax.lax.conv_general_dilated(
-            x,
-            kernel,
-            window_strides=(1,),
-            padding="VALID",
-            rhs_dilation=(reading.dilation,),
-            dimension_numbers=("NWC", "WIO", "NWC"),
-            precision=_lax_precision(precision),
-        )
-
-    products = functools.partial(sum_of_taps, reading=reading, precision=precision)
-    if reading.input.clusters == reading.output.clusters == 1 and precision != "bfloat16":
-        return jax.lax.platform_dependent(x, kernel, cpu=xla_convolution, default=products)
-    return products(x, kernel)
-
-
-def _convolve_forward(
-    x: jax.Array, kernel: jax.Array, reading: Reading, precision: Precision
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return convolve(x, kernel, reading, precision), (x, kernel)
-
-
-def _convolve_backward(
-    reading: Reading, precision: Precision, factors: tuple[jax.Array, jax.Array], g: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    x, kernel = factors
-    products = functools.partial(sum_of_taps, reading=reading, precision=precision)
-    # The taps are read anew, and the kernel's gradient is first: the input is not needed for its own.
-    (kernel_gradient,) = jax.vjp(functools.partial(products, after(x, g)), kernel)[1](g)
-    later = after(kernel, kernel_gradient)
-    (gradient,) = jax.vjp(lambda x: products(x, later), x)[1](g)
-    return gradient, kernel_gradient
-
-
-convolve.defvjp(_convolve_forward, _convolve_backward)
 
 
 def normalised_relu(

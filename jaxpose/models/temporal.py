@@ -25,9 +25,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxpose.models.convolution import FrameSet, Reading, with_residual
 from jaxpose.models.layers import Activation, BatchNormReLU, Convolution, Pointwise
 from jaxpose.models.lifter import Lifter, Prediction, Progress
-from jaxpose.models.ops import FrameSet, Precision, Reading, dropout_mask, with_residual
+from jaxpose.models.ops import Precision, dropout_mask
 from jaxpose.numerics import as_floating
 from jaxpose.shapes import require_rank
 
@@ -156,7 +157,10 @@ class TemporalModel(Lifter):
 
 
 def multiply_adds(model: TemporalModel, features: int, frames: int, *, training: bool = False) -> int:
-    """Minimum of multiply-adds for one window: each product of a weight and an activation that it needs.
+    """Multiply-adds of direct convolutions for one window: each product of a weight and an activation that it needs.
+
+    That is the least for windows of up to three frames. Convolutions of longer runs take fewer products on a CPU
+    (`winograd`): whole tracks two thirds of these.
 
     Args:
       model: the stack.

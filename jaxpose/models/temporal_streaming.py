@@ -28,8 +28,9 @@ import jax.numpy as jnp
 import optax
 
 from jaxpose.models.aimed import AimedLifter, aim
+from jaxpose.models.convolution import Reading
 from jaxpose.models.layers import BatchNormReLU
-from jaxpose.models.ops import Precision, Reading, matmul
+from jaxpose.models.ops import Precision, matmul
 from jaxpose.models.temporal import TemporalModel, receptive_plan
 from jaxpose.numerics import as_floating
 from jaxpose.rotations import rotate

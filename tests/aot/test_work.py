@@ -29,7 +29,9 @@ def test_work_and_memory_are_near_the_minimum_for_every_window(tmp_path):
     # As many activations in the first layer as 4096 windows of one frame, which have 81 frames there.
     assert {row["frames"]: row["batch"] for row in rows}[1000] == 4096 * 81 // 1240
     for row in rows:
-        assert 1 <= row["multiply_adds"] / row["least_multiply_adds"] < 1.05, row
+        # Convolutions of runs of frames take half the products of direct ones: `winograd`.
+        fewest = 1 if row["frames"] <= 3 else 0.85 if row["training"] else 0.6
+        assert fewest <= row["multiply_adds"] / row["direct_multiply_adds"] < (1.05 if fewest == 1 else 0.99), row
         # For the backward pass XLA also stores the inputs of the blocks: experiments/benchmarks/README.md.
         assert 1 <= row["memory"] / row["least_memory"] < (2.5 if row["training"] else 2.1), row
 
@@ -41,7 +43,8 @@ def test_the_benchmark_of_work_prints_its_rows(tmp_path):
         (1, 2, False), (4, 1, False), (1, 2, True), (4, 1, True)
     ]  # fmt: skip
     for row in rows:
-        more_work, more_memory = (row[name] / row[f"least_{name}"] for name in ("multiply_adds", "memory"))
+        more_work = row["multiply_adds"] / row["direct_multiply_adds"]
+        more_memory = row["memory"] / row["least_memory"]
         assert more_work >= 1
         assert more_memory >= 1
         assert f"{more_work:.3f}×" in printed

@@ -1,5 +1,7 @@
 """Derivatives against central differences, in one compiled program for each function."""
 
+import functools
+
 import jax
 import numpy as np
 
@@ -27,3 +29,19 @@ def assert_derivatives_agree(function, *arguments, rtol=1e-5, atol=1e-7, seed=0)
     np.testing.assert_allclose(forward, difference, rtol=rtol, atol=atol)
     along = sum(np.vdot(gradient, v) for gradient, v in zip(gradients, direction, strict=True))
     np.testing.assert_allclose(along, np.vdot(weights, forward), rtol=rtol, atol=atol)
+
+
+def assert_same_values_and_gradients(function, plain, *arguments, expected=None):
+    """Compare two functions in float64, and their gradients along a random direction of the result."""
+
+    @jax.jit
+    def both(arguments, g):
+        results = [jax.vjp(each, *arguments) for each in (function, plain)]
+        return [(value, pull_back(g)) for value, pull_back in results]
+
+    shape = jax.eval_shape(plain, *arguments)
+    g = jax.tree.map(lambda leaf: np.random.default_rng(0).normal(size=leaf.shape), shape)
+    (value, gradients), (plain_value, plain_gradients) = both(arguments, g)
+    compare = functools.partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-12)
+    jax.tree.map(compare, value, plain_value if expected is None else expected)
+    jax.tree.map(compare, gradients, plain_gradients)

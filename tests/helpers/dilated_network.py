@@ -8,8 +8,8 @@ import math
 import jax
 import optax
 
+from jaxpose.models.convolution import Reading
 from jaxpose.models.layers import BatchNormReLU
-from jaxpose.models.ops import Reading
 from jaxpose.models.temporal import TemporalModel, receptive_plan
 
 

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxpose.models import layers, ops
+from jaxpose.models import layers
+from jaxpose.models.convolution import FrameSet, Reading
 
 
 def test_batch_norm_follows_the_published_conventions():
@@ -63,9 +64,9 @@ def test_a_pointwise_convolution_after_an_activation_has_the_derivatives_of_both
 
 
 READINGS = {
-    "strided": ops.Reading(3, 2, 1, ops.FrameSet(6, 2, 1), ops.FrameSet(2, 6, 1)),
-    "run": ops.Reading(3, 2, 1, ops.FrameSet(1, 9, 9), ops.FrameSet(1, 5, 5)),
-    "clusters": ops.Reading(3, 4, 1, ops.FrameSet(3, 4, 2), ops.FrameSet(1, 2, 2)),
+    "strided": Reading(3, 2, 1, FrameSet(6, 2, 1), FrameSet(2, 6, 1)),
+    "run": Reading(3, 2, 1, FrameSet(1, 9, 9), FrameSet(1, 5, 5)),
+    "clusters": Reading(3, 4, 1, FrameSet(3, 4, 2), FrameSet(1, 2, 2)),
 }
 
 

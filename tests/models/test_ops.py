@@ -1,4 +1,4 @@
-"""Array operations of the temporal stack: dropout, rounded products, taps, and derivatives written by hand."""
+"""Array operations of the networks: dropout, rounded products, and derivatives written by hand."""
 
 import functools
 import math
@@ -7,10 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.derivatives import assert_derivatives_agree
+from helpers.derivatives import assert_same_values_and_gradients
 
 from jaxpose.models import ops
-from jaxpose.models.temporal import receptive_plan
 
 dropout = jax.jit(ops.dropout, static_argnames="rate")
 
@@ -47,64 +46,6 @@ def test_bfloat16_rounds_the_factors_of_every_product_and_nothing_else():
     np.testing.assert_allclose(y, x @ kernel, atol=1e-5)
     np.testing.assert_allclose(dx, g @ kernel.T, atol=1e-5)
     np.testing.assert_allclose(dkernel, np.einsum("btc,btf->cf", x, g), atol=1e-5)
-
-
-@pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("width", [1, 3, 5])
-def test_the_convolution_of_a_run_is_the_sum_of_its_taps_with_its_derivatives(width):
-    random = np.random.default_rng(7)
-    x, kernel = random.normal(size=(2, 12, 3)), random.normal(size=(width, 3, 4))
-    run, shorter = ops.FrameSet(1, 12, 12), ops.FrameSet(1, 14 - 2 * width, 14 - 2 * width)
-    reading = ops.Reading(width, 2, width // 2, run, shorter)
-    expected = sum(x[:, 2 * tap : 2 * tap + shorter.length] @ kernel[tap] for tap in range(width))
-    assert_derivatives_agree(lambda x, kernel: ops.sum_of_taps(x, kernel, reading, "float32"), x, kernel)
-    assert_same_values_and_gradients(
-        lambda x, kernel: ops.convolve(x, kernel, reading, "float32"),
-        lambda x, kernel: ops.sum_of_taps(x, kernel, reading, "float32"),
-        x,
-        kernel,
-        expected=expected,
-    )
-
-
-def assert_same_values_and_gradients(function, plain, *arguments, expected=None):
-    """Compare two functions in float64, and their gradients along a random direction of the result."""
-
-    @jax.jit
-    def both(arguments, g):
-        results = [jax.vjp(each, *arguments) for each in (function, plain)]
-        return [(value, pull_back(g)) for value, pull_back in results]
-
-    shape = jax.eval_shape(plain, *arguments)
-    g = jax.tree.map(lambda leaf: np.random.default_rng(0).normal(size=leaf.shape), shape)
-    (value, gradients), (plain_value, plain_gradients) = both(arguments, g)
-    compare = functools.partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-12)
-    jax.tree.map(compare, value, plain_value if expected is None else expected)
-    jax.tree.map(compare, gradients, plain_gradients)
-
-
-def frames_of(frames: ops.FrameSet) -> list[int]:
-    return [c * frames.spacing + k for c in range(frames.clusters) for k in range(frames.length)]
-
-
-# Frames of a window: clusters; a run that is, and one that is not, as long as the clusters with their spaces; one run.
-@pytest.mark.compilations(80)
-@pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("frames", [1, 2, 3, 5, 9])
-@pytest.mark.parametrize("causal", [False, True])
-def test_taps_and_residuals_are_the_frames_of_the_plan_and_return_their_gradients(frames, causal):
-    for reading in receptive_plan((3, 3, 3), frames, causal=causal, dense=False):
-        inputs, outputs = frames_of(reading.input), frames_of(reading.output)
-        places = [[inputs.index(frame + tap * reading.dilation) for frame in outputs] for tap in range(reading.width)]
-        x = np.random.default_rng(8).normal(size=(2, len(inputs), 3))
-        taps = jax.jit(lambda x, reading=reading: [ops.read_tap(x, reading, tap) for tap in range(reading.width)])
-        for tap, values in enumerate(taps(x)):
-            np.testing.assert_array_equal(values, x[:, places[tap]])
-        assert_same_values_and_gradients(
-            lambda x, reading=reading: ops.with_residual(x, reading),
-            lambda x, places=places[reading.residual]: (x, x[:, np.array(places)]),
-            x,
-        )
 
 
 def normalised_by_its_own(x, scale, bias):

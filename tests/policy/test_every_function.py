@@ -339,7 +339,7 @@ ROWS: dict[str, Row] = {
     "losses.fit_limits": row(
         use="", nan=ValueError, inf=ValueError, no_frames=ValueError, one_frame=ValueError, **TRACK
     ),
-    "models.ops.read_tap": row(
+    "models.convolution.read_tap": row(
         arguments={
             "x": lambda c: c.array(c.batch, 5, 3),
             "reading": receptive_plan((3,), 3, causal=False, dense=False)[0],
@@ -348,7 +348,7 @@ ROWS: dict[str, Row] = {
         nan="the tap does not reach it",
         inf="the tap does not reach it",
     ),
-    "models.ops.with_residual": row(
+    "models.convolution.with_residual": row(
         arguments={
             "x": lambda c: c.array(c.batch, 5, 3),
             "reading": receptive_plan((3,), 3, causal=False, dense=False)[0],
@@ -360,7 +360,23 @@ ROWS: dict[str, Row] = {
     ),
     "models.memory.after": row(arguments={"event": lambda c: c.array(c.frames, 2)}, **TRACK),
     "models.ops.matmul": row(arguments={"kernel": lambda c: c.array(3, 2), "precision": "float32"}, **TRACK),
-    **{f"models.ops.{name}": row(arguments=CONVOLUTION) for name in ("convolve", "sum_of_taps")},
+    **{f"models.convolution.{name}": row(arguments=CONVOLUTION) for name in ("convolve", "sum_of_taps")},
+    "models.convolution.convolve_run_on_cpu": row(
+        arguments={
+            "x": lambda c: c.array(c.batch, 5, 3),
+            "kernel": lambda c: c.array(3, 3, 2),
+            "dilation": 1,
+            "precision": "float32",
+        },
+    ),
+    "models.winograd.convolve_in_fours": row(
+        arguments={
+            "x": lambda c: c.array(c.batch, 6, 3),
+            "kernel": lambda c: c.array(3, 3, 2),
+            "dilation": 1,
+            "precision": "float32",
+        },
+    ),
     "models.ops.dropout": row(
         arguments={"x": lambda c: c.array(c.frames, 3), "rate": 0.25},
         nan="NaN may be dropped",
@@ -660,6 +676,7 @@ STATIC = {  # they take settings, shapes and names, and give what is static; a t
     "models.layers.BatchNormReLU",
     "models.memory.recomputed",  # of functions: tests/models/test_memory.py
     "models.ops.dropout_mask",  # of shapes, for `dropout`
+    "models.ops.lax_precision",  # of a name
     "models.linear.LimitedLinear",  # of linear.LinearModel
     *(f"data.one_euro.{name}" for name in ("keeps_all", "floating")),  # tests/data/test_smoothing.py, test_one_euro.py
     # A graph in another format: tests/models/test_temporal_onnx.py
