@@ -118,15 +118,15 @@ def convolve(x: jax.Array, kernel: jax.Array, reading: Reading, precision: Preci
     return products(x, kernel)
 
 
-LARGE_KERNEL, LARGE_PRODUCT = 256, 128
-"""From this many channels and rows on, half the products save more time than their sums take."""
+MANY_CHANNELS, LONG_RUN = 1024, 512
+"""From these channels and frames on, half the products soon save the second or two that they take more to compile."""
 
 
 def convolve_run_on_cpu(x: jax.Array, kernel: jax.Array, dilation: int, precision: Precision) -> jax.Array:
     """Dilated convolution of consecutive frames in the form that takes a CPU the least time.
 
-    XLA's convolution copies no taps. Large convolutions of three taps take half the products by `convolve_in_fours`,
-    and XLA's for the frames that are left over. Measured: experiments/benchmarks/README.md.
+    XLA's convolution copies no taps. Long runs of many channels take half the products by `convolve_in_fours`, but for
+    the frames that are left over. Measured: experiments/benchmarks/README.md.
 
     Args:
       x: (B, N, C).
@@ -150,11 +150,11 @@ def convolve_run_on_cpu(x: jax.Array, kernel: jax.Array, dilation: int, precisio
         )
 
     width, *channels = kernel.shape
-    if width != 3 or min(channels) < LARGE_KERNEL or not all(isinstance(size, int) for size in x.shape):
+    if width != 3 or min(channels) < MANY_CHANNELS or not isinstance(x.shape[1], int):
         return xla_convolution(x)  # a network that is exported for any number of frames does not know it yet
     frames = x.shape[1] - 2 * dilation
     whole = frames - frames % (4 * dilation)
-    if x.shape[0] * whole < 4 * LARGE_PRODUCT:
+    if frames < LONG_RUN or whole == 0:
         return xla_convolution(x)
     in_fours = convolve_in_fours(x[:, : whole + 2 * dilation], kernel, dilation, precision)
     if whole == frames:

@@ -159,8 +159,7 @@ class TemporalModel(Lifter):
 def multiply_adds(model: TemporalModel, features: int, frames: int, *, training: bool = False) -> int:
     """Multiply-adds of direct convolutions for one window: each product of a weight and an activation that it needs.
 
-    That is the least for windows of up to three frames. Convolutions of longer runs take fewer products on a CPU
-    (`winograd`): whole tracks two thirds of these.
+    On a CPU long runs of many channels take two thirds of these: `winograd`.
 
     Args:
       model: the stack.

@@ -29,9 +29,7 @@ def test_work_and_memory_are_near_the_minimum_for_every_window(tmp_path):
     # As many activations in the first layer as 4096 windows of one frame, which have 81 frames there.
     assert {row["frames"]: row["batch"] for row in rows}[1000] == 4096 * 81 // 1240
     for row in rows:
-        # Convolutions of runs of frames take half the products of direct ones: `winograd`.
-        fewest = 1 if row["frames"] <= 3 else 0.85 if row["training"] else 0.6
-        assert fewest <= row["multiply_adds"] / row["direct_multiply_adds"] < (1.05 if fewest == 1 else 0.99), row
+        assert 1 <= row["multiply_adds"] / row["direct_multiply_adds"] < 1.05, row
         # For the backward pass XLA also stores the inputs of the blocks: experiments/benchmarks/README.md.
         assert 1 <= row["memory"] / row["least_memory"] < (2.5 if row["training"] else 2.1), row
 

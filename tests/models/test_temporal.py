@@ -242,10 +242,8 @@ def test_work_and_memory_are_near_the_minimum(frames, batch, training):
         program = jax.jit(jax.grad(loss, has_aux=True)).lower(*arguments).compile()
     else:
         program = apply.lower(model, variables, keypoints).compile()
-    direct = batch * temporal.multiply_adds(model, 34, frames, training=training)
-    # Convolutions of runs of frames take half the products of direct ones: `winograd`.
-    fewest, most = {1: (1, 1.05), 27: (0.85, 0.99) if training else (0.6, 0.8)}[frames]
-    assert fewest <= compiled_cost.multiply_adds(program) / direct < most
+    least = batch * temporal.multiply_adds(model, 34, frames, training=training)
+    assert 1 <= compiled_cost.multiply_adds(program) / least < 1.05
     live = 4 * batch * temporal.live_activations(model, frames, training=training)
     # For the backward pass XLA also stores the inputs of the blocks: experiments/benchmarks/README.md.
     assert 1 <= compiled_cost.temporary_bytes(program) / live < (2.5 if training else 2.1)
