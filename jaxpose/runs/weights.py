@@ -93,7 +93,8 @@ def export_run(run: Path, file: Path, which: Which = "last") -> None:
     weights = PUBLISHED[kind].write(lifter.variables, config.model, lifter.step)
     log = read_log(run) if run.is_dir() else []
     epoch = int(log[-1].get("epoch", config.epochs)) if log else config.epochs
-    learning_rate = float(_schedule_by_epoch(config)(epoch))
+    with jax.enable_x64(True):  # as exact as that of published files
+        learning_rate = float(_schedule_by_epoch(config)(epoch))
     write_state_dict(file, weights, key=PUBLISHED[kind].key, epoch=epoch, learning_rate=learning_rate)
 
 
